@@ -1,0 +1,30 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """The folder of real benchmark tables, images and text, or a skip."""
+    folder = os.environ.get("NASLIB_SWAP_DATA")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("NASLIB_SWAP_DATA does not name a folder with the benchmark data")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def naslib_root() -> Path:
+    """A NASLib checkout (the folder that contains `naslib/`), or a skip."""
+    named = os.environ.get("NASLIB_ROOT")
+    if named and (Path(named) / "naslib" / "__init__.py").is_file():
+        return Path(named)
+    spec = importlib.util.find_spec("naslib")
+    if spec and spec.origin:
+        return Path(spec.origin).parent.parent
+    pytest.skip("NASLib is neither importable nor under NASLIB_ROOT")
