@@ -1,0 +1,249 @@
+"""NAS-Bench-201 (Dong and Yang, ICLR 2020, arXiv 2001.00326).
+
+A cell has four nodes and six edges, each with one of five operations. The network is a stem, three
+stages of five cells with 16, 32 and 64 channels, a residual block with stride 2 between stages, and
+a linear classifier. Node sums, modules and their order are those of NASLib's network, so that both
+give the same outputs for the same weights.
+"""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from naslib_swap.spaces.networks import check_sizes, chosen_variant, parameters_on_meta
+from naslib_swap.spaces.notation import is_index_tuple, read_literal, unknown_architecture
+from naslib_swap.spaces.protocol import Arch
+
+OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
+"""Operation names; their positions are NASLib's compact integers."""
+
+EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
+"""(from, to) of the six positions of the compact tuple."""
+
+_NONE = OPERATIONS.index("none")
+_CONVOLUTIONS = {OPERATIONS.index("nor_conv_3x3"): 3, OPERATIONS.index("nor_conv_1x1"): 1}
+_CHANNELS = (16, 32, 64)
+_CELLS_PER_STAGE = 5
+_BLOCK = r"\|(\w+)~0\|\+\|(\w+)~0\|(\w+)~1\|\+\|(\w+)~0\|(\w+)~1\|(\w+)~2\|"
+_STRING = re.compile(_BLOCK)
+_STRING_ORDER = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+
+
+class NasBench201:
+    """The NAS-Bench-201 search space of 15,625 architectures.
+
+    An architecture is a tuple of six ints in 0..4, one operation for each of `EDGES`.
+    `sample`, `mutate` and `crossover` give architectures whose input reaches the output; `parse`
+    accepts all 15,625.
+    """
+
+    name = "nasbench201"
+    variants = ("full",)
+    example = "(0, 2, 3, 2, 3, 1)"
+
+    def parse(self, text: str) -> Arch:
+        """Read "(0, 2, 3, 2, 3, 1)" or "|nor_conv_3x3~0|+|nor_conv_3x3~0|...|"."""
+        arch = _from_string(text) if isinstance(text, str) and "|" in text else _from_tuple(text)
+        if arch is None:
+            raise unknown_architecture(
+                text,
+                "NAS-Bench-201",
+                "six operations in 0..4 or a string with one of "
+                f"{', '.join(OPERATIONS)} on each edge",
+                f"{self.example} or {architecture_string((0, 2, 3, 2, 3, 1))}",
+            )
+        return arch
+
+    def encode(self, arch: Arch) -> str:
+        """Write NASLib's compact tuple, "(0, 2, 3, 2, 3, 1)"."""
+        return str(self._checked(arch))
+
+    def sample(self, rng: np.random.Generator) -> Arch:
+        """Draw uniformly from the architectures whose input reaches the output."""
+        while True:
+            arch = tuple(rng.integers(len(OPERATIONS), size=len(EDGES)).tolist())
+            if is_connected(arch):
+                return arch
+
+    def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
+        """Change the operation on one edge."""
+        self._checked(arch)
+        while True:
+            edge = int(rng.integers(len(EDGES)))
+            step = int(rng.integers(1, len(OPERATIONS)))
+            child = list(arch)
+            child[edge] = (arch[edge] + step) % len(OPERATIONS)
+            if is_connected(tuple(child)):
+                return tuple(child)
+
+    def crossover(self, a: Arch, b: Arch, rng: np.random.Generator) -> Arch:
+        """Take each edge from either parent (uniform crossover)."""
+        self._checked(a), self._checked(b)
+        for mask in rng.permutation(2 ** len(EDGES)).tolist():
+            child = tuple(b[i] if mask >> i & 1 else a[i] for i in range(len(EDGES)))
+            if is_connected(child):
+                return child
+        return a
+
+    def depth(self, arch: Arch) -> int:
+        """Stem, residual blocks (2 each), classifier, and 15 times the cell's longest path."""
+        longest: list[int | None] = [0, None, None, None]
+        for (start, end), operation in zip(EDGES, self._checked(arch)):
+            before = longest[start]
+            if operation != _NONE and before is not None:
+                longest[end] = max(longest[end] or 0, before + (operation in _CONVOLUTIONS))
+        fixed = 1 + 2 * (len(_CHANNELS) - 1) + 1
+        return fixed + len(_CHANNELS) * _CELLS_PER_STAGE * (longest[-1] or 0)
+
+    def build(
+        self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
+    ) -> nn.Module:
+        """Build the network for images [S, in_channels, H, W]; returns class scores."""
+        chosen_variant(variant, self.variants, self.name)
+        check_sizes(num_classes, in_channels)
+        return _network(self._checked(arch), num_classes, in_channels)
+
+    def parameters(
+        self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
+    ) -> int:
+        """Count the parameters: a frame that all architectures share, and their convolutions."""
+        chosen_variant(variant, self.variants, self.name)
+        check_sizes(num_classes, in_channels)
+        total = _frame_parameters(num_classes, in_channels)
+        for operation in self._checked(arch):
+            if operation in _CONVOLUTIONS:
+                kernel = _CONVOLUTIONS[operation]
+                total += _CELLS_PER_STAGE * sum(c * c * kernel**2 + 2 * c for c in _CHANNELS)
+        return total
+
+    def _checked(self, arch: Arch) -> Arch:
+        if not is_index_tuple(arch, len(EDGES), len(OPERATIONS)):
+            raise unknown_architecture(
+                arch, "NAS-Bench-201", "a tuple of six ints in 0..4", self.example
+            )
+        return arch
+
+
+def architecture_string(arch: Arch) -> str:
+    """Write NAS-Bench-201's own notation, "|op~0|+|op~0|op~1|+|op~0|op~1|op~2|"."""
+    names = {edge: OPERATIONS[operation] for edge, operation in zip(EDGES, arch)}
+    columns = [
+        "|" + "".join(f"{names[start, end]}~{start}|" for start in range(end)) for end in (1, 2, 3)
+    ]
+    return "+".join(columns)
+
+
+def is_connected(arch: Arch) -> bool:
+    """Whether the cell's input reaches its output over edges other than "none"."""
+    reached = {0}
+    for (start, end), operation in zip(EDGES, arch):
+        if operation != _NONE and start in reached:
+            reached.add(end)
+    return 3 in reached
+
+
+def _from_tuple(text: str) -> Arch | None:
+    try:
+        value = read_literal(text)
+    except (ValueError, AttributeError):
+        return None
+    return value if is_index_tuple(value, len(EDGES), len(OPERATIONS)) else None
+
+
+def _from_string(text: str) -> Arch | None:
+    match = _STRING.fullmatch(text.strip())
+    if match is None or any(name not in OPERATIONS for name in match.groups()):
+        return None
+    names = dict(zip(_STRING_ORDER, match.groups()))
+    return tuple(OPERATIONS.index(names[edge]) for edge in EDGES)
+
+
+class Cell(nn.Module):
+    """Four nodes, each the sum of its incoming edges; maps [S, C, H, W] to the same shape."""
+
+    def __init__(self, arch: Arch, channels: int) -> None:
+        super().__init__()
+        self.incoming: list[list[tuple[int, int]]] = [[], [], []]
+        edges: list[nn.Module] = []
+        for (start, end), operation in zip(EDGES, arch):
+            if operation != _NONE:
+                self.incoming[end - 1].append((start, len(edges)))
+                edges.append(_operation(operation, channels))
+        self.edges = nn.ModuleList(edges)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the fourth node; a node without incoming edges is zero."""
+        nodes = [x]
+        for incoming in self.incoming:
+            terms = [self.edges[index](nodes[start]) for start, index in incoming]
+            nodes.append(sum(terms[1:], terms[0]) if terms else torch.zeros_like(x))
+        return nodes[-1]
+
+
+class ResidualBlock(nn.Module):
+    """Halves the resolution and doubles the channels: two convolutions beside a pooled shortcut."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.convolutions = nn.Sequential(
+            relu_conv_norm(channels_in, channels_out, 3, stride=2),
+            relu_conv_norm(channels_out, channels_out, 3),
+        )
+        self.shortcut = nn.Sequential(
+            nn.AvgPool2d(2, stride=2), nn.Conv2d(channels_in, channels_out, 1, bias=False)
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map [S, channels_in, H, W] to [S, channels_out, H / 2, W / 2]."""
+        return self.shortcut(x) + self.convolutions(x)
+
+
+def relu_conv_norm(
+    channels_in: int, channels_out: int, kernel: int, *, stride: int = 1
+) -> nn.Sequential:
+    """ReLU, convolution without bias that keeps the size at stride 1, batch normalisation."""
+    return nn.Sequential(
+        nn.ReLU(),
+        nn.Conv2d(
+            channels_in, channels_out, kernel, stride=stride, padding=kernel // 2, bias=False
+        ),
+        nn.BatchNorm2d(channels_out),
+    )
+
+
+def _operation(operation: int, channels: int) -> nn.Module:
+    if operation in _CONVOLUTIONS:
+        return relu_conv_norm(channels, channels, _CONVOLUTIONS[operation])
+    if OPERATIONS[operation] == "avg_pool_3x3":
+        return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+    return nn.Identity()
+
+
+def _network(arch: Arch, num_classes: int, in_channels: int) -> nn.Sequential:
+    layers: list[nn.Module] = [
+        nn.Conv2d(in_channels, _CHANNELS[0], 3, padding=1, bias=False),
+        nn.BatchNorm2d(_CHANNELS[0]),
+    ]
+    for stage, channels in enumerate(_CHANNELS):
+        if stage:
+            layers.append(ResidualBlock(_CHANNELS[stage - 1], channels))
+        layers += [Cell(arch, channels) for _ in range(_CELLS_PER_STAGE)]
+    layers += [
+        nn.BatchNorm2d(_CHANNELS[-1]),
+        nn.ReLU(),
+        nn.AdaptiveAvgPool2d(1),
+        nn.Flatten(),
+        nn.Linear(_CHANNELS[-1], num_classes),
+    ]
+    return nn.Sequential(*layers)
+
+
+@lru_cache(maxsize=64)
+def _frame_parameters(num_classes: int, in_channels: int) -> int:
+    empty = (_NONE,) * len(EDGES)
+    return parameters_on_meta(NasBench201(), empty, None, num_classes, in_channels)
