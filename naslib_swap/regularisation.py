@@ -1,0 +1,113 @@
+"""Regularisation of SWAP-Score by network size: the factor, and where mu and sigma come from.
+
+Sizes, ``mu`` and ``sigma`` are in thousands of parameters throughout.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from naslib_swap.errors import SwapError
+
+
+def log_factor(theta: float, mu: float, sigma: float) -> float:
+    """Return ``-(theta - mu)^2 / sigma``, the logarithm of the regularisation factor.
+
+    arXiv 2403.04161, definition 3.3; ``sigma`` is not squared there. In the log domain nothing
+    underflows, so far-away sizes keep their order.
+
+    Raises
+    ------
+    SwapError
+        If ``mu`` or ``sigma`` is not finite, or ``sigma`` is not positive.
+    """
+    if not math.isfinite(mu) or not math.isfinite(sigma) or sigma <= 0:
+        raise SwapError(
+            f"got mu={mu}, sigma={sigma}, expected finite numbers (thousands of parameters) with "
+            "sigma > 0."
+        )
+    return -((theta - mu) ** 2) / sigma
+
+
+@dataclass(frozen=True)
+class Regularisation:
+    """``mu`` and ``sigma`` (thousands of parameters), and the rule that they came from."""
+
+    mu: float
+    sigma: float
+    rule: str = "given"
+
+    def log_factor(self, theta: float) -> float:
+        """Return the logarithm of the factor for a network of ``theta`` thousand parameters."""
+        return log_factor(theta, self.mu, self.sigma)
+
+
+# Label-free rules from a sample of sizes to (mu, sigma). docs/regularisation.md compares them.
+RULES: dict[str, Callable[[np.ndarray], tuple[float, float]]] = {
+    "largest": lambda s: (s.max(), s.max() ** 2),
+    "largest-variance": lambda s: (s.max(), s.var()),
+    "mean-square": lambda s: (s.mean(), s.mean() ** 2),
+    "mean-variance": lambda s: (s.mean(), s.var()),
+    "mean-std": lambda s: (s.mean(), s.std()),
+}
+DEFAULT_RULE = "largest"
+
+
+def from_sizes(
+    sizes: Iterable[float] | Sequence[float], rule: str = DEFAULT_RULE
+) -> Regularisation:
+    """Derive mu and sigma from the sizes (thousands of parameters) of sampled architectures.
+
+    The default, ``"largest"``, takes mu = largest size and sigma = mu^2. Its factor,
+    ``exp(-(theta/mu - 1)^2)``, has no unit: it is the same whether sizes are counted in thousands
+    or millions, and spans 1 at the largest size to 1/e at none.
+
+    Raises
+    ------
+    SwapError
+        Unknown rule, no sizes, or sizes that are all equal where the rule needs a spread.
+    """
+    if rule not in RULES:
+        raise SwapError(f"got rule {rule!r}, expected one of {', '.join(RULES)}.")
+    array = np.asarray(list(sizes), dtype=float)
+    if not len(array) or not np.isfinite(array).all() or (array < 0).any():
+        raise SwapError(
+            f"got {len(array)} sizes, expected at least one, all finite and not negative "
+            "(thousands of parameters)."
+        )
+    mu, sigma = (float(x) for x in RULES[rule](array))
+    if sigma <= 0:
+        raise SwapError(
+            f"rule {rule!r} gave sigma={sigma:g} from {len(array)} sizes between {array.min():g} "
+            f"and {array.max():g}, expected sigma > 0. Sample more architectures, or give mu and "
+            "sigma."
+        )
+    return Regularisation(mu, sigma, rule)
+
+
+class RunningSizes:
+    """Mean and standard deviation of the sizes seen so far, for an adaptive search.
+
+    Welford's update: one pass, no list of sizes kept.
+    """
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.mean = 0.0
+        self._squares = 0.0
+
+    def add(self, theta: float) -> None:
+        """Take in one size, in thousands of parameters."""
+        self.count += 1
+        delta = theta - self.mean
+        self.mean += delta / self.count
+        self._squares += delta * (theta - self.mean)
+
+    @property
+    def std(self) -> float:
+        """Population standard deviation."""
+        return math.sqrt(self._squares / self.count) if self.count else 0.0

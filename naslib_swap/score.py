@@ -1,0 +1,292 @@
+"""SWAP-Score and its regularised form (arXiv 2403.04161, definitions 3.1 to 3.4; 2605.07378).
+
+>>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU())
+>>> swap_score(net, torch.randn(16, 4)).bound
+8
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, Union
+
+import torch
+from torch import Tensor, nn
+
+from naslib_swap.activations import DEFAULT_ACTIVATIONS, ActivationTable, Calls, Kind, recording
+from naslib_swap.errors import SwapError
+from naslib_swap.initialisation import standard_normal_
+from naslib_swap.patterns import PatternCounter
+from naslib_swap.regularisation import log_factor
+
+Inputs = Union[Tensor, Sequence[Any], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class SwapScore:
+    """A SWAP-Score and what it was made of.
+
+    Attributes
+    ----------
+    score
+        Mean of ``psi``.
+    psi
+        Number of distinct patterns, for each repeat (one where the weights were left alone).
+    samples, values
+        S, the minibatch size, and V, the number of recorded intermediate values.
+    bound
+        min(V, 2^S), or min(V, 3^S) where a recorded activation can be negative.
+    saturation
+        ``score / bound``, in (0, 1]. At 1 a single score tells nothing apart.
+    parameters
+        Theta: number of parameters of the scored network (not in thousands).
+    recorded, unrecorded
+        Calls of each kind of activation that were recorded, and that were seen only.
+    """
+
+    score: float
+    psi: tuple[int, ...]
+    samples: int
+    values: int
+    bound: int
+    saturation: float
+    parameters: int
+    recorded: Mapping[str, int]
+    unrecorded: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class RegularisedSwapScore:
+    """A SWAP-Score weighed by the size of its network.
+
+    Rank by ``log_score``: ``score`` underflows to 0 a little way from ``mu`` where ``sigma`` is
+    small. ``mu`` and ``sigma`` are in thousands of parameters.
+    """
+
+    score: float
+    log_score: float
+    mu: float
+    sigma: float
+    swap: SwapScore
+
+
+def swap_score(
+    net: nn.Module,
+    inputs: Inputs,
+    *,
+    repeats: int = 0,
+    seed: int = 0,
+    mode: str = "train",
+    activations: ActivationTable = DEFAULT_ACTIVATIONS,
+    device: torch.device | str | None = None,
+) -> SwapScore:
+    """Count the distinct sample-wise activation patterns of a network over a minibatch.
+
+    Parameters
+    ----------
+    net
+        Any module. It comes back as it was: weights, buffers, modes, hooks, device, also when its
+        forward pass raises.
+    inputs
+        A tensor [S, ...], a sequence (positional arguments) or a mapping (keyword arguments). The
+        first tensor in it says S.
+    repeats
+        0 scores the weights as they are. R > 0 re-initialises R times from ``seed``
+        (:func:`~naslib_swap.initialisation.standard_normal_`) and takes the mean.
+    seed
+        Seed of the re-initialisation, and of anything random in the forward pass (dropout).
+    mode
+        ``"train"`` (batch statistics, the papers' choice) or ``"eval"``.
+    activations
+        What counts as an activation.
+    device
+        Where to run; by default where the network is.
+
+    Raises
+    ------
+    SwapError
+        No activation was recorded; fewer than two samples; NaN in the inputs or in an activation;
+        ``repeats`` or ``mode`` out of range.
+
+    Notes
+    -----
+    Definition 3.2 of arXiv 2403.04161: the cardinality of the set of sample-wise patterns. Counts
+    are exact for any S.
+    """
+    if repeats < 0:
+        raise SwapError(f"got repeats={repeats}, expected 0 (weights as they are) or more.")
+    if mode not in ("train", "eval"):
+        raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
+    with _as_it_was(net, weights=repeats > 0):
+        target = torch.device(device) if device is not None else _device_of(net)
+        if target is not None:
+            net.to(target)
+        arguments = _Arguments.of(inputs, target)
+        net.train(mode == "train")
+        parameters = count_parameters(net)
+        generator = torch.Generator().manual_seed(seed)
+        torch.manual_seed(seed)
+        psi = []
+        for _ in range(max(1, repeats)):
+            if repeats:
+                standard_normal_(net, generator)
+            counter, calls = _count_once(net, arguments, activations)
+            psi.append(counter.count())
+    score = sum(psi) / len(psi)
+    return SwapScore(
+        score=score,
+        psi=tuple(psi),
+        samples=counter.samples,
+        values=counter.values,
+        bound=counter.bound,
+        saturation=score / counter.bound,
+        parameters=parameters,
+        recorded=dict(calls.recorded),
+        unrecorded=dict(calls.unrecorded),
+    )
+
+
+def regularised_swap_score(
+    net: nn.Module,
+    inputs: Inputs,
+    *,
+    mu: float,
+    sigma: float,
+    parameters: int | None = None,
+    **options: Any,
+) -> RegularisedSwapScore:
+    """Weigh :func:`swap_score` by ``exp(-(theta - mu)^2 / sigma)`` (definition 3.4).
+
+    ``theta``, ``mu`` and ``sigma`` are in thousands of parameters; ``sigma`` is not squared.
+    ``parameters`` overrides the network's own count, for example to leave out an auxiliary head.
+    Further options are those of :func:`swap_score`.
+    """
+    log_factor(0.0, mu, sigma)  # complain before the work, not after it
+    swap = swap_score(net, inputs, **options)
+    theta = (swap.parameters if parameters is None else parameters) / 1000
+    log_score = math.log(swap.score) + log_factor(theta, mu, sigma)
+    return RegularisedSwapScore(
+        score=math.exp(log_score), log_score=log_score, mu=mu, sigma=sigma, swap=swap
+    )
+
+
+def count_parameters(net: nn.Module) -> int:
+    """Return the number of parameters of a network, each counted once."""
+    return sum(parameter.numel() for parameter in net.parameters())
+
+
+@dataclass(frozen=True)
+class _Arguments:
+    """The inputs as call arguments, on the right device."""
+
+    positional: tuple[Any, ...]
+    keywords: Mapping[str, Any]
+    samples: int
+    device: torch.device
+
+    @classmethod
+    def of(cls, inputs: Inputs, device: torch.device | None) -> _Arguments:
+        def placed(value: Any) -> Any:
+            return value.to(device) if isinstance(value, Tensor) and device is not None else value
+
+        positional: tuple[Any, ...] = ()
+        keywords: dict[str, Any] = {}
+        if isinstance(inputs, Tensor):
+            positional = (placed(inputs),)
+        elif isinstance(inputs, Mapping):
+            keywords = {key: placed(value) for key, value in inputs.items()}
+        elif isinstance(inputs, Sequence) and not isinstance(inputs, (str, bytes)):
+            positional = tuple(placed(value) for value in inputs)
+        else:
+            raise SwapError(
+                f"got inputs of type {type(inputs).__name__}, expected a tensor [S, ...], a "
+                "sequence (positional arguments) or a mapping (keyword arguments)."
+            )
+        tensors = [v for v in (*positional, *keywords.values()) if isinstance(v, Tensor)]
+        batched = next((tensor for tensor in tensors if tensor.dim()), None)
+        if batched is None:
+            raise SwapError(
+                "got inputs without a tensor that has a batch dimension, expected [S, ...] with "
+                "S samples along dimension 0."
+            )
+        if batched.numel() == 0:
+            raise SwapError(
+                f"got an empty minibatch of shape {tuple(batched.shape)}, expected at least 2 "
+                "samples."
+            )
+        for tensor in tensors:
+            if tensor.is_floating_point() and bool(torch.isnan(tensor).any()):
+                raise SwapError(
+                    f"got inputs of shape {tuple(tensor.shape)} with NaN in them, expected numbers."
+                )
+        return cls(positional, keywords, int(batched.shape[0]), batched.device)
+
+
+def _count_once(
+    net: nn.Module, arguments: _Arguments, activations: ActivationTable
+) -> tuple[PatternCounter, Calls]:
+    counter = PatternCounter(arguments.samples, arguments.device)
+
+    def consume(output: Any, kind: Kind) -> bool:
+        # Windows, patches or tokens folded into dimension 0 are values of their sample.
+        if not isinstance(output, Tensor) or not output.dim():
+            return False
+        if output.shape[0] % counter.samples or not output.numel():
+            return False
+        counter.add(output, signed=kind.signed, name=kind.name)
+        return True
+
+    with torch.no_grad(), recording(net, consume, activations) as calls:
+        net(*arguments.positional, **arguments.keywords)
+    if not counter.values:
+        seen = ", ".join(sorted(calls.unrecorded)) or "none"
+        raise SwapError(
+            f"{type(net).__name__} showed no activation to record (seen but not recorded: {seen}); "
+            "expected ReLU, GELU, SiLU or the like, as a module or a function outside scripted or "
+            "compiled code. Pass activations=DEFAULT_ACTIVATIONS.with_module(...) or "
+            ".with_function(...) to record others."
+        )
+    return counter, calls
+
+
+def _device_of(net: nn.Module) -> torch.device | None:
+    tensor = next(net.parameters(), None)
+    return tensor.device if tensor is not None else None
+
+
+@contextmanager
+def _as_it_was(net: nn.Module, *, weights: bool) -> Iterator[None]:
+    """Restore a network (modes, buffers, device, and weights if asked) and all random states."""
+    modes = [(module, module.training) for module in net.modules()]
+    device = _device_of(net)
+    buffers = [
+        (
+            module,
+            dict(module._buffers),
+            {k: b.clone() for k, b in module._buffers.items() if b is not None},
+        )
+        for module in net.modules()
+        if module._buffers
+    ]
+    kept = [(p, p.detach().clone()) for p in net.parameters()] if weights else []
+    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
+    with ExitStack() as stack:
+        stack.enter_context(torch.random.fork_rng(devices=devices))
+        try:
+            yield
+        finally:
+            if device is not None and _device_of(net) != device:
+                net.to(device)
+            with torch.no_grad():
+                for parameter, value in kept:
+                    parameter.copy_(value)
+                for module, originals, values in buffers:
+                    module._buffers.clear()
+                    module._buffers.update(originals)
+                    for key, value in values.items():
+                        module._buffers[key].copy_(value)  # type: ignore[union-attr]
+            for module, training in modes:
+                module.training = training
