@@ -1,0 +1,127 @@
+"""A search's whole state on disk: written atomically, read only where it fits.
+
+Two lines: the SHA-256 of the second, and JSON with the format, what identifies the search and the
+state. Floats are written so that they read back exactly; a resumed search is the undisturbed one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from naslib_swap.optimizers.evolution import EvolutionState, Record
+from naslib_swap.optimizers.fitness import Moments
+
+from naslib_swap.errors import SwapError
+
+FORMAT = 1
+
+
+def save(path: Path, state: EvolutionState, identity: Mapping[str, Any]) -> None:
+    """Write `state` to `path`, whole or not at all.
+
+    Args:
+        path: the checkpoint file; replaced where it exists.
+        state: what `load` will give back.
+        identity: plain data that says which search this is: space, seed, settings, version.
+
+    Raises:
+        SwapError: the folder cannot be written to.
+    """
+    body = {"format": FORMAT, "identity": dict(identity), "state": pack(state)}
+    text = json.dumps(body, separators=(",", ":"))
+    write_atomically(path, f"{_digest(text)}\n{text}\n")
+
+
+def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
+    """The state in `path`, if it belongs to the search that `identity` describes.
+
+    Raises:
+        SwapError: the file is missing, damaged, or of another search; it stays as it is.
+    """
+    if not path.is_file():
+        raise SwapError(f"no checkpoint at {path}: start the search without resuming")
+    try:
+        digest, text = path.read_text(encoding="utf-8").splitlines()
+    except ValueError as error:  # also bytes that are no text
+        raise _damaged(path, "it has not the two lines expected") from error
+    if digest != _digest(text):
+        raise _damaged(path, "its checksum does not match")
+    body = json.loads(text)
+    if body["format"] != FORMAT:
+        raise SwapError(
+            f"checkpoint {path} has format {body['format']}, expected {FORMAT}: "
+            "resume it with the version of naslib-swap that wrote it"
+        )
+    # Through JSON and back, so that tuples and lists compare as what they become on disk.
+    expected = json.loads(json.dumps(dict(identity)))
+    for key in sorted(set(expected) | set(body["identity"])):
+        found, wanted = body["identity"].get(key), expected.get(key)
+        if found != wanted:
+            raise SwapError(
+                f"checkpoint {path} belongs to another search: its {key} is {found!r}, this "
+                f"search's is {wanted!r}. Resume with the same options, or write elsewhere"
+            )
+    return unpack(body["state"])
+
+
+def pack(state: EvolutionState) -> dict[str, Any]:
+    """The state as plain data for JSON."""
+    return {
+        "cycle": state.cycle,
+        "population": list(state.population),
+        "history": [asdict(record) for record in state.history.values()],
+        "sizes": asdict(state.sizes),
+        "generator": state.generator,
+        "exhausted": state.exhausted,
+    }
+
+
+def unpack(data: Mapping[str, Any]) -> EvolutionState:
+    """The inverse of `pack`."""
+    records = [Record(**{**one, "parents": tuple(one["parents"])}) for one in data["history"]]
+    return EvolutionState(
+        cycle=data["cycle"],
+        population=list(data["population"]),
+        history={record.arch: record for record in records},
+        sizes=Moments(**data["sizes"]),
+        generator=dict(data["generator"]),
+        exhausted=data["exhausted"],
+    )
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace `path` by `text`: readers see the old content or the new, never a part.
+
+    Raises:
+        SwapError: the folder cannot be written to.
+    """
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(temporary, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        with suppress(OSError):  # it may not even exist; the error to report is the first
+            temporary.unlink()
+        raise SwapError(f"cannot write {path}: {error.strerror or error}") from error
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _damaged(path: Path, why: str) -> SwapError:
+    return SwapError(
+        f"checkpoint {path} is damaged ({why}): expected a file written by this program. "
+        "It was left as it is; start the search anew in another folder"
+    )

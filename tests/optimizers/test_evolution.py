@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import math
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
+from naslib_swap.optimizers.fitness import Measurement, Moments, Regularisation, fitness
+
+from naslib_swap.errors import SwapError
+
+PLAIN = EvolutionSettings(
+    population=6, mutations=3, offspring=2, regularisation=Regularisation("none")
+)
+
+
+def run(evolution: Evolution, cycles: int) -> None:
+    for _ in range(cycles + 1):
+        evolution.step()
+
+
+def test_first_step_scores_the_population_and_later_ones_keep_its_size(letters, counting):
+    evolution = Evolution(letters, counting, PLAIN, seed=1)
+    first = evolution.step()
+    assert [r.origin for r in first] == ["random"] * 6
+    assert len(set(evolution.state.population)) == 6
+    for _ in range(10):
+        evolution.step()
+        assert len(evolution.state.population) == 6
+
+
+def test_finds_the_optimum_of_the_toy_space(letters, counting):
+    evolution = Evolution(letters, counting, PLAIN, seed=0)
+    run(evolution, 40)
+    assert evolution.best().arch == "cccccccc"
+    assert evolution.best().score == 9
+
+
+def test_beats_random_search_at_the_same_number_of_scores(letters, counting):
+    found, drawn = [], []
+    for seed in range(10):
+        evolution = Evolution(letters, counting, PLAIN, seed=seed)
+        run(evolution, 10)
+        rng = np.random.default_rng(seed)
+        found.append(evolution.top(1)[0].score)
+        drawn.append(max(counting(letters.sample(rng)).score for _ in evolution.state.history))
+    assert np.mean(found) > np.mean(drawn) + 0.5
+
+
+def test_no_architecture_is_scored_twice(letters, counting):
+    evolution = Evolution(letters, counting, PLAIN, seed=3)
+    run(evolution, 60)
+    assert max(Counter(counting.asked).values()) == 1
+    assert counting.asked == list(evolution.state.history)
+    assert [r.index for r in evolution.state.history.values()] == list(range(len(counting.asked)))
+
+
+def test_a_small_space_is_used_up_cleanly(pairs, counting):
+    settings = replace(PLAIN, population=3)
+    evolution = Evolution(pairs, counting, settings, seed=0)
+    for _ in range(20):
+        if evolution.state.exhausted:
+            break
+        evolution.step()
+    assert evolution.state.exhausted
+    assert sorted(counting.asked) == sorted(x + y for x in "abc" for y in "abc")
+    assert evolution.best().arch == "cc"
+
+
+def test_worst_leaves(letters, counting):
+    evolution = Evolution(letters, counting, replace(PLAIN, removal="worst"), seed=5)
+    evolution.step()
+    for _ in range(15):
+        before = [evolution.value(key) for key in evolution.state.population]
+        entered = [r for r in evolution.step() if r.entered]
+        assert len(entered) == 1
+        after = sorted(evolution.value(key) for key in evolution.state.population)
+        assert after == sorted([*before, entered[0].fitness])[1:]
+
+
+def test_oldest_leaves(letters, counting):
+    evolution = Evolution(letters, counting, replace(PLAIN, removal="oldest"), seed=5)
+    evolution.step()
+    for _ in range(15):
+        before = list(evolution.state.population)
+        entered = [r.arch for r in evolution.step() if r.entered]
+        assert evolution.state.population == before[1:] + entered
+
+
+def test_only_the_best_mutant_enters_and_all_are_neighbours_of_the_parent(letters, counting):
+    evolution = Evolution(letters, counting, replace(PLAIN, crossover=0.0), seed=2)
+    evolution.step()
+    for _ in range(10):
+        records = evolution.step()
+        assert len(records) == 3
+        assert [r.entered for r in records].count(True) == 1
+        entered = next(r for r in records if r.entered)
+        assert entered.fitness == max(r.fitness for r in records)
+        (parent,) = {r.parents[0] for r in records}
+        for record in records:
+            assert sum(x != y for x, y in zip(record.arch, parent)) == 1
+
+
+def test_tournament_of_everyone_takes_the_best_as_parent(letters, counting):
+    settings = replace(PLAIN, sample=6, crossover=0.0)
+    evolution = Evolution(letters, counting, settings, seed=4)
+    evolution.step()
+    for _ in range(8):
+        best = evolution.best().arch
+        assert {r.parents for r in evolution.step()} == {(best,)}
+
+
+def test_crossover_mixes_the_best_two_and_its_best_offspring_is_the_parent(letters, counting):
+    settings = replace(PLAIN, sample=6, crossover=1.0, offspring=4)
+    evolution = Evolution(letters, counting, settings, seed=4)
+    evolution.step()
+    crossed = 0
+    for _ in range(8):
+        ranked = sorted(evolution.state.population, key=evolution.value, reverse=True)
+        records = evolution.step()
+        offspring = [r for r in records if r.origin == "crossover"]
+        (parent,) = {r.parents[0] for r in records if r.origin == "mutation"}
+        for record in offspring:
+            assert record.parents == (ranked[0], ranked[1])
+            assert all(c in (x, y) for c, x, y in zip(record.arch, *record.parents))
+            assert not record.entered
+            assert evolution.value(parent) >= record.fitness
+        crossed += bool(offspring)
+    assert crossed > 3
+
+
+def test_same_seed_same_history_other_seed_another(letters, counting):
+    def history(seed: int) -> list[str]:
+        evolution = Evolution(letters, counting, PLAIN, seed=seed)
+        run(evolution, 12)
+        return list(evolution.state.history)
+
+    assert history(7) == history(7)
+    assert history(7) != history(8)
+
+
+def test_filling_one_by_one_equals_filling_at_once(letters, counting):
+    settings = replace(PLAIN, regularisation=Regularisation("adaptive"))
+    whole = Evolution(letters, counting, settings, seed=9)
+    single = Evolution(letters, counting, settings, seed=9)
+    whole.step()
+    for _ in range(6):
+        assert len(single.fill(1)) == 1
+    assert single.filled
+    assert whole.state == single.state
+
+
+def test_adaptive_weights_are_moments_of_the_history_and_reweight_without_scoring(
+    letters, counting
+):
+    settings = replace(PLAIN, regularisation=Regularisation("adaptive"))
+    evolution = Evolution(letters, counting, settings, seed=6)
+    evolution.step()
+    old = {key: evolution.value(key) for key in evolution.state.population}
+    for _ in range(10):
+        evolution.step()
+    sizes = [r.size for r in evolution.state.history.values()]
+    mu, sigma = settings.regularisation.weights(evolution.state.sizes)
+    assert mu == pytest.approx(np.mean(sizes))
+    assert sigma == pytest.approx(np.std(sizes))
+    assert any(evolution.value(key) != value for key, value in old.items())
+    assert len(counting.asked) == len(evolution.state.history)
+
+
+def test_inadmissible_architectures_are_never_scored(letters, counting):
+    evolution = Evolution(
+        letters, counting, PLAIN, seed=1, admissible=lambda arch: arch.count("c") <= 3
+    )
+    run(evolution, 30)
+    assert all(word.count("c") <= 3 for word in counting.asked)
+    assert evolution.best().score == 4
+
+
+def test_impossible_limits_are_named(letters, counting):
+    evolution = Evolution(letters, counting, PLAIN, admissible=lambda arch: False)
+    with pytest.raises(SwapError, match="letters gave only 0 of 6 different architectures"):
+        evolution.step()
+
+
+def test_population_larger_than_the_space_is_named(pairs, counting):
+    evolution = Evolution(pairs, counting, replace(PLAIN, population=10))
+    with pytest.raises(SwapError, match="only 9 of 10 different"):
+        evolution.step()
+
+
+@pytest.mark.parametrize("crossover", [0.0, 1.0])
+def test_a_step_that_fails_leaves_no_trace(letters, counting, crossover):
+    class Breaking:
+        broken = False
+
+        def __call__(self, arch: tuple[str, ...]) -> Measurement:
+            if self.broken and len(counting.asked) % 3 == 2:
+                counting.asked.append("broken")
+                raise RuntimeError("out of luck")
+            return counting(arch)
+
+    measure = Breaking()
+    settings = replace(PLAIN, crossover=crossover)
+    disturbed = Evolution(letters, measure, settings, seed=11)
+    calm = Evolution(letters, measure, settings, seed=11)
+    for evolution in (disturbed, calm):
+        run(evolution, 3)
+    measure.broken = True
+    failures = 0
+    for _ in range(5):
+        try:
+            disturbed.step()
+        except RuntimeError:
+            failures += 1
+    measure.broken = False
+    assert failures
+    while disturbed.state.cycle < 20:
+        disturbed.step()
+    while calm.state.cycle < 20:
+        calm.step()
+    assert disturbed.state == calm.state
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"population": 1}, "population 1: expected at least 2"),
+        ({"population": 4, "sample": 5}, "sample 5: expected between 1 and the population, 4"),
+        ({"sample": 0}, "sample 0"),
+        ({"mutations": 0}, "at least 1 each"),
+        ({"crossover": 1.5}, "expected a probability"),
+        ({"removal": "best"}, "removal 'best': expected worst or oldest"),
+    ],
+)
+def test_settings_out_of_range(change, message):
+    with pytest.raises(SwapError, match=message):
+        replace(PLAIN, **change)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("sometimes",), "expected none, fixed or adaptive"),
+        (("fixed", 1.0), "needs both"),
+        (("fixed", 1.0, 0.0), "positive sigma"),
+        (("fixed", math.nan, 1.0), "finite mu"),
+        (("adaptive", 1.0, 1.0), "no meaning"),
+    ],
+)
+def test_regularisation_out_of_range(arguments, message):
+    with pytest.raises(SwapError, match=message):
+        Regularisation(*arguments)
+
+
+def test_fitness_by_hand():
+    measured = Measurement(score=math.e, size=3.0)
+    assert fitness(measured, None) == math.e
+    assert fitness(measured, (1.0, 2.0)) == pytest.approx(1 - 4 / 2)
+    assert fitness(Measurement(0.0, 1.0), (1.0, 2.0)) == -math.inf
+    assert fitness(measured, (3.0, 0.0)) == 1.0
+    assert fitness(measured, (2.0, 0.0)) == -math.inf
+    # Where the plain product underflows, ranks stay.
+    far, farther = (fitness(Measurement(10.0, s), (0.0, 1.0)) for s in (100.0, 101.0))
+    assert far > farther
+
+
+def test_negative_scores_cannot_be_regularised():
+    with pytest.raises(SwapError, match="cannot be regularised by size"):
+        fitness(Measurement(-1.0, 1.0), (1.0, 1.0))
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50))
+def test_running_moments_are_numpys(values):
+    moments = Moments()
+    for value in values:
+        moments = moments.add(value)
+    assert moments.mean == pytest.approx(np.mean(values), abs=1e-6)
+    assert moments.deviation == pytest.approx(np.std(values), rel=1e-6, abs=1e-3)
