@@ -11,6 +11,7 @@ from naslib_swap.spaces.protocol import Arch, SearchSpace
 __all__ = ["Arch", "SearchSpace", "get", "names"]
 
 _HOMES = {
+    "darts": ("darts", "Darts"),
     "nasbench201": ("nasbench201", "NasBench201"),
 }
 
