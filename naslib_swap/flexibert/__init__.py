@@ -1,1 +1,1 @@
-"""flexibert."""
+"""FlexiBERT: heterogeneous transformer encoders, scored before pre-training (extra ``[text]``)."""

@@ -1,0 +1,192 @@
+"""One FlexiBERT encoder as plain data: read, checked, written, sampled.
+
+The notation is that of NAS-Bench-BERT (Serianni and Kalita, arXiv 2306.00288): a hidden size and a
+list of layers, each with its mixing operation, its heads and its feed-forward network.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Union
+
+import numpy as np
+
+from naslib_swap.errors import SwapError
+
+OPERATIONS: dict[str, tuple[Union[str, int], ...]] = {
+    "SA": ("SDP", "WMA"),
+    "LT": ("DFT", "DCT"),
+    "DSC": (5, 9),
+}
+HIDDEN_SIZES = (128, 256)
+DEPTHS = (2, 4)
+HEADS = (2, 4)
+FEED_FORWARD_DIMENSIONS = (512, 1024)
+FEED_FORWARD_LAYERS = (1, 3)
+
+_LAYER_KEYS = (
+    "operation_type",
+    "operation_parameter",
+    "num_operation_heads",
+    "feed_forward_dimension",
+    "num_feed_forward",
+)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """One encoder layer.
+
+    ``operation`` is ``SA`` (self-attention), ``LT`` (linear transform) or ``DSC`` (dynamic span
+    convolution); ``parameter`` is ``SDP``/``WMA``, ``DFT``/``DCT`` or an odd kernel size.
+    """
+
+    operation: str
+    parameter: Union[str, int]
+    heads: int
+    feed_forward_dimension: int
+    feed_forward_layers: int
+
+    def __post_init__(self) -> None:
+        if self.operation not in OPERATIONS:
+            raise SwapError(
+                f"unknown operation {self.operation!r}; expected one of {', '.join(OPERATIONS)}"
+            )
+        if self.operation == "DSC":
+            kernel = self.parameter
+            if not _is_count(kernel) or int(kernel) % 2 == 0:
+                raise SwapError(
+                    f"operation DSC got the parameter {kernel!r}; expected an odd kernel size, "
+                    "such as 5 or 9"
+                )
+        elif self.parameter not in OPERATIONS[self.operation]:
+            known = ", ".join(str(p) for p in OPERATIONS[self.operation])
+            raise SwapError(
+                f"operation {self.operation} got the parameter {self.parameter!r}; "
+                f"expected one of {known}"
+            )
+        for name in ("heads", "feed_forward_dimension", "feed_forward_layers"):
+            if not _is_count(getattr(self, name)):
+                raise SwapError(
+                    f"a layer's {name} is {getattr(self, name)!r}; expected a whole number of at "
+                    "least 1"
+                )
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """A heterogeneous encoder: its hidden size as given, and its layers, first to last."""
+
+    hidden_size: int
+    layers: tuple[Layer, ...]
+
+    def __post_init__(self) -> None:
+        if not _is_count(self.hidden_size):
+            raise SwapError(
+                f"hidden_size is {self.hidden_size!r}; expected a whole number of at least 1"
+            )
+        if not self.layers:
+            raise SwapError("the encoder has no layers; expected at least one")
+        for number, layer in enumerate(self.layers):
+            if self.hidden_size % layer.heads:
+                raise SwapError(
+                    f"layer {number} has {layer.heads} heads, which do not divide the hidden size "
+                    f"{self.hidden_size}; choose a number of heads that does"
+                )
+
+    @property
+    def activation_calls(self) -> int:
+        """How often an activation function is called in one forward pass."""
+        return sum(layer.feed_forward_layers for layer in self.layers)
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
+
+
+def from_dict(given: Mapping[str, Any]) -> Encoder:
+    """Read an encoder from the benchmark's notation.
+
+    ``given`` has ``hidden_size`` and ``nas_config.encoder_layers`` (or ``encoder_layers`` itself).
+    A whole entry of the benchmark is accepted too. SwapError names what is missing.
+    """
+    if "hparams" in given:
+        given = given["hparams"]
+    if "model_hparam_overrides" in given:
+        given = given["model_hparam_overrides"]
+    inner = given.get("nas_config", given)
+    missing = [
+        key for key, home in (("hidden_size", given), ("encoder_layers", inner)) if key not in home
+    ]
+    if missing:
+        raise SwapError(
+            f"the encoder lacks {' and '.join(missing)}; expected "
+            '{"hidden_size": 256, "nas_config": {"encoder_layers": [...]}}'
+        )
+    layers = inner["encoder_layers"]
+    if not isinstance(layers, (list, tuple)):
+        raise SwapError(f"encoder_layers is a {type(layers).__name__}; expected a list of layers")
+    return Encoder(given["hidden_size"], tuple(_layer(i, layer) for i, layer in enumerate(layers)))
+
+
+def _layer(number: int, given: Any) -> Layer:
+    if not isinstance(given, Mapping):
+        raise SwapError(f"layer {number} is {given!r}; expected a mapping with {_LAYER_KEYS}")
+    missing = [key for key in _LAYER_KEYS if key not in given]
+    if missing:
+        raise SwapError(
+            f"layer {number} lacks {', '.join(missing)}; expected the keys {', '.join(_LAYER_KEYS)}"
+        )
+    return Layer(*(given[key] for key in _LAYER_KEYS))
+
+
+def to_dict(encoder: Encoder) -> dict[str, Any]:
+    """Write an encoder in the benchmark's notation; the inverse of :func:`from_dict`."""
+    layers = [
+        dict(
+            zip(
+                _LAYER_KEYS,
+                (
+                    layer.operation,
+                    layer.parameter,
+                    layer.heads,
+                    layer.feed_forward_dimension,
+                    layer.feed_forward_layers,
+                ),
+            )
+        )
+        for layer in encoder.layers
+    ]
+    return {"hidden_size": encoder.hidden_size, "nas_config": {"encoder_layers": layers}}
+
+
+def from_json(text: str) -> Encoder:
+    """Read an encoder from JSON text; SwapError where it is no JSON object."""
+    try:
+        given = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise SwapError(f"the encoder is not JSON: {error}") from error
+    if not isinstance(given, Mapping):
+        raise SwapError(f"the encoder's JSON is a {type(given).__name__}; expected an object")
+    return from_dict(given)
+
+
+def sample(rng: np.random.Generator) -> Encoder:
+    """Draw an encoder from the benchmark's space: depth, hidden size, then each layer, uniformly."""
+    hidden = int(rng.choice(HIDDEN_SIZES))
+    depth = int(rng.choice(DEPTHS))
+    return Encoder(hidden, tuple(_sample_layer(rng) for _ in range(depth)))
+
+
+def _sample_layer(rng: np.random.Generator) -> Layer:
+    operation = list(OPERATIONS)[rng.integers(len(OPERATIONS))]
+    choices = OPERATIONS[operation]
+    return Layer(
+        operation,
+        choices[rng.integers(len(choices))],
+        int(rng.choice(HEADS)),
+        int(rng.choice(FEED_FORWARD_DIMENSIONS)),
+        int(rng.choice(FEED_FORWARD_LAYERS)),
+    )
