@@ -1,0 +1,51 @@
+"""The number of weighted layers on the longest path."""
+
+from __future__ import annotations
+
+from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.proxy import Proxy
+from torch.autograd.graph import Node
+
+
+def compute(probe: Probe) -> float:
+    """Weighted layers (Conv2d, Linear) on the longest path from the images to the output.
+
+    Settings:
+        depth: What the search space says of the architecture, where the caller knows it. Without
+            it the autograd graph is searched, in which a path through an operation that
+            multiplies by zero counts.
+    """
+    known = probe.settings.get("depth")
+    if known is not None:
+        return float(known)
+    forward = probe.forward()
+    return float(_longest(forward.output.grad_fn, {call.node for call in forward.calls}))
+
+
+def _longest(last: Node | None, counted: set[Node]) -> int:
+    """Most `counted` nodes on a path that ends in `last`; iterative, as graphs run deep."""
+    length: dict[Node | None, int] = {None: 0}
+    stack = [last]
+    while stack:
+        node = stack[-1]
+        if node in length:
+            stack.pop()
+            continue
+        assert node is not None
+        before = [previous for previous, _ in node.next_functions]
+        missing = [previous for previous in before if previous not in length]
+        if missing:
+            stack.extend(missing)
+            continue
+        length[node] = max((length[p] for p in before), default=0) + (node in counted)
+        stack.pop()
+    return length[last]
+
+
+PROXY = Proxy(
+    name="depth",
+    title="Depth",
+    compute=compute,
+    reference="trivial baseline",
+    scale="layers",
+)

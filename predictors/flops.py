@@ -1,0 +1,36 @@
+"""The number of multiply-accumulates."""
+
+from __future__ import annotations
+
+import torch
+from naslib_swap.predictors.isolation import isolated, run
+from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.proxy import Proxy
+from torch.utils.flop_counter import FlopCounterMode
+
+# One image is not enough for batch normalisation over a 1x1 map in train mode.
+IMAGES = 2
+
+
+def compute(probe: Probe) -> float:
+    """Multiply-accumulates of one image, in millions.
+
+    Half of what `torch.utils.flop_counter` counts, which takes two operations for each
+    multiply-accumulate of convolutions, matrix products and attention, and nothing for the rest.
+    NASLib's tensorwatch also counts one multiply-accumulate as one, but adds pooling, activation
+    and normalisation.
+    """
+    images = probe.images[:IMAGES]
+    with isolated(probe.net, probe.seed), torch.no_grad(), FlopCounterMode(display=False) as count:
+        run(probe.net, images)
+    return count.get_total_flops() / 2 / len(images) / 1e6
+
+
+PROXY = Proxy(
+    name="flops",
+    title="FLOPs",
+    compute=compute,
+    needs=frozenset(),
+    reference="Ning et al. 2021, arXiv 2008.03064; NAS-Bench-Suite-Zero, arXiv 2210.03230",
+    scale="millions of multiply-accumulates an image",
+)

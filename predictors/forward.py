@@ -1,0 +1,111 @@
+"""The forward pass that NWOT, the loss and the Jacobian share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from naslib_swap.predictors.isolation import isolated, run
+from naslib_swap.predictors.layers import weighted_layers
+from torch import Tensor, nn
+from torch.autograd.graph import Node
+
+from naslib_swap.activations import Kind, recording
+from naslib_swap.errors import SwapError
+
+if TYPE_CHECKING:
+    from naslib_swap.predictors.probe import Probe
+
+# Kinds of activations whose patterns are 0 or 1: active above 0.
+RECTIFIERS = frozenset({"relu", "relu6", "leaky_relu", "prelu", "rrelu"})
+
+
+@dataclass
+class LayerCall:
+    """One call of a weighted layer: its output, and where its gradient will pass."""
+
+    layer: nn.Module
+    output: Tensor
+    node: Node
+
+
+@dataclass
+class ForwardPass:
+    """What a forward pass in train mode leaves.
+
+    Attributes:
+        images: The leaf that the Jacobian is taken for, [S, ...].
+        output: The logits, [S, ...], with their graph.
+        calls: Every call of a Conv2d or Linear layer, in order.
+        active: For every call of a ReLU, as module or function, which of its values are above 0,
+            bool of the output's shape, in order.
+    """
+
+    images: Tensor
+    output: Tensor
+    calls: list[LayerCall] = field(default_factory=list)
+    active: list[Tensor] = field(default_factory=list)
+
+    def drop_graph(self) -> None:
+        """Keep values only, so that memory held for backward passes is freed."""
+        self.output = self.output.detach()
+        self.calls.clear()
+
+
+def forward_pass(probe: Probe) -> ForwardPass:
+    """Run the network once in train mode, noting the calls of its layers and ReLUs."""
+    images = probe.images.clone()
+    images.requires_grad_(images.is_floating_point())
+    calls: list[LayerCall] = []
+    active: list[Tensor] = []
+    copies = _writes_in_place(probe.net)
+
+    def note_layer(layer: nn.Module, _: Any, output: Tensor) -> None:
+        kept = output.detach().clone() if copies else output.detach()
+        calls.append(LayerCall(layer, kept, output.grad_fn))
+
+    def note_activation(output: Tensor, kind: Kind) -> bool:
+        if kind.name in RECTIFIERS:
+            active.append(output.detach() > 0)
+        return kind.name in RECTIFIERS
+
+    hooks = []
+    try:
+        for module in weighted_layers(probe.net).values():
+            hooks.append(module.register_forward_hook(note_layer))
+        with isolated(probe.net, probe.seed), recording(probe.net, note_activation):
+            output = logits(run(probe.net, images), probe.num_classes)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return ForwardPass(images, output, calls, active)
+
+
+def logits(output: Any, num_classes: int | None) -> Tensor:
+    """The tensor of class scores in whatever a network returns.
+
+    A tensor is returned as it is, a `logits` attribute or key is preferred, and of several tensors
+    the first [S, num_classes] one is taken, or else the first.
+
+    Raises:
+        SwapError: If there is no tensor.
+    """
+    if isinstance(output, Tensor):
+        return output
+    named = output.get("logits") if isinstance(output, Mapping) else getattr(output, "logits", None)
+    if isinstance(named, Tensor):
+        return named
+    several = output.values() if isinstance(output, Mapping) else output
+    tensors = [t for t in several if isinstance(t, Tensor)] if hasattr(several, "__iter__") else []
+    if not tensors:
+        raise SwapError(
+            f"the network returned {type(output).__name__}; expected a tensor, a tuple of tensors "
+            "or an output with .logits"
+        )
+    fitting = [t for t in tensors if t.ndim == 2 and t.shape[1] == num_classes]
+    return (fitting or tensors)[0]
+
+
+def _writes_in_place(net: nn.Module) -> bool:
+    return any(getattr(module, "inplace", False) for module in net.modules())

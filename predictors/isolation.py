@@ -1,0 +1,72 @@
+"""Running a network so that nothing of the run is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+
+def device_of(net: nn.Module) -> torch.device:
+    """The device of the first parameter or buffer; the CPU where there is neither."""
+    for tensor in (*net.parameters(), *net.buffers()):
+        return tensor.device
+    return torch.device("cpu")
+
+
+@contextmanager
+def isolated(net: nn.Module, seed: int) -> Iterator[None]:
+    """Train mode, gradients on, torch's generators seeded; all as it was on leaving.
+
+    Train mode makes normalisation layers use the statistics of the batch, as every proxy here
+    expects. Gradients are switched on for all floating parameters, so that a score does not depend
+    on what the caller has frozen. `.grad` is left alone: use `torch.autograd.grad`. Buffers are
+    kept by `run`.
+    """
+    device = device_of(net)
+    modes = [(module, module.training) for module in net.modules()]
+    wants = [(p, p.requires_grad) for p in net.parameters() if p.is_floating_point()]
+    with ExitStack() as stack:
+        cuda = [device] if device.type == "cuda" else []
+        stack.enter_context(torch.random.fork_rng(devices=cuda))
+        stack.enter_context(
+            torch.backends.cudnn.flags(
+                enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+            )
+        )
+        stack.enter_context(torch.enable_grad())
+        torch.manual_seed(seed)
+        try:
+            for module, _ in modes:
+                module.training = True
+            for parameter, _ in wants:
+                parameter.requires_grad_(True)
+            yield
+        finally:
+            for module, mode in modes:
+                module.training = mode
+            for parameter, wanted in wants:
+                parameter.requires_grad_(wanted)
+
+
+def scratch_buffers(net: nn.Module) -> dict[str, Tensor]:
+    """Copies of the buffers (BatchNorm running statistics and the like), to be written into."""
+    return {name: buffer.detach().clone() for name, buffer in net.named_buffers()}
+
+
+def run(net: nn.Module, inputs: Any, state: dict[str, Tensor] | None = None) -> Any:
+    """The network's raw output for `inputs`, with `state` in place of its own tensors.
+
+    `inputs` is a tensor, a tuple or list (positional) or a mapping (keywords). Without a `state`
+    the network writes into copies of its buffers, which are then thrown away.
+    """
+    state = scratch_buffers(net) if state is None else state
+    if isinstance(inputs, (tuple, list)):
+        return functional_call(net, state, tuple(inputs))
+    if hasattr(inputs, "keys"):
+        return functional_call(net, state, (), dict(inputs))
+    return functional_call(net, state, (inputs,))

@@ -1,0 +1,54 @@
+"""NWOT: how far apart ReLU patterns of different images are."""
+
+from __future__ import annotations
+
+import torch
+from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.proxy import Proxy
+from torch import Tensor
+
+from naslib_swap.errors import SwapError
+
+
+def compute(probe: Probe) -> float:
+    """log |det K|, K_ij = number of ReLUs that agree on images i and j.
+
+    With c_i in {0, 1}^V the pattern of image i over all V rectified values,
+    K_ij = V - Hamming(c_i, c_j). A value counts as active where it is above 0.
+
+    Raises:
+        SwapError: If no ReLU ran, or one that does not keep the batch as its first
+            dimension.
+    """
+    patterns = probe.forward().active
+    if not patterns:
+        raise SwapError("no ReLU ran; NWOT is defined on the patterns of ReLUs")
+    samples = len(probe.images)
+    kernel = torch.zeros(samples, samples, dtype=torch.float64, device=probe.device)
+    for active in patterns:
+        if len(active) != samples:
+            raise SwapError(
+                f"a ReLU gave {len(active)} rows for {samples} images; NWOT needs the batch as "
+                "the first dimension of every ReLU"
+            )
+        kernel += agreement(active)
+    return float(torch.linalg.slogdet(kernel).logabsdet)
+
+
+def agreement(active: Tensor) -> Tensor:
+    """Number of values on which rows agree: bool [S, ...] -> float [S, S]."""
+    flat = active.flatten(1)
+    # With signs s in {-1, 1} one product gives agreements less disagreements. Sums of ones are
+    # exact in float32 up to 2^24 values.
+    signs = flat.float().mul_(2).sub_(1)
+    return (signs @ signs.T + flat.shape[1]) / 2
+
+
+PROXY = Proxy(
+    name="nwot",
+    title="NWOT",
+    compute=compute,
+    needs=frozenset({"data"}),
+    reference="Mellor et al. 2021, arXiv 2006.04647v3, section 3.2",
+    scale="natural logarithm",
+)

@@ -1,0 +1,44 @@
+"""Scoring one network by any number of proxies."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+
+from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.proxy import Measurement, Proxy, ProxyScore
+from naslib_swap.predictors.registry import get
+
+
+def score_network(probe: Probe, names: Iterable[str]) -> dict[str, ProxyScore]:
+    """Score `probe.net` by each of the named proxies, sharing the passes they have in common.
+
+    A proxy that fails, or gives a number that is not finite, has its reason in `error`; the others
+    go on. Running out of memory is such a failure: nothing is tried again on fewer images. The
+    network comes back as it was: weights, gradients, buffers, modes, hooks, generators.
+
+    Args:
+        probe: The network and the minibatch.
+        names: Names from `registry.names()`.
+
+    Returns:
+        A `ProxyScore` for each name, in the order of `names`.
+
+    Raises:
+        SwapError: For a name that no proxy has, before anything is computed.
+    """
+    proxies = [get(name) for name in names]
+    try:
+        return {proxy.name: _score(probe, proxy) for proxy in proxies}
+    finally:
+        probe.release()
+
+
+def _score(probe: Probe, proxy: Proxy) -> ProxyScore:
+    result, seconds = probe.measure(proxy.compute)
+    if isinstance(result, Exception):
+        return ProxyScore(None, seconds, f"{type(result).__name__}: {result}")
+    measured = result if isinstance(result, Measurement) else Measurement(float(result))
+    if not math.isfinite(measured.value):
+        return ProxyScore(None, seconds, f"not finite: {measured.value}", measured.saturation)
+    return ProxyScore(float(measured.value), seconds, None, measured.saturation)
