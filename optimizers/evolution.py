@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable, Optional, Protocol
+from typing import Any, Callable, Protocol
 
 import numpy as np
-from naslib_swap.optimizers.fitness import Measurement, Moments, Regularisation, fitness
+from naslib_swap.optimizers.fitness import Measurement, Moments, SizeWeighting, fitness
 
 from naslib_swap.errors import SwapError
+from naslib_swap.regularisation import Regularisation
 
 Measure = Callable[[Any], Measurement]
 Mapper = Callable[[Measure, Sequence[Any]], Iterable[Measurement]]
@@ -66,19 +67,19 @@ class EvolutionSettings:
         offspring: offspring scored where a crossover makes the parent.
         crossover: probability of that coin.
         removal: who leaves, "worst" (the papers) or "oldest" (Real et al. 2019).
-        regularisation: how size enters the fitness.
+        weighting: how size enters the fitness.
 
     Raises:
         SwapError: a value out of its range.
     """
 
     population: int = 20
-    sample: Optional[int] = None
+    sample: int | None = None
     mutations: int = 5
     offspring: int = 5
     crossover: float = 0.5
     removal: str = "worst"
-    regularisation: Regularisation = field(default_factory=Regularisation)
+    weighting: SizeWeighting = field(default_factory=SizeWeighting)
 
     def __post_init__(self) -> None:
         if self.population < 2:
@@ -172,8 +173,8 @@ class Evolution:
         seed: int = 0,
         *,
         mapper: Mapper = map,
-        admissible: Optional[Callable[[Any], bool]] = None,
-        state: Optional[EvolutionState] = None,
+        admissible: Callable[[Any], bool] | None = None,
+        state: EvolutionState | None = None,
     ) -> None:
         self.space = space
         self.measure = measure
@@ -242,7 +243,7 @@ class Evolution:
 
     def value(self, key: str) -> float:
         """Fitness of a scored architecture under the mu and sigma now in force."""
-        return fitness(self.state.history[key].measured, self._weights())
+        return fitness(self.state.history[key].measured, self.weighting())
 
     def best(self) -> Record:
         """The fittest living member."""
@@ -252,8 +253,9 @@ class Evolution:
         """The `count` fittest architectures ever scored, weighed by the final mu and sigma."""
         return [self.state.history[key] for key in self._ranked(list(self.state.history))[:count]]
 
-    def _weights(self) -> Optional[tuple[float, float]]:
-        return self.settings.regularisation.weights(self.state.sizes)
+    def weighting(self) -> Regularisation | None:
+        """mu and sigma now in force; None where size does not count."""
+        return self.settings.weighting.after(self.state.sizes)
 
     def _ranked(self, keys: Sequence[str]) -> list[str]:
         return sorted(keys, key=self.value, reverse=True)
@@ -265,7 +267,7 @@ class Evolution:
         """Admit sizes to the history and give the fitness of each under the new mu and sigma."""
         for one in measured:
             self.state.sizes = self.state.sizes.add(one.size)
-        return [fitness(one, self._weights()) for one in measured]
+        return [fitness(one, self.weighting()) for one in measured]
 
     def _record(
         self,

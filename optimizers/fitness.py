@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Optional
 
 from naslib_swap.errors import SwapError
+from naslib_swap.regularisation import Regularisation
 
 
 @dataclass(frozen=True)
@@ -48,62 +48,55 @@ class Moments:
 
 
 @dataclass(frozen=True)
-class Regularisation:
+class SizeWeighting:
     """How size enters the fitness.
 
     `mode` "none" ranks by the score alone; "fixed" by log score - (theta - mu)^2 / sigma with the
     mu and sigma given (arXiv 2605.07378; sigma is not squared, all in thousands of parameters);
     "adaptive" by the same with mu and sigma the mean and standard deviation of all sizes scored so
-    far. The log domain ranks as the product does and never underflows.
+    far.
     """
 
     mode: str = "adaptive"
-    mu: Optional[float] = None
-    sigma: Optional[float] = None
+    mu: float | None = None
+    sigma: float | None = None
 
     def __post_init__(self) -> None:
         if self.mode not in ("none", "fixed", "adaptive"):
-            raise SwapError(f"regularisation {self.mode!r}: expected none, fixed or adaptive")
+            raise SwapError(f"size weighting {self.mode!r}: expected none, fixed or adaptive")
         if self.mode == "fixed":
             if self.mu is None or self.sigma is None:
-                raise SwapError("fixed regularisation needs both mu and sigma")
-            if not (math.isfinite(self.mu) and math.isfinite(self.sigma) and self.sigma > 0):
-                raise SwapError(
-                    f"mu={self.mu}, sigma={self.sigma}: expected a finite mu and a positive sigma, "
-                    "in thousands of parameters"
-                )
+                raise SwapError("a fixed size weighting needs both mu and sigma")
+            Regularisation(self.mu, self.sigma).log_factor(0)  # complain now, not cycles later
         elif self.mu is not None or self.sigma is not None:
-            raise SwapError(f"mu and sigma have no meaning with {self.mode!r} regularisation")
+            raise SwapError(f"mu and sigma have no meaning with size weighting {self.mode!r}")
 
-    def weights(self, sizes: Moments) -> Optional[tuple[float, float]]:
-        """mu and sigma in force after `sizes`; None where size does not count."""
-        if self.mode == "none":
-            return None
-        if self.mode == "fixed":
-            assert self.mu is not None and self.sigma is not None  # noqa: PT018
-            return self.mu, self.sigma
-        return sizes.mean, sizes.deviation
+    def after(self, sizes: Moments) -> Regularisation | None:
+        """mu and sigma in force once `sizes` were scored; None where size does not count."""
+        if self.mu is not None and self.sigma is not None:
+            return Regularisation(self.mu, self.sigma)
+        # As long as all sizes are alike they tell nothing apart.
+        if self.mode == "adaptive" and sizes.deviation > 0:
+            return Regularisation(sizes.mean, sizes.deviation, "adaptive")
+        return None
 
 
-def fitness(measured: Measurement, weights: Optional[tuple[float, float]]) -> float:
-    """The value that the search maximises.
+def fitness(measured: Measurement, weighting: Regularisation | None) -> float:
+    """The value that the search maximises, in the log domain where size counts.
 
     Args:
         measured: score and size of one architecture.
-        weights: (mu, sigma) in thousands of parameters, or None for the score itself.
+        weighting: mu and sigma, or None for the score itself.
 
     Raises:
         SwapError: the score is negative, or not a number, where a logarithm is needed.
     """
-    if weights is None:
+    if weighting is None:
         return measured.score
     if not measured.score >= 0:
         raise SwapError(
-            f"a score of {measured.score} cannot be regularised by size: its logarithm is needed. "
-            "Search by this proxy with regularisation none"
+            f"a score of {measured.score} cannot be weighed by size: its logarithm is needed. "
+            "Search by this proxy without mu, sigma and adaptive weighting"
         )
-    mu, sigma = weights
-    distance = (measured.size - mu) ** 2
-    # Where all sizes are alike, sigma is 0 and so is every distance.
-    penalty = distance and (distance / sigma if sigma > 0 else math.inf)
-    return (math.log(measured.score) if measured.score else -math.inf) - penalty
+    logarithm = math.log(measured.score) if measured.score else -math.inf
+    return logarithm + weighting.log_factor(measured.size)

@@ -5,12 +5,12 @@ from pathlib import Path
 import pytest
 from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
-from naslib_swap.optimizers.fitness import Regularisation
+from naslib_swap.optimizers.fitness import SizeWeighting
 
 from naslib_swap.errors import SwapError
 
 SETTINGS = EvolutionSettings(
-    population=5, mutations=2, offspring=2, regularisation=Regularisation("adaptive")
+    population=5, mutations=2, offspring=2, weighting=SizeWeighting("adaptive")
 )
 IDENTITY = {"space": "letters", "version": "1.0", "settings": {"population": 5, "mu": None}}
 

@@ -9,13 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
-from naslib_swap.optimizers.fitness import Measurement, Moments, Regularisation, fitness
+from naslib_swap.optimizers.fitness import Measurement, Moments, SizeWeighting, fitness
 
 from naslib_swap.errors import SwapError
+from naslib_swap.regularisation import Regularisation
 
-PLAIN = EvolutionSettings(
-    population=6, mutations=3, offspring=2, regularisation=Regularisation("none")
-)
+PLAIN = EvolutionSettings(population=6, mutations=3, offspring=2, weighting=SizeWeighting("none"))
 
 
 def run(evolution: Evolution, cycles: int) -> None:
@@ -144,7 +143,7 @@ def test_same_seed_same_history_other_seed_another(letters, counting):
 
 
 def test_filling_one_by_one_equals_filling_at_once(letters, counting):
-    settings = replace(PLAIN, regularisation=Regularisation("adaptive"))
+    settings = replace(PLAIN, weighting=SizeWeighting("adaptive"))
     whole = Evolution(letters, counting, settings, seed=9)
     single = Evolution(letters, counting, settings, seed=9)
     whole.step()
@@ -157,14 +156,14 @@ def test_filling_one_by_one_equals_filling_at_once(letters, counting):
 def test_adaptive_weights_are_moments_of_the_history_and_reweight_without_scoring(
     letters, counting
 ):
-    settings = replace(PLAIN, regularisation=Regularisation("adaptive"))
+    settings = replace(PLAIN, weighting=SizeWeighting("adaptive"))
     evolution = Evolution(letters, counting, settings, seed=6)
     evolution.step()
     old = {key: evolution.value(key) for key in evolution.state.population}
     for _ in range(10):
         evolution.step()
     sizes = [r.size for r in evolution.state.history.values()]
-    mu, sigma = settings.regularisation.weights(evolution.state.sizes)
+    mu, sigma = evolution.weighting().mu, evolution.weighting().sigma
     assert mu == pytest.approx(np.mean(sizes))
     assert sigma == pytest.approx(np.std(sizes))
     assert any(evolution.value(key) != value for key, value in old.items())
@@ -246,31 +245,36 @@ def test_settings_out_of_range(change, message):
     [
         (("sometimes",), "expected none, fixed or adaptive"),
         (("fixed", 1.0), "needs both"),
-        (("fixed", 1.0, 0.0), "positive sigma"),
-        (("fixed", math.nan, 1.0), "finite mu"),
+        (("fixed", 1.0, 0.0), "sigma > 0"),
+        (("fixed", math.nan, 1.0), "finite numbers"),
         (("adaptive", 1.0, 1.0), "no meaning"),
     ],
 )
-def test_regularisation_out_of_range(arguments, message):
+def test_size_weighting_out_of_range(arguments, message):
     with pytest.raises(SwapError, match=message):
-        Regularisation(*arguments)
+        SizeWeighting(*arguments)
 
 
 def test_fitness_by_hand():
     measured = Measurement(score=math.e, size=3.0)
     assert fitness(measured, None) == math.e
-    assert fitness(measured, (1.0, 2.0)) == pytest.approx(1 - 4 / 2)
-    assert fitness(Measurement(0.0, 1.0), (1.0, 2.0)) == -math.inf
-    assert fitness(measured, (3.0, 0.0)) == 1.0
-    assert fitness(measured, (2.0, 0.0)) == -math.inf
+    assert fitness(measured, Regularisation(1.0, 2.0)) == pytest.approx(1 - 4 / 2)
+    assert fitness(Measurement(0.0, 1.0), Regularisation(1.0, 2.0)) == -math.inf
     # Where the plain product underflows, ranks stay.
-    far, farther = (fitness(Measurement(10.0, s), (0.0, 1.0)) for s in (100.0, 101.0))
-    assert far > farther
+    unit = Regularisation(0.0, 1.0)
+    assert fitness(Measurement(10.0, 100.0), unit) > fitness(Measurement(10.0, 101.0), unit)
 
 
-def test_negative_scores_cannot_be_regularised():
-    with pytest.raises(SwapError, match="cannot be regularised by size"):
-        fitness(Measurement(-1.0, 1.0), (1.0, 1.0))
+def test_adaptive_weighting_waits_for_sizes_that_differ():
+    weighting = SizeWeighting("adaptive")
+    assert weighting.after(Moments().add(2.0).add(2.0)) is None
+    adapted = weighting.after(Moments().add(2.0).add(4.0))
+    assert (adapted.mu, adapted.sigma) == (3.0, 1.0)
+
+
+def test_negative_scores_cannot_be_weighed_by_size():
+    with pytest.raises(SwapError, match="cannot be weighed by size"):
+        fitness(Measurement(-1.0, 1.0), Regularisation(1.0, 1.0))
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50))
