@@ -19,9 +19,11 @@ from naslib_swap.errors import SwapError
 
 # Values staged before their bits are packed: large enough to amortise the calls, small enough for
 # the stage (S bytes a value) to stay in cache.
-_STAGE_VALUES = 1 << 15
+_STAGE_VALUES = 1 << 14
 # Keys kept before duplicates are removed for the first time.
 _COMPACT_KEYS = 1 << 22
+
+_Array = Any  # a numpy array of some integer type
 
 
 class PatternCounter:
@@ -93,77 +95,117 @@ class PatternCounter:
 
 
 class _Stage:
-    """Packs activations of one kind into keys, one row of bytes a value."""
+    """Packs activations of one kind into keys, one row of bytes a value.
+
+    The stage is a torch tensor on the activations' device. On the CPU it is worked on as a numpy
+    array: its calls are many and small, where torch's threads cost more than they bring.
+    """
 
     def __init__(self, samples: int, signed: bool, device: torch.device) -> None:
         self._samples = samples
         self._signed = signed
-        bits = 2 * samples if signed else samples
-        self._bytes = -(-bits // 8)
+        self._bytes = -(-(2 * samples if signed else samples) // 8)
         # Rows beyond the bits in use stay False: they pad the last byte.
-        self._bits = torch.zeros(8 * self._bytes, _STAGE_VALUES, dtype=torch.bool, device=device)
+        bits = torch.zeros(8 * self._bytes, _STAGE_VALUES, dtype=torch.bool, device=device)
+        words = bits.view(torch.int64).reshape(self._bytes, 8, -1)
+        on_cpu = device.type == "cpu"
+        self._bits: Any = bits.numpy() if on_cpu else bits
+        self._words: Any = words.numpy() if on_cpu else words
         self._filled = 0
-        self._packed: list[np.ndarray[Any, Any]] = []
-        self._held = 0
-        self._limit = _COMPACT_KEYS
+        self._keys = _KeySet(self._bytes)
 
     def add(self, flat: torch.Tensor) -> None:
+        values: Any = flat
+        compare: Any = torch
+        if isinstance(self._bits, np.ndarray):
+            values = (flat.float() if flat.dtype == torch.bfloat16 else flat).numpy()
+            compare = np
         start, end = 0, flat.shape[1]
         while start < end:
             take = min(end - start, _STAGE_VALUES - self._filled)
-            part = flat[:, start : start + take]
+            part = values[:, start : start + take]
             there = slice(self._filled, self._filled + take)
-            torch.gt(part, 0, out=self._bits[: self._samples, there])
+            compare.greater(part, 0, out=self._bits[: self._samples, there])
             if self._signed:
-                torch.lt(part, 0, out=self._bits[self._samples : 2 * self._samples, there])
+                below = self._bits[self._samples : 2 * self._samples, there]
+                compare.less(part, 0, out=below)
             self._filled += take
             start += take
             if self._filled == _STAGE_VALUES:
                 self._pack()
 
-    def keys(self) -> np.ndarray[Any, Any]:
+    def keys(self) -> _Array:
         """Return uint8 [K, bytes]: every distinct key at least once."""
-        self._pack()
-        if not self._packed:
-            return np.empty((0, self._bytes), dtype=np.uint8)
-        return np.concatenate(self._packed)
+        if self._filled:
+            self._pack()
+        return self._keys.rows()
 
     def _pack(self) -> None:
-        if not self._filled:
-            return
         # Eight bools, side by side, are one int64: shifting row j by j and uniting eight rows makes
         # a byte of eight samples for each of eight values at once.
-        words = -(-self._filled // 8)
-        rows = self._bits.view(torch.int64)[:, :words].reshape(self._bytes, 8, words)
-        united = rows[:, 0].clone()
-        for j in range(1, 8):
-            united.bitwise_or_(rows[:, j] << j)
-        keys = united.view(torch.uint8)[:, : self._filled].T.contiguous().cpu().numpy()
+        rows = self._words[:, :, : -(-self._filled // 8)]
+        united = rows[:, 7] << 1
+        for j in range(6, 0, -1):
+            united |= rows[:, j]
+            united <<= 1
+        united |= rows[:, 0]
+        if not isinstance(united, np.ndarray):
+            united = united.cpu().numpy()
+        self._keys.add(united.view(np.uint8)[:, : self._filled])
+        self._filled = 0
+
+
+class _KeySet:
+    """Keys of a few bytes each: a table of flags up to two bytes, a list with compaction beyond."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._flags = np.zeros(1 << (8 * width), dtype=bool) if width <= 2 else None
+        self._packed: list[_Array] = []
+        self._held = 0
+        self._limit = _COMPACT_KEYS
+
+    def add(self, planes: _Array) -> None:
+        """Take in uint8 [bytes, K], one column a key."""
+        keys = np.empty(planes.shape[::-1], dtype=np.uint8)
+        for column, plane in enumerate(planes):
+            keys[:, column] = plane
+        if self._flags is not None:
+            self._flags[_as_words(keys)[:, 0]] = True
+            return
         self._packed.append(keys)
         self._held += len(keys)
-        self._filled = 0
         if self._held > self._limit:
             distinct = _distinct_rows(np.concatenate(self._packed))
             self._packed = [distinct]
             self._held = len(distinct)
             self._limit = max(_COMPACT_KEYS, 2 * self._held)
 
+    def rows(self) -> _Array:
+        if self._flags is not None:
+            found = np.flatnonzero(self._flags).astype(f"u{self._width}")
+            return found.view(np.uint8).reshape(-1, self._width)
+        return np.concatenate(self._packed) if self._packed else np.empty((0, self._width), np.uint8)
 
-def _widen(keys: np.ndarray[Any, Any], width: int) -> np.ndarray[Any, Any]:
+
+def _widen(keys: _Array, width: int) -> _Array:
     """Pad keys with zero bytes: a rectifier's pattern has no negative bits."""
-    return np.pad(keys, ((0, 0), (0, width - keys.shape[1]))) if keys.shape[1] < width else keys
+    if keys.shape[1] == width:
+        return keys
+    wide = np.zeros((len(keys), width), dtype=np.uint8)
+    wide[:, : keys.shape[1]] = keys
+    return wide
 
 
-def _as_words(keys: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _as_words(keys: _Array) -> _Array:
     """View uint8 [K, bytes] as unsigned integers [K, words], the widest that fit."""
     width = keys.shape[1]
     size = next((s for s in (1, 2, 4) if width <= s), 8)
-    padded = _widen(keys, -(-width // size) * size)
-    return np.ascontiguousarray(padded).view(np.dtype(f"u{size}"))
+    return np.ascontiguousarray(_widen(keys, -(-width // size) * size)).view(f"u{size}")
 
 
-def _mix(words: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Hash each row of uint64 words to one uint64 (multiply, rotate by addition, xor-shift)."""
+def _mix(words: _Array) -> _Array:
+    """Hash each row of uint64 words to one uint64 (multiply and xor-shift, word by word)."""
     mixed = np.zeros(len(words), dtype=np.uint64)
     for column in words.T:
         mixed ^= column
@@ -172,38 +214,39 @@ def _mix(words: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
     return mixed
 
 
-def _first_of_equals(words: np.ndarray[Any, Any]) -> tuple[Any, Any]:
-    """Sort rows so that equal ones are neighbours; return (order, mask of each first one)."""
-    order = np.argsort(_mix(words), kind="stable")
-    ranked = words[order]
+def _first_of_equals(words: _Array) -> tuple[_Array, _Array]:
+    """Return (order, first): rows in an order that brings equals together, and each one's first.
+
+    Rows are sorted by a hash and compared where hashes agree, so the answer is exact; two different
+    rows of one hash are settled by sorting the rows themselves.
+    """
+    hashes = _mix(words)
+    order = np.argsort(hashes)
+    ranked = hashes[order]
+    same_hash = np.flatnonzero(ranked[1:] == ranked[:-1])
     first = np.ones(len(words), dtype=bool)
-    first[1:] = (ranked[1:] != ranked[:-1]).any(axis=1)
+    if (words[order[same_hash]] == words[order[same_hash + 1]]).all():
+        first[same_hash + 1] = False
+        return order, first
+    order = np.lexsort(words.T)
+    first[1:] = (words[order[1:]] != words[order[:-1]]).any(axis=1)
     return order, first
 
 
-def _collision_free(words: np.ndarray[Any, Any], order: Any, first: Any) -> bool:
-    """Whether rows of one hash are all equal, so that neighbours decide equality."""
-    hashes = _mix(words[order])
-    return not bool((first[1:] & (hashes[1:] == hashes[:-1])).any())
-
-
-def _count_rows(words: np.ndarray[Any, Any]) -> int:
+def _count_rows(words: _Array) -> int:
     """Count distinct rows of unsigned integers [K, words], exactly."""
     if words.shape[1] == 1:
         ranked = np.sort(words[:, 0])
         return int(np.count_nonzero(ranked[1:] != ranked[:-1])) + 1
-    return len(_distinct_words(words))
+    return int(np.count_nonzero(_first_of_equals(words)[1]))
 
 
-def _distinct_words(words: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    if words.shape[1] == 1:
-        return np.unique(words[:, 0])[:, None]
-    order, first = _first_of_equals(words)
-    if not _collision_free(words, order, first):  # one in 2^64 a pair: settle it the slow way
-        return np.unique(words, axis=0)
-    return words[order[first]]
-
-
-def _distinct_rows(keys: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+def _distinct_rows(keys: _Array) -> _Array:
     """Return the distinct rows of uint8 [K, bytes]."""
-    return _distinct_words(_as_words(keys)).view(np.uint8)[:, : keys.shape[1]]
+    words = _as_words(keys)
+    if words.shape[1] == 1:
+        distinct = np.unique(words[:, 0])[:, None]
+    else:
+        order, first = _first_of_equals(words)
+        distinct = words[order[first]]
+    return distinct.view(np.uint8)[:, : keys.shape[1]]
