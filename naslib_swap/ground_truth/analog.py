@@ -1,0 +1,64 @@
+"""CIFAR-10 accuracies of all 15,625 NAS-Bench-201 architectures, from the package analog-nasbench.
+
+The package holds one pickle, a dict from NASLib's compact tuple to a record of accuracies. The
+networks were trained anew for AnalogNAS-Bench (Bessalah et al., 2025): the accuracies are
+independent of NAS-Bench-201's own, with which they rank-correlate at 0.98. The package is never
+imported.
+"""
+
+from __future__ import annotations
+
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from naslib_swap import spaces
+from naslib_swap.errors import SwapError
+from naslib_swap.ground_truth.table import GroundTruth, add_accuracy
+from naslib_swap.restricted_pickle import load_pickle
+
+PACKAGE = "analog-nasbench"
+_FILE = "analognasbench/data.anb"
+_MODULE = "analognasbench.data"
+
+
+def load_analog(space: str, task: str, path: Path | None) -> GroundTruth:
+    """Load the floating-point baseline accuracies; `path` names the file outside the package."""
+    place = _installed() if path is None else path
+    try:
+        content = place.read_bytes()
+    except OSError as error:
+        raise SwapError(f"{place} cannot be read: {error}") from error
+    # The records are only carriers of their fields; made anew, as a pickle could alter them.
+    record = type("Architecture", (), {})
+    drift = type("DriftMeasurement", (), {})
+    data = load_pickle(
+        content,
+        {(_MODULE, "Architecture"): record, (_MODULE, "DriftMeasurement"): drift},
+        what=f"{PACKAGE} data {place}",
+    )
+    if not isinstance(data, dict) or not data:
+        raise SwapError(f"{place}: expected a dict of architectures, found {type(data).__name__}")
+    key_of = spaces.get(space).encode
+    accuracy: dict[str, float] = {}
+    for arch, values in data.items():
+        add_accuracy(accuracy, key_of(arch), _baseline(values, record, arch, place), str(place))
+    return GroundTruth(space, task, "analog", accuracy)
+
+
+def _baseline(values: Any, record: type, arch: Any, place: Path) -> float:
+    value = vars(values).get("baseline_accuracy") if isinstance(values, record) else None
+    if not isinstance(value, float):
+        raise SwapError(f"{place}: architecture {arch} has no baseline_accuracy")
+    return value
+
+
+def _installed() -> Path:
+    try:
+        distribution = metadata.distribution(PACKAGE)
+    except metadata.PackageNotFoundError as error:
+        raise SwapError(
+            f"the accuracies of NAS-Bench-201 come with the package {PACKAGE}, which is not "
+            f"installed: pip install {PACKAGE}"
+        ) from error
+    return Path(str(distribution.locate_file(_FILE)))

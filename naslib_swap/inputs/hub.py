@@ -1,0 +1,52 @@
+"""Images from the HuggingFace hub, or from a local data set that `datasets` reads."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from naslib_swap.errors import SwapError
+
+
+def read_hub(
+    name: str, *, samples: int, order: str, seed: int
+) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """Stream `samples` training images, uint8 [H, W, 3] each, and their labels.
+
+    The order is the repository's own: that of `uoft-cs/cifar10` is not the order of the original
+    batches. `random` shuffles within a buffer of 10,000 images.
+    """
+    try:
+        import datasets
+    except ImportError as error:
+        raise SwapError(
+            f"hf:{name} needs the package datasets: pip install datasets; or use local files "
+            "(path=...) or the source 'natural'"
+        ) from error
+    try:
+        stream = datasets.load_dataset(name, split="train", streaming=True)
+        if order == "random":
+            stream = stream.shuffle(seed=seed, buffer_size=10_000)
+        rows = list(stream.take(samples))
+    except Exception as error:
+        # The library raises whatever its many storage layers do.
+        reason = " ".join(str(error).split())[:200]
+        raise SwapError(
+            f"the data set {name!r} could not be read from the HuggingFace hub "
+            f"({type(error).__name__}: {reason}); "
+            "without a network, use local files (path=..., or NASLIB_SWAP_DATA) or the source "
+            "'natural'"
+        ) from error
+    if len(rows) < samples:
+        raise SwapError(f"hf:{name} holds {len(rows)} training images; {samples} were asked for")
+    return _columns(rows, name)
+
+
+def _columns(rows: list[dict], name: str) -> tuple[list[np.ndarray], np.ndarray | None]:
+    pictures = next((key for key in ("image", "img") if key in rows[0]), None)
+    if pictures is None:
+        raise SwapError(f"hf:{name}: expected a column image or img, found {', '.join(rows[0])}")
+    labels = next((key for key in ("label", "fine_label", "labels") if key in rows[0]), None)
+    images = [np.asarray(row[pictures].convert("RGB")) for row in rows]
+    if labels is None:
+        return images, None
+    return images, np.array([row[labels] for row in rows], dtype=np.int64)
