@@ -13,6 +13,7 @@ __all__ = ["Arch", "SearchSpace", "get", "names"]
 _HOMES = {
     "darts": ("darts", "Darts"),
     "nasbench201": ("nasbench201", "NasBench201"),
+    "nasbench301": ("nasbench301", "NasBench301"),
 }
 
 

@@ -13,9 +13,13 @@ import numpy as np
 from torch import nn
 
 from naslib_swap.spaces.darts_cells import EDGES, NODES, OPERATIONS, CellEdges
-from naslib_swap.spaces.darts_networks import SCALES, DartsNetwork, network_parameters
-from naslib_swap.spaces.depth import weighted_depth
-from naslib_swap.spaces.networks import check_sizes, chosen_variant, on_meta
+from naslib_swap.spaces.darts_networks import (
+    SCALES,
+    DartsNetwork,
+    network_depth,
+    network_parameters,
+)
+from naslib_swap.spaces.networks import check_sizes, chosen_variant
 from naslib_swap.spaces.notation import read_literal, unknown_architecture
 from naslib_swap.spaces.protocol import Arch
 
@@ -95,8 +99,8 @@ class Darts:
 
     def depth(self, arch: Arch) -> int:
         """Weighted layers on the longest path of the default variant."""
-        with on_meta():
-            return weighted_depth(self.build(arch))
+        normal, reduce = self._checked(arch)
+        return network_depth(normal, reduce, SCALES[self.variants[0]])
 
     def build(
         self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3

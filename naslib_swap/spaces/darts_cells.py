@@ -141,6 +141,15 @@ def operation(name: str, channels: int, stride: int, style: CellStyle) -> nn.Mod
     raise ValueError(f"{name!r} has no module")
 
 
+def operation_depth(name: str, stride: int) -> int:
+    """Count the convolutions in a row: 4 in a separable one (twice two), 2 in a dilated one."""
+    if name.startswith("sep_conv"):
+        return 4
+    if name.startswith("dil_conv"):
+        return 2
+    return 1 if name == "skip_connect" and stride == 2 else 0
+
+
 def _pool(name: str, channels: int, stride: int, style: CellStyle) -> nn.Module:
     pool: nn.Module
     if name == "max_pool_3x3":

@@ -15,6 +15,7 @@ from naslib_swap.spaces.darts_cells import (
     CellStyle,
     edge_stride,
     operation,
+    operation_depth,
 )
 from naslib_swap.spaces.networks import count_parameters, on_meta
 
@@ -113,6 +114,23 @@ def _conv3x3(channels_in: int, channels_out: int, stride: int) -> list[nn.Module
         nn.Conv2d(channels_in, channels_out, 3, stride=stride, padding=1, bias=False),
         nn.BatchNorm2d(channels_out),
     ]
+
+
+def network_depth(normal: CellEdges, reduce: CellEdges, scale: Scale) -> int:
+    """Count the weighted layers on the longest path, as `depth.weighted_depth` defines it."""
+    before, previous = {"none": (0, 0), "cifar": (1, 1), "imagenet": (2, 3)}[scale.stem]
+    for reduction, _ in scale.plan():
+        depths = [before + 1, previous + 1]
+        edges = reduce if reduction else normal
+        for node in range(NODES):
+            live = [
+                depths[source] + operation_depth(name, edge_stride(source, reduction=reduction))
+                for name, source in edges[2 * node : 2 * node + 2]
+                if name != "none"
+            ]
+            depths.append(max(live, default=0))
+        before, previous = previous, max(depths[2:])
+    return previous + 1
 
 
 def network_parameters(

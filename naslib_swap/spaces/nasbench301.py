@@ -1,0 +1,128 @@
+"""NAS-Bench-301 (Zela et al., ICLR 2022, arXiv 2008.09777) as NASLib builds it.
+
+The cells are those of DARTS, in NASLib's compact notation; the network is NASLib's: 16, 32 and 64
+channels, 8 layers, normalisation without weights on the edges, and after poolings too.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+from torch import nn
+
+from naslib_swap.spaces.darts import (
+    SEARCHED,
+    mutate_connection,
+    mutate_operation,
+    read_genotype,
+    sample_cell,
+    uniform_crossover,
+)
+from naslib_swap.spaces.darts_cells import EDGES
+from naslib_swap.spaces.darts_networks import (
+    SCALES,
+    DartsNetwork,
+    network_depth,
+    network_parameters,
+)
+from naslib_swap.spaces.networks import check_sizes, chosen_variant
+from naslib_swap.spaces.notation import unknown_architecture
+from naslib_swap.spaces.protocol import Arch
+
+_unknown = partial(
+    unknown_architecture,
+    space="NAS-Bench-301",
+    expected=(
+        f"a normal and a reduction cell of {EDGES} (input, operation) pairs, operations 0 to 6 for "
+        f"{', '.join(SEARCHED)}, two different inputs for each node"
+    ),
+    example=(
+        "(((0, 3), (1, 3), (0, 3), (1, 3), (1, 3), (0, 2), (0, 2), (2, 5)), "
+        "((0, 0), (1, 0), (2, 2), (1, 0), (0, 0), (2, 2), (2, 2), (1, 0)))"
+    ),
+)
+
+
+class NasBench301:
+    """Pairs of a normal and a reduction cell without "none".
+
+    An architecture is NASLib's compact form, `(normal, reduce)`, each a tuple of eight
+    (input, operation) pairs of ints.
+
+    Variants: "naslib" is what NASLib's Develop branch builds; "suite-zero" is twice as wide, the
+    network that NAS-Bench-Suite-Zero's published table was made with. Both are counted and built
+    without the auxiliary head.
+    """
+
+    name = "nasbench301"
+    variants = ("naslib", "suite-zero")
+    example: str = _unknown.keywords["example"]
+
+    def parse(self, text: str) -> Arch:
+        """Read NASLib's compact form, with tuples or lists, or a DARTS Genotype."""
+        genotype = read_genotype(text)
+        if genotype is None or not _is_searched(genotype):
+            raise _unknown(text)
+        return compact(genotype)
+
+    def encode(self, arch: Arch) -> str:
+        """Write the compact form with tuples."""
+        return str(compact(self._genotype(arch)))
+
+    def sample(self, rng: np.random.Generator) -> Arch:
+        """Draw operations uniformly, and two different inputs for each node."""
+        return compact((sample_cell(rng), sample_cell(rng)))
+
+    def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
+        """Mutate an operation or a connection, by a coin."""
+        move = (mutate_operation, mutate_connection)[int(rng.integers(2))]
+        return compact(move(self._genotype(arch), rng))
+
+    def crossover(self, a: Arch, b: Arch, rng: np.random.Generator) -> Arch:
+        """Take each node, with both of its edges, from either parent."""
+        return compact(uniform_crossover(self._genotype(a), self._genotype(b), rng))
+
+    def depth(self, arch: Arch) -> int:
+        """Weighted layers on the longest path; the same in both variants."""
+        normal, reduce = self._genotype(arch)
+        return network_depth(normal, reduce, SCALES[self.variants[0]])
+
+    def build(
+        self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
+    ) -> nn.Module:
+        """Build the network for images [S, in_channels, H, W]; returns class scores."""
+        scale = SCALES[chosen_variant(variant, self.variants, self.name)]
+        check_sizes(num_classes, in_channels)
+        normal, reduce = self._genotype(arch)
+        return DartsNetwork(normal, reduce, scale, num_classes, in_channels)
+
+    def parameters(
+        self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
+    ) -> int:
+        """Count the parameters of the variant, exactly."""
+        scale = SCALES[chosen_variant(variant, self.variants, self.name)]
+        check_sizes(num_classes, in_channels)
+        normal, reduce = self._genotype(arch)
+        return network_parameters(normal, reduce, scale, num_classes, in_channels)
+
+    def _genotype(self, arch: Arch) -> Arch:
+        genotype = read_genotype(repr(arch)) if isinstance(arch, tuple) else None
+        if genotype is None or not _is_searched(genotype) or compact(genotype) != arch:
+            raise _unknown(arch)
+        return genotype
+
+
+def compact(genotype: Arch) -> Arch:
+    """Turn a DARTS architecture without "none" into NASLib's compact form."""
+    return tuple(
+        tuple((source, SEARCHED.index(name)) for name, source in cell) for cell in genotype
+    )
+
+
+def _is_searched(genotype: Arch) -> bool:
+    return all(
+        cell[position][0] in SEARCHED and cell[position][1] != cell[position ^ 1][1]
+        for cell in genotype
+        for position in range(EDGES)
+    )
