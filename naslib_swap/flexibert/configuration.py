@@ -83,7 +83,8 @@ class FlexiBertConfig(PretrainedConfig):
         # Derived, so never taken from a saved file.
         kwargs.pop("hidden_size", None)
         kwargs.pop("num_hidden_layers", None)
-        super().__init__(pad_token_id=pad_token_id, **kwargs)
+        super().__init__(**kwargs)
+        self.pad_token_id = pad_token_id
         self.architecture = to_dict(encoder)
         self.fidelity = fidelity
         self.hidden_size = PAPER_WIDTH if fidelity == "paper" else encoder.hidden_size

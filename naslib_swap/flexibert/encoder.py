@@ -103,7 +103,7 @@ class Encoder:
 
 
 def _is_count(value: Any) -> bool:
-    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and value >= 1
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def from_dict(given: Mapping[str, Any]) -> Encoder:
@@ -174,7 +174,7 @@ def from_json(text: str) -> Encoder:
 
 
 def sample(rng: np.random.Generator) -> Encoder:
-    """Draw an encoder from the benchmark's space: depth, hidden size, then each layer, uniformly."""
+    """Draw an encoder from the benchmark's space, every choice uniformly."""
     hidden = int(rng.choice(HIDDEN_SIZES))
     depth = int(rng.choice(DEPTHS))
     return Encoder(hidden, tuple(_sample_layer(rng) for _ in range(depth)))

@@ -122,6 +122,7 @@ class FlexiBertModel(PreTrainedModel):
 
     def set_input_embeddings(self, value: nn.Module) -> None:
         """Replace the word embeddings."""
+        assert isinstance(value, nn.Embedding)
         self.embeddings.words = value
 
     def forward(

@@ -1,0 +1,99 @@
+"""Documents: OpenWebText, or a local file."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from naslib_swap.errors import SwapError
+
+OPENWEBTEXT = "openwebtext"
+# Where a copy of the first documents is looked for under NASLIB_SWAP_DATA, before the network.
+_LOCAL_COPY = Path("text") / "openwebtext_256.jsonl"
+
+
+def load_documents(source: str, count: int) -> list[str]:
+    """Return the first ``count`` documents of a source.
+
+    ``source`` is ``"openwebtext"`` (a copy under ``NASLIB_SWAP_DATA`` where there is one, else
+    streamed through ``datasets``) or the path of a ``.jsonl`` file (``{"text": ...}`` a line), a
+    ``.txt`` file (a document a line) or a ``.parquet`` file (a column ``text``). Documents of white
+    space are passed over.
+
+    Raises
+    ------
+    SwapError
+        Where the source is unknown, cannot be read, or has fewer documents.
+    """
+    found = list(itertools.islice(filter(str.strip, _documents(source)), count))
+    if len(found) < count:
+        raise SwapError(
+            f"{source} has {len(found)} documents; expected at least {count}. Ask for fewer "
+            "samples, or give more text"
+        )
+    return found
+
+
+def _documents(source: str) -> Iterator[str]:
+    if source == OPENWEBTEXT:
+        copy = Path(os.environ.get("NASLIB_SWAP_DATA", "")) / _LOCAL_COPY
+        return _jsonl(copy) if copy.is_file() else _streamed()
+    path = Path(source)
+    readers = {".jsonl": _jsonl, ".txt": _lines, ".parquet": _parquet}
+    if path.suffix not in readers:
+        raise SwapError(
+            f"unknown text source {source!r}; expected {OPENWEBTEXT!r} or a path that ends in "
+            f"{', '.join(readers)}"
+        )
+    if not path.is_file():
+        raise SwapError(f"there is no file {source}; give the path of a text file")
+    return readers[path.suffix](path)
+
+
+def _jsonl(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as lines:
+        for number, line in enumerate(lines, start=1):
+            if not line.strip():
+                continue
+            try:
+                text = json.loads(line)["text"]
+            except (json.JSONDecodeError, KeyError, TypeError) as error:
+                raise SwapError(
+                    f'{path}, line {number}: expected a JSON object with "text", got '
+                    f"{line.strip()[:60]!r}"
+                ) from error
+            yield str(text)
+
+
+def _lines(path: Path) -> Iterator[str]:
+    with path.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield line.rstrip("\n")
+
+
+def _parquet(path: Path) -> Iterator[str]:
+    import pyarrow.parquet
+
+    file = pyarrow.parquet.ParquetFile(path)
+    if "text" not in file.schema_arrow.names:
+        raise SwapError(
+            f"{path} has the columns {', '.join(file.schema_arrow.names)}; expected one named text"
+        )
+    for batch in file.iter_batches(batch_size=256, columns=["text"]):
+        yield from (str(text) for text in batch.column(0).to_pylist())
+
+
+def _streamed() -> Iterator[str]:
+    import datasets
+
+    try:
+        rows = datasets.load_dataset("Skylion007/openwebtext", split="train", streaming=True)
+        yield from (row["text"] for row in rows)
+    except (OSError, ConnectionError, datasets.exceptions.DatasetsError) as error:
+        raise SwapError(
+            "OpenWebText could not be streamed (no network, or no access); give the path of a "
+            f".jsonl, .txt or .parquet file instead, or set NASLIB_SWAP_DATA: {error}"
+        ) from error
