@@ -232,7 +232,7 @@ def download(wanted: Entry, progress: Any = False) -> Path:
     target = cache_folder() / wanted.path
     if wanted.url is None:
         raise SwapError(
-            f"{wanted.name} has no public download: put the file at {_by_hand(wanted)} "
+            f"{wanted.name} has no public download: put the file at {by_hand(wanted)} "
             f"(sha256 {wanted.sha256})"
         )
     import pooch
@@ -248,19 +248,30 @@ def download(wanted: Entry, progress: Any = False) -> Path:
             downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
         )
     except (requests.RequestException, OSError, ValueError) as error:
-        # pooch reports a wrong checksum as a ValueError and removes what it downloaded.
-        reason = " ".join(str(error).split())
         raise SwapError(
-            f"{wanted.name} could not be downloaded from {wanted.url} "
-            f"({type(error).__name__}: {reason}); put the file at {_by_hand(wanted)} by hand "
-            f"(sha256 {wanted.sha256})"
+            f"{wanted.name} could not be downloaded from {wanted.url}: {_reason(error)}; put the "
+            f"file at {by_hand(wanted)} by hand (sha256 {wanted.sha256})"
         ) from error
     return target
 
 
-def _by_hand(wanted: Entry) -> Path:
+def by_hand(wanted: Entry) -> Path:
+    """Where to put a file that was obtained in another way."""
     folder = data_folder()
     return (cache_folder() if folder is None else folder) / wanted.path
+
+
+def _reason(error: Exception) -> str:
+    import requests
+
+    if isinstance(error, requests.exceptions.ChunkedEncodingError):
+        return "the connection broke off"
+    if isinstance(error, (requests.ConnectionError, requests.Timeout)):
+        return "there is no connection"
+    if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
+        # So pooch reports a wrong checksum; it has removed what it downloaded.
+        return "what arrived has another sha256"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}"
 
 
 def _sha256(path: Path) -> str:

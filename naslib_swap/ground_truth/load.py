@@ -10,6 +10,8 @@ from typing import NamedTuple
 from naslib_swap.errors import SwapError
 from naslib_swap.ground_truth.analog import load_analog
 from naslib_swap.ground_truth.csv_table import load_csv, load_darts1000, load_nasbench201
+from naslib_swap.ground_truth.nas201_api import load_nas201_api
+from naslib_swap.ground_truth.nasbench301_surrogate import load_surrogate
 from naslib_swap.ground_truth.suite_zero import load_suite_zero
 from naslib_swap.ground_truth.table import GroundTruth
 
@@ -28,6 +30,8 @@ _SOURCES = {
     "suite-zero": _Source(load_suite_zero, (), ()),
     "nasbench201": _Source(load_nasbench201, ("nasbench201",), _NB201_TASKS),
     "darts1000": _Source(load_darts1000, ("darts",), ("cifar10",)),
+    "nas-bench-201-api": _Source(load_nas201_api, ("nasbench201",), _NB201_TASKS),
+    "nasbench301-surrogate": _Source(load_surrogate, ("nasbench301", "darts"), ("cifar10",)),
     "csv": _Source(load_csv, (), ()),
 }
 
@@ -48,7 +52,8 @@ def load(
 
     Args:
         source: `analog` (analog-nasbench), `suite-zero` (NAS-Bench-Suite-Zero), `nasbench201` (its
-            own accuracies of all architectures), `darts1000` or `csv` (a user's table).
+            own accuracies of all architectures), `darts1000`, `csv` (a user's table);
+            `nas-bench-201-api` and `nasbench301-surrogate` need the benchmarks' packages and files.
         space: the search space; may be left out where the source has only one.
         task: the data set or task, as the source names it.
         path: the file to read instead of the source's own; needed for `csv`.
