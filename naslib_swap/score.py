@@ -15,6 +15,7 @@ from typing import Any, Union
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, vmap
 
 from naslib_swap.activations import DEFAULT_ACTIVATIONS, ActivationTable, Calls, Kind, recording
 from naslib_swap.errors import SwapError
@@ -78,6 +79,7 @@ def swap_score(
     inputs: Inputs,
     *,
     repeats: int = 0,
+    batch_repeats: int = 1,
     seed: int = 0,
     mode: str = "train",
     activations: ActivationTable = DEFAULT_ACTIVATIONS,
@@ -96,6 +98,10 @@ def swap_score(
     repeats
         0 scores the weights as they are. R > 0 re-initialises R times from ``seed``
         (:func:`~naslib_swap.initialisation.standard_normal_`) and takes the mean.
+    batch_repeats
+        How many re-initialisations run as one computation (``torch.func.vmap``): faster for tiny
+        networks, at the memory of so many forward passes. The weights are the same; sums may round
+        differently, so a count can differ by a pattern where a sign hangs by a rounding error.
     seed
         Seed of the re-initialisation, and of anything random in the forward pass (dropout).
     mode
@@ -109,7 +115,7 @@ def swap_score(
     ------
     SwapError
         No activation was recorded; fewer than two samples; NaN in the inputs or in an activation;
-        ``repeats`` or ``mode`` out of range.
+        ``repeats``, ``batch_repeats`` or ``mode`` out of range.
 
     Notes
     -----
@@ -118,6 +124,8 @@ def swap_score(
     """
     if repeats < 0:
         raise SwapError(f"got repeats={repeats}, expected 0 (weights as they are) or more.")
+    if batch_repeats < 1:
+        raise SwapError(f"got batch_repeats={batch_repeats}, expected 1 or more.")
     if mode not in ("train", "eval"):
         raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
     with _as_it_was(net, weights=repeats > 0):
@@ -129,12 +137,17 @@ def swap_score(
         parameters = count_parameters(net)
         generator = torch.Generator().manual_seed(seed)
         torch.manual_seed(seed)
-        psi = []
-        for _ in range(max(1, repeats)):
-            if repeats:
-                standard_normal_(net, generator)
-            counter, calls = _count_once(net, arguments, activations)
-            psi.append(counter.count())
+        psi: list[int] = []
+        while len(psi) < max(1, repeats):
+            together = min(batch_repeats, repeats - len(psi))
+            if together > 1:
+                counters, calls = _count_together(net, arguments, activations, generator, together)
+            else:
+                if repeats:
+                    standard_normal_(net, generator)
+                counters, calls = _count_once(net, arguments, activations)
+            psi.extend(counter.count() for counter in counters)
+        counter = counters[0]
     score = sum(psi) / len(psi)
     return SwapScore(
         score=score,
@@ -225,22 +238,81 @@ class _Arguments:
         return cls(positional, keywords, int(batched.shape[0]), batched.device)
 
 
-def _count_once(
-    net: nn.Module, arguments: _Arguments, activations: ActivationTable
-) -> tuple[PatternCounter, Calls]:
+_Counted = tuple[list[PatternCounter], Calls]
+
+
+def _count_once(net: nn.Module, arguments: _Arguments, activations: ActivationTable) -> _Counted:
+    """One forward pass with the weights as they are."""
     counter = PatternCounter(arguments.samples, arguments.device)
 
     def consume(output: Any, kind: Kind) -> bool:
-        # Windows, patches or tokens folded into dimension 0 are values of their sample.
-        if not isinstance(output, Tensor) or not output.dim():
-            return False
-        if output.shape[0] % counter.samples or not output.numel():
+        if not _has_samples(output, arguments.samples):
             return False
         counter.add(output, signed=kind.signed, name=kind.name)
         return True
 
     with torch.no_grad(), recording(net, consume, activations) as calls:
         net(*arguments.positional, **arguments.keywords)
+    _require_values(counter, calls, net)
+    return [counter], calls
+
+
+def _count_together(
+    net: nn.Module,
+    arguments: _Arguments,
+    activations: ActivationTable,
+    generator: torch.Generator,
+    repeats: int,
+) -> _Counted:
+    """One forward pass for several re-initialisations, drawn as a loop would draw them."""
+    weights = {
+        name: torch.empty((repeats, *p.shape), dtype=p.dtype, device=p.device)
+        for name, p in net.named_parameters()
+    }
+    for repeat in range(repeats):
+        standard_normal_(net, generator)
+        for name, parameter in net.named_parameters():
+            weights[name][repeat] = parameter.detach()
+    buffers = {
+        name: buffer.expand(repeats, *buffer.shape).clone() for name, buffer in net.named_buffers()
+    }
+    kinds: list[Kind] = []
+    passes: list[Calls] = []
+
+    def forward(*state: dict[str, Tensor]) -> tuple[Tensor, ...]:
+        outputs: list[Tensor] = []
+
+        def consume(output: Any, kind: Kind) -> bool:
+            if not _has_samples(output, arguments.samples):
+                return False
+            # A copy, since what follows may change the output in place.
+            outputs.append(output.clone())
+            kinds.append(kind)
+            return True
+
+        with recording(net, consume, activations) as calls:
+            functional_call(net, state, arguments.positional, dict(arguments.keywords))
+        passes.append(calls)
+        return tuple(outputs)
+
+    with torch.no_grad():
+        outputs = vmap(forward, randomness="different")(weights, buffers)
+    counters = [PatternCounter(arguments.samples, arguments.device) for _ in range(repeats)]
+    for stacked, kind in zip(outputs, kinds):
+        for counter, output in zip(counters, stacked):
+            counter.add(output, signed=kind.signed, name=kind.name)
+    _require_values(counters[0], passes[0], net)
+    return counters, passes[0]
+
+
+def _has_samples(output: Any, samples: int) -> bool:
+    """Whether dimension 0 holds the samples; windows or patches folded into it are values."""
+    if not isinstance(output, Tensor) or not output.dim() or not output.numel():
+        return False
+    return output.shape[0] % samples == 0
+
+
+def _require_values(counter: PatternCounter, calls: Calls, net: nn.Module) -> None:
     if not counter.values:
         seen = ", ".join(sorted(calls.unrecorded)) or "none"
         raise SwapError(
@@ -249,7 +321,6 @@ def _count_once(
             "compiled code. Pass activations=DEFAULT_ACTIVATIONS.with_module(...) or "
             ".with_function(...) to record others."
         )
-    return counter, calls
 
 
 def _device_of(net: nn.Module) -> torch.device | None:

@@ -32,6 +32,8 @@ class Proxy:
             reported as defined, never negated; statistics take the direction from here.
         reference: Paper and equation.
         scale: Unit or domain of the value, e.g. ``"natural logarithm"``.
+        reads: Names of the `Probe.settings` that the value depends on. Stored scores are kept apart
+            by these, so that a change of `mu` scores nothing anew that does not read it.
     """
 
     name: str
@@ -41,6 +43,7 @@ class Proxy:
     higher_is_better: bool = True
     reference: str = ""
     scale: str = ""
+    reads: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

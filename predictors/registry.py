@@ -11,6 +11,8 @@ from naslib_swap.errors import SwapError
 # Proxy name -> the module of this package that holds it as `PROXY`. Modules are imported on first
 # use. This is the order of tables: baselines first, then by what the proxies look at.
 _MODULES: dict[str, str] = {
+    "swap": "swap",
+    "reg_swap": "reg_swap",
     "params": "params",
     "flops": "flops",
     "depth": "depth",
