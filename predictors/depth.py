@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from torch.autograd.graph import Node
+
 from naslib_swap.predictors.probe import Probe
 from naslib_swap.predictors.proxy import Proxy
-from torch.autograd.graph import Node
 
 
 def compute(probe: Probe) -> float:
@@ -48,4 +49,6 @@ PROXY = Proxy(
     compute=compute,
     reference="trivial baseline",
     scale="layers",
+    reads=frozenset({"depth"}),
+    passes=frozenset({"forward"}),
 )

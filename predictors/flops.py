@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import torch
+from torch.utils.flop_counter import FlopCounterMode
+
 from naslib_swap.predictors.isolation import isolated, run
 from naslib_swap.predictors.probe import Probe
 from naslib_swap.predictors.proxy import Proxy
-from torch.utils.flop_counter import FlopCounterMode
 
 # One image is not enough for batch normalisation over a 1x1 map in train mode.
 IMAGES = 2

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from naslib_swap.predictors.isolation import isolated, run
-from naslib_swap.predictors.layers import weighted_layers
 from torch import Tensor, nn
 from torch.autograd.graph import Node
 
 from naslib_swap.activations import Kind, recording
 from naslib_swap.errors import SwapError
+from naslib_swap.predictors.isolation import isolated, run
+from naslib_swap.predictors.layers import WeightedLayer, weighted_layers
 
 if TYPE_CHECKING:
     from naslib_swap.predictors.probe import Probe
@@ -25,7 +25,7 @@ RECTIFIERS = frozenset({"relu", "relu6", "leaky_relu", "prelu", "rrelu"})
 class LayerCall:
     """One call of a weighted layer: its output, and where its gradient will pass."""
 
-    layer: nn.Module
+    layer: WeightedLayer
     output: Tensor
     node: Node
 
@@ -47,11 +47,6 @@ class ForwardPass:
     calls: list[LayerCall] = field(default_factory=list)
     active: list[Tensor] = field(default_factory=list)
 
-    def drop_graph(self) -> None:
-        """Keep values only, so that memory held for backward passes is freed."""
-        self.output = self.output.detach()
-        self.calls.clear()
-
 
 def forward_pass(probe: Probe) -> ForwardPass:
     """Run the network once in train mode, noting the calls of its layers and ReLUs."""
@@ -61,9 +56,10 @@ def forward_pass(probe: Probe) -> ForwardPass:
     active: list[Tensor] = []
     copies = _writes_in_place(probe.net)
 
-    def note_layer(layer: nn.Module, _: Any, output: Tensor) -> None:
-        kept = output.detach().clone() if copies else output.detach()
-        calls.append(LayerCall(layer, kept, output.grad_fn))
+    def note_layer(layer: Any, _: Any, output: Tensor) -> None:
+        if output.grad_fn is not None:
+            kept = output.detach().clone() if copies else output.detach()
+            calls.append(LayerCall(layer, kept, output.grad_fn))
 
     def note_activation(output: Tensor, kind: Kind) -> bool:
         if kind.name in RECTIFIERS:
@@ -72,7 +68,7 @@ def forward_pass(probe: Probe) -> ForwardPass:
 
     hooks = []
     try:
-        for module in weighted_layers(probe.net).values():
+        for module in weighted_layers(probe.net):
             hooks.append(module.register_forward_hook(note_layer))
         with isolated(probe.net, probe.seed), recording(probe.net, note_activation):
             output = logits(run(probe.net, images), probe.num_classes)

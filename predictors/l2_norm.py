@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from naslib_swap.predictors.layers import weighted_layers
+from naslib_swap.predictors.layers import weights
 from naslib_swap.predictors.probe import Probe
 from naslib_swap.predictors.proxy import Proxy
 
 
 def compute(probe: Probe) -> float:
     """Sum over Conv2d and Linear layers of the Euclidean norm of the weight."""
-    layers = weighted_layers(probe.net).values()
-    return sum(float(layer.weight.detach().norm()) for layer in layers)
+    return sum(float(weight.detach().norm()) for weight in weights(probe.net))
 
 
 PROXY = Proxy(

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from torch import nn
+from typing import Union
 
-WEIGHTED = (nn.Conv2d, nn.Linear)
+from torch import Tensor, nn
+
+WeightedLayer = Union[nn.Conv2d, nn.Linear]
 
 
-def weighted_layers(net: nn.Module) -> dict[str, nn.Module]:
-    """All Conv2d and Linear modules by name, each once, in the order of `named_modules`.
+def weighted_layers(net: nn.Module) -> list[WeightedLayer]:
+    """All Conv2d and Linear modules, each once, in the order of `net.modules()`.
 
     These are the layers whose `weight` NAS-Bench-Suite-Zero's measures sum over; biases and
     normalisation layers are not among them.
     """
-    return {name: module for name, module in net.named_modules() if isinstance(module, WEIGHTED)}
+    return [module for module in net.modules() if isinstance(module, (nn.Conv2d, nn.Linear))]
+
+
+def weights(net: nn.Module) -> list[Tensor]:
+    """The weights of `weighted_layers`."""
+    return [layer.weight for layer in weighted_layers(net)]

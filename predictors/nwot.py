@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import torch
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
 from torch import Tensor
 
 from naslib_swap.errors import SwapError
+from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.proxy import Proxy
 
 
 def compute(probe: Probe) -> float:
@@ -49,6 +49,7 @@ PROXY = Proxy(
     title="NWOT",
     compute=compute,
     needs=frozenset({"data"}),
-    reference="Mellor et al. 2021, arXiv 2006.04647v3, section 3.2",
+    reference="Mellor et al. 2021, arXiv 2006.04647v3",
     scale="natural logarithm",
+    passes=frozenset({"forward"}),
 )

@@ -7,14 +7,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Callable, TypeVar
 
 import torch
-from naslib_swap.predictors.isolation import device_of
 from torch import Tensor, nn
 
+from naslib_swap.predictors.isolation import device_of
+
 if TYPE_CHECKING:
+    from naslib_swap.inputs import Minibatch
     from naslib_swap.predictors.forward import ForwardPass
     from naslib_swap.predictors.loss import LossPass
-
-    from naslib_swap.inputs import Minibatch
 
 T = TypeVar("T")
 
@@ -32,7 +32,7 @@ class Probe:
         seed: Of every random choice that a pass or proxy makes.
         num_classes: Tells the logits from other tensors where the network returns several.
         settings: What single proxies can be told; each names its settings in its docstring. Known
-            so far: `mu`, `sigma`, `repeats`, `depth`, `loss`, `targets`.
+            so far: `mu`, `sigma`, `repeats`, `batch_repeats`, `depth`, `loss`, `targets`.
     """
 
     def __init__(
@@ -109,13 +109,6 @@ class Probe:
     def release(self) -> None:
         """Forget the results of all passes, and with them the graph they hold."""
         self._results.clear()
-
-    def drop_graph(self) -> None:
-        """Forget the forward pass once both passes that go back through it are done."""
-        if {"loss", "jacobian"} <= self._results.keys() | self._failures.keys():
-            forward = self._results.get("forward")
-            if forward is not None:
-                forward.drop_graph()
 
     def _timed(self, name: str, compute: Callable[[], T]) -> T:
         outer, self._asked = self._asked, set()

@@ -34,6 +34,8 @@ class Proxy:
         scale: Unit or domain of the value, e.g. ``"natural logarithm"``.
         reads: Names of the `Probe.settings` that the value depends on. Stored scores are kept apart
             by these, so that a change of `mu` scores nothing anew that does not read it.
+        passes: The passes of `Probe` that it asks for, or may ask for: ``forward``, ``loss``,
+            ``jacobian``. Proxies with passes are computed first, and the graph is freed after them.
     """
 
     name: str
@@ -44,6 +46,7 @@ class Proxy:
     reference: str = ""
     scale: str = ""
     reads: frozenset[str] = frozenset()
+    passes: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from naslib_swap.predictors.proxy import Proxy
-
 from naslib_swap.errors import SwapError
+from naslib_swap.predictors.proxy import Proxy
 
 # Proxy name -> the module of this package that holds it as `PROXY`. Modules are imported on first
 # use. This is the order of tables: baselines first, then by what the proxies look at.
@@ -16,8 +15,20 @@ _MODULES: dict[str, str] = {
     "params": "params",
     "flops": "flops",
     "depth": "depth",
+    "reg_params": "reg_params",
+    "reg_flops": "reg_flops",
     "l2_norm": "l2_norm",
     "nwot": "nwot",
+    "jacov": "jacov",
+    "epe_nas": "epe_nas",
+    "grad_norm": "grad_norm",
+    "snip": "snip",
+    "plain": "plain",
+    "fisher": "fisher",
+    "grasp": "grasp",
+    "synflow": "synflow",
+    "zen": "zen",
+    "zico": "zico",
 }
 
 

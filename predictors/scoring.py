@@ -27,11 +27,19 @@ def score_network(probe: Probe, names: Iterable[str]) -> dict[str, ProxyScore]:
     Raises:
         SwapError: For a name that no proxy has, before anything is computed.
     """
-    proxies = [get(name) for name in names]
+    proxies = {name: get(name) for name in names}
+    sharing = [name for name, proxy in proxies.items() if proxy.passes]
+    others = [name for name, proxy in proxies.items() if not proxy.passes]
+    scores = {}
     try:
-        return {proxy.name: _score(probe, proxy) for proxy in proxies}
+        for name in sharing:
+            scores[name] = _score(probe, proxies[name])
+        probe.release()  # frees the graph before proxies that build their own
+        for name in others:
+            scores[name] = _score(probe, proxies[name])
     finally:
         probe.release()
+    return {name: scores[name] for name in proxies}
 
 
 def _score(probe: Probe, proxy: Proxy) -> ProxyScore:

@@ -1,0 +1,24 @@
+"""GradNorm: the norm of the loss's gradient."""
+
+from __future__ import annotations
+
+from naslib_swap.predictors.objective import READS
+from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.proxy import Proxy
+
+
+def compute(probe: Probe) -> float:
+    """Sum over Conv2d and Linear layers of the Euclidean norm of dL/dW, without clipping."""
+    return float(sum(gradient.norm() for _, gradient in probe.loss().gradients))
+
+
+PROXY = Proxy(
+    name="grad_norm",
+    title="GradNorm",
+    compute=compute,
+    needs=frozenset({"data", "labels", "gradients"}),
+    reference="Abdelfattah et al. 2021, arXiv 2101.08134",
+    scale="linear",
+    reads=READS,
+    passes=frozenset({"forward", "loss"}),
+)

@@ -1,0 +1,43 @@
+"""GraSP: how single weights change the flow of gradients."""
+
+from __future__ import annotations
+
+import torch
+
+from naslib_swap.predictors.isolation import isolated
+from naslib_swap.predictors.layers import weights
+from naslib_swap.predictors.objective import READS, loss_of
+from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.proxy import Proxy
+
+
+def compute(probe: Probe) -> float:
+    """Sum over the weights of Conv2d and Linear layers of -w * (H g).
+
+    g is the gradient of the loss for those weights, H g the gradient of g . stop_gradient(g). The
+    sign is Suite-Zero's (Abdelfattah et al.), the opposite of GraSP's own order of pruning.
+    """
+    forward = probe.forward()
+    layers = weights(probe.net)
+    with isolated(probe.net, probe.seed):
+        loss = loss_of(probe, forward.output)
+        gradients = torch.autograd.grad(loss, layers, create_graph=True, allow_unused=True)
+        reached = [g for g in gradients if g is not None]
+        flow = torch.stack([(g.detach() * g).sum() for g in reached]).sum()
+        products = torch.autograd.grad(flow, layers, retain_graph=True, allow_unused=True)
+    pairs = zip(layers, products)
+    return -float(sum((w.detach() * hg).sum() for w, hg in pairs if hg is not None))
+
+
+PROXY = Proxy(
+    name="grasp",
+    title="GraSP",
+    compute=compute,
+    needs=frozenset({"data", "labels", "gradients"}),
+    reference=(
+        "Wang et al. 2020, arXiv 2002.07376; Abdelfattah et al. 2021, arXiv 2101.08134, equation 1"
+    ),
+    scale="linear",
+    reads=READS,
+    passes=frozenset({"forward"}),
+)

@@ -1,0 +1,30 @@
+"""The Jacobian pass, which Jacov and EPE-NAS share."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from naslib_swap.errors import SwapError
+from naslib_swap.predictors.isolation import isolated
+from naslib_swap.predictors.probe import Probe
+
+
+def jacobian_pass(probe: Probe) -> Tensor:
+    """d (sum of all outputs) / d images, one row an image: [S, values of an image].
+
+    In train mode batch normalisation couples the images, so a row is not the gradient of its own
+    image's outputs alone; the published implementations take it so.
+
+    Raises:
+        SwapError: If the inputs are not floating-point numbers.
+    """
+    forward = probe.forward()
+    if not forward.images.requires_grad:
+        raise SwapError(
+            f"the Jacobian needs floating-point inputs, not {forward.images.dtype}; it is not "
+            "defined for tokens"
+        )
+    with isolated(probe.net, probe.seed):
+        (jacobian,) = torch.autograd.grad(forward.output.sum(), forward.images, retain_graph=True)
+    return jacobian.flatten(1)

@@ -1,0 +1,31 @@
+"""Jacov: how alike the network answers to different images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.proxy import Proxy
+
+EPSILON = 1e-5
+
+
+def compute(probe: Probe) -> float:
+    """-sum_i (log(l_i + k) + 1 / (l_i + k)), k = 1e-5.
+
+    The l_i are the eigenvalues of the correlation matrix of the Jacobian's rows, one row an image.
+    """
+    correlations = np.corrcoef(probe.jacobian().cpu().numpy())
+    eigenvalues = np.linalg.eigvalsh(np.atleast_2d(correlations))
+    return float(-np.sum(np.log(eigenvalues + EPSILON) + 1 / (eigenvalues + EPSILON)))
+
+
+PROXY = Proxy(
+    name="jacov",
+    title="Jacov",
+    compute=compute,
+    needs=frozenset({"data", "gradients"}),
+    reference="Mellor et al. 2020, arXiv 2006.04647v1",
+    scale="negative Kullback-Leibler divergence",
+    passes=frozenset({"forward", "jacobian"}),
+)

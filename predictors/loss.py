@@ -1,0 +1,73 @@
+"""The backward pass of the loss, which GradNorm, SNIP, Plain and Fisher share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Callable
+
+import torch
+from torch import Tensor
+from torch.utils.hooks import RemovableHandle
+
+from naslib_swap.predictors.forward import LayerCall
+from naslib_swap.predictors.isolation import isolated
+from naslib_swap.predictors.layers import WeightedLayer, weights
+from naslib_swap.predictors.objective import loss_of
+from naslib_swap.predictors.probe import Probe
+
+
+@dataclass(frozen=True)
+class LossPass:
+    """What the backward pass of the loss leaves.
+
+    Attributes:
+        gradients: (weight, its gradient) of every Conv2d and Linear layer that the loss reaches.
+        channels: (layer, importance of each of its output channels [C]) of every call; see
+            `channel_importance`.
+    """
+
+    gradients: list[tuple[Tensor, Tensor]]
+    channels: list[tuple[WeightedLayer, Tensor]]
+
+
+def loss_pass(probe: Probe) -> LossPass:
+    """Go back from the loss once; the graph is kept for the Jacobian."""
+    forward = probe.forward()
+    channels: list[tuple[WeightedLayer, Tensor]] = []
+    handles: list[RemovableHandle] = []
+    layers = weights(probe.net)
+    with isolated(probe.net, probe.seed):
+        loss = loss_of(probe, forward.output)
+        try:
+            for call in forward.calls:
+                handles.append(call.node.register_prehook(_note_channels(call, channels)))
+            found = torch.autograd.grad(loss, layers, retain_graph=True, allow_unused=True)
+        finally:
+            for handle in handles:
+                handle.remove()
+    gradients = [(w.detach(), g) for w, g in zip(layers, found) if g is not None]
+    return LossPass(gradients, channels)
+
+
+def channel_importance(layer: WeightedLayer, output: Tensor, gradient: Tensor) -> Tensor:
+    """Half the mean over images of (sum over positions of output * gradient)^2: [S, ...] -> [C].
+
+    Fisher pruning's importance of an output channel (Theis et al. 2018, arXiv 1801.05787).
+    Channels are dimension 1 of a convolution's output and the last of a linear layer's.
+    """
+    product = output * gradient
+    channel = 1 if isinstance(layer, torch.nn.Conv2d) else product.ndim - 1
+    positions = [d for d in range(1, product.ndim) if d != channel]
+    by_image = product.sum(positions) if positions else product
+    return by_image.pow(2).mean(0) / 2
+
+
+def _note_channels(
+    call: LayerCall, channels: list[tuple[WeightedLayer, Tensor]]
+) -> Callable[[Any], None]:
+    def note(gradients: Any) -> None:
+        with torch.no_grad():
+            importance = channel_importance(call.layer, call.output, gradients[0])
+        channels.append((call.layer, importance))
+
+    return note

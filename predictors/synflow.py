@@ -1,0 +1,87 @@
+"""SynFlow: the flow of a constant signal through the absolute weights."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from naslib_swap.errors import SwapError
+from naslib_swap.predictors.forward import logits
+from naslib_swap.predictors.isolation import isolated, run
+from naslib_swap.predictors.layers import weights
+from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.proxy import Proxy
+
+
+def compute(probe: Probe) -> float:
+    """log sum_w w * dR/dw, R = sum of the outputs for one image of ones.
+
+    All parameters and buffers are taken by absolute value in float64, batch normalisation (1d, 2d)
+    is left out, and the sum goes over the weights of Conv2d and Linear layers. Suite-Zero stores
+    this logarithm too, while NASLib's bare measure gives the flow itself, which spans dozens of
+    orders of magnitude.
+
+    Raises:
+        SwapError: If the flow is 0: nothing connects the image with the output.
+    """
+    net = probe.net
+    state = {name: _flowing(tensor) for name, tensor in _tensors(net)}
+    leaves = {id(tensor): state[name] for name, tensor in net.named_parameters()}
+    layers = [leaves[id(weight)] for weight in weights(net)]
+    ones = torch.ones_like(probe.images[:1], dtype=torch.float64)
+    with isolated(net, probe.seed), _without_normalisation(net):
+        output = logits(run(net, ones, state), probe.num_classes)
+        gradients = torch.autograd.grad(output.sum(), layers, allow_unused=True)
+    pairs = zip(layers, gradients)
+    flow = float(sum((w.detach() * g).abs().sum() for w, g in pairs if g is not None))
+    if flow == 0:
+        raise SwapError("the flow is 0: no path of non-zero weights joins the image and the output")
+    return math.log(flow)
+
+
+def _tensors(net: nn.Module) -> Iterator[tuple[str, Tensor]]:
+    yield from net.named_parameters()
+    yield from net.named_buffers()
+
+
+def _flowing(tensor: Tensor) -> Tensor:
+    if not tensor.is_floating_point():
+        return tensor.detach().clone()
+    return tensor.detach().double().abs().requires_grad_(isinstance(tensor, nn.Parameter))
+
+
+@contextmanager
+def _without_normalisation(net: nn.Module) -> Iterator[None]:
+    """Let BatchNorm1d and BatchNorm2d modules pass their input on."""
+    norms = [m for m in net.modules() if isinstance(m, (nn.BatchNorm1d, nn.BatchNorm2d))]
+    own = [vars(norm).get("forward") for norm in norms]
+    try:
+        for norm in norms:
+            norm.forward = _pass_on  # type: ignore[assignment,method-assign]
+        yield
+    finally:
+        for norm, forward in zip(norms, own):
+            del norm.forward
+            if forward is not None:
+                norm.forward = forward  # type: ignore[method-assign]
+
+
+def _pass_on(x: Tensor) -> Tensor:
+    return x
+
+
+PROXY = Proxy(
+    name="synflow",
+    title="SynFlow",
+    compute=compute,
+    needs=frozenset({"gradients"}),
+    reference=(
+        "Tanaka et al. 2020, arXiv 2006.05467; "
+        "Abdelfattah et al. 2021, arXiv 2101.08134, equation 1"
+    ),
+    scale="natural logarithm",
+)

@@ -1,0 +1,86 @@
+"""Zen-Score: how sensitive the feature maps are to the images."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from naslib_swap.errors import SwapError
+from naslib_swap.predictors.features import recording_features
+from naslib_swap.predictors.isolation import isolated, run, scratch_buffers
+from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.proxy import Proxy
+
+GAMMA = 1e-2
+
+
+def compute(probe: Probe) -> float:
+    """log mean_s sum |f(x) - f(x + 0.01 e)| + sum over BatchNorm2d of log sqrt(mean running_var).
+
+    f are the feature maps before global pooling (`features`), x and e are Gaussian noise of the
+    images' shape, and the weights are drawn anew, N(0, 1) for Conv2d and Linear, norm layers 1 and
+    0, all from the seed: neither the images' values nor the given weights matter. `running_var` is
+    read after the two passes, with the momentum and the history that the network has, as in the
+    authors' and in Suite-Zero's code, although the formula means the variance itself.
+    """
+    generator = torch.Generator().manual_seed(probe.seed)
+    state: dict[str, Tensor] = {**_gaussian(probe.net, generator), **scratch_buffers(probe.net)}
+    shape = probe.images.shape
+    first, second = (torch.randn(shape, generator=generator) for _ in range(2))
+    first, second = first.to(probe.images), second.to(probe.images)
+    with isolated(probe.net, probe.seed), torch.no_grad():
+        calm = _features(probe, first, state)
+        shaken = _features(probe, first + GAMMA * second, state)
+        score = math.log((calm - shaken).abs().flatten(1).sum(1).mean())
+        variances = [state[name].mean() for name in _running_variances(probe.net)]
+        return score + sum(math.log(variance) / 2 for variance in variances)
+
+
+def _features(probe: Probe, images: Tensor, state: dict[str, Tensor]) -> Tensor:
+    with recording_features(probe.net) as features:
+        output: Any = run(probe.net, images, state)
+    found = features.before_pooling(output)
+    if found is None:
+        raise SwapError("no feature maps [S, C, H, W] were seen; Zen-Score needs convolutions")
+    return found
+
+
+def _gaussian(net: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
+    """Parameters by name, drawn on the CPU in the order of `named_modules`."""
+    drawn: dict[str, Tensor] = {}
+    for prefix, module in net.named_modules():
+        own = {
+            f"{prefix}.{name}" if prefix else name: parameter
+            for name, parameter in module.named_parameters(recurse=False)
+        }
+        for name, parameter in own.items():
+            weight = name.endswith("weight")
+            if isinstance(module, (nn.Conv2d, nn.Linear)):
+                values = torch.zeros(parameter.shape)
+                drawn[name] = values.normal_(generator=generator) if weight else values
+            elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)):
+                drawn[name] = torch.full(parameter.shape, float(weight))
+            if name in drawn:
+                drawn[name] = drawn[name].to(parameter)
+    return drawn
+
+
+def _running_variances(net: nn.Module) -> list[str]:
+    return [
+        f"{name}.running_var" if name else "running_var"
+        for name, module in net.named_modules()
+        if isinstance(module, nn.BatchNorm2d) and module.running_var is not None
+    ]
+
+
+PROXY = Proxy(
+    name="zen",
+    title="Zen-Score",
+    compute=compute,
+    needs=frozenset(),
+    reference="Lin et al. 2021, arXiv 2102.01063, algorithm 1",
+    scale="natural logarithm",
+)

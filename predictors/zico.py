@@ -1,0 +1,67 @@
+"""ZiCo: how steady gradients are from minibatch to minibatch."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from naslib_swap.errors import SwapError
+from naslib_swap.predictors.forward import logits
+from naslib_swap.predictors.isolation import isolated, run
+from naslib_swap.predictors.layers import weights
+from naslib_swap.predictors.objective import READS, loss_of
+from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.proxy import Proxy
+
+BATCHES = 2
+
+
+def compute(probe: Probe) -> float:
+    """Sum over Conv2d and Linear layers of log sum_w mean|g_w| / std(g_w).
+
+    Mean and (population) standard deviation go over the minibatches; weights whose gradient is the
+    same on all of them are left out, as are layers that the loss does not reach. The paper's
+    equation has the deviation of |g_w|; the authors' code, which gave its results, that of g_w.
+
+    Settings:
+        zico_batches: How many parts of equal size the minibatch is cut into (2, as in the paper).
+
+    Raises:
+        SwapError: If the minibatch does not divide into that many parts.
+    """
+    parts = int(probe.settings.get("zico_batches", BATCHES))
+    samples = len(probe.images)
+    if parts < 2 or samples < parts or samples % parts:
+        raise SwapError(f"{samples} images cannot be cut into {parts} equal minibatches for ZiCo")
+    size = samples // parts
+    layers = [_gradients(probe, slice(start, start + size)) for start in range(0, samples, size)]
+    found = (_steadiness(torch.stack(layer)) for layer in zip(*layers) if layer[0] is not None)
+    return sum(math.log(ratio) for ratio in found if ratio > 0)
+
+
+def _gradients(probe: Probe, rows: slice) -> list[Tensor | None]:
+    layers = weights(probe.net)
+    with isolated(probe.net, probe.seed):
+        output = logits(run(probe.net, probe.images[rows]), probe.num_classes)
+        loss = loss_of(probe, output, rows)
+        return list(torch.autograd.grad(loss, layers, allow_unused=True))
+
+
+def _steadiness(gradients: Tensor) -> float:
+    """Sum over weights of mean|g| / std(g): [minibatches, ...] -> a number."""
+    deviation = gradients.std(0, correction=0)
+    varies = deviation > 0
+    return float((gradients.abs().mean(0)[varies] / deviation[varies]).sum())
+
+
+PROXY = Proxy(
+    name="zico",
+    title="ZiCo",
+    compute=compute,
+    needs=frozenset({"data", "labels", "gradients"}),
+    reference="Li et al. 2023, arXiv 2301.11300",
+    scale="natural logarithm",
+    reads=READS | {"zico_batches"},
+)
