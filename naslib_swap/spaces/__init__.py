@@ -12,8 +12,11 @@ __all__ = ["Arch", "SearchSpace", "get", "names"]
 
 _HOMES = {
     "darts": ("darts", "Darts"),
+    "nasbench101": ("nasbench101", "NasBench101"),
     "nasbench201": ("nasbench201", "NasBench201"),
     "nasbench301": ("nasbench301", "NasBench301"),
+    "transbench101_macro": ("transbench101", "TransBench101Macro"),
+    "transbench101_micro": ("transbench101", "TransBench101Micro"),
 }
 
 

@@ -8,6 +8,8 @@ from torch import fx, nn
 WEIGHTED = (nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose2d, nn.Linear)
 """The layers that count: convolutions and linear layers."""
 
+_ZEROS = (torch.zeros_like, "new_zeros")
+
 
 def weighted_depth(net: nn.Module) -> int:
     """Count the weighted layers on the longest path that ends in the network's output.
@@ -23,7 +25,7 @@ def weighted_depth(net: nn.Module) -> int:
         longest = max((depths[source] for source in node.all_input_nodes), default=0)
         if node.op == "call_module" and isinstance(modules[str(node.target)], WEIGHTED):
             longest += 1
-        depths[node] = 0 if node.target is torch.zeros_like else longest
+        depths[node] = 0 if node.target in _ZEROS else longest
         if node.op == "output":
             return depths[node]
     return 0
