@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, Optional
 
 import typer
 from rich.console import Console
@@ -24,7 +24,7 @@ app = typer.Typer(help="List, fetch and verify public data.", no_args_is_help=Tr
 
 @app.command("list")
 def list_data(
-    as_json: bool = typer.Option(False, "--json", help="Print JSON instead of a table."),
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
 ) -> None:
     """List the public data that the package knows, and where it was found."""
     found = {name: catalogue.find(entry) for name, entry in CATALOGUE.items()}
@@ -50,9 +50,11 @@ def list_data(
 
 @app.command()
 def fetch(
-    names: list[str] = typer.Argument(None, help="Names from `data list`."),
-    everything: bool = typer.Option(False, "--all", help="Fetch all that can be downloaded."),
-    quiet: bool = typer.Option(False, "--quiet", help="No progress bar, no messages."),
+    names: Annotated[Optional[list[str]], typer.Argument(help="Names from `data list`.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Fetch all that can be downloaded.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar, no messages.")] = False,
 ) -> None:
     """Download public data into the cache, verified by its SHA-256; what is here is kept."""
     if bool(names) == everything:
@@ -74,7 +76,11 @@ def fetch(
 
 
 @app.command()
-def verify(names: list[str] = typer.Argument(None, help="Names from `data list`; or all.")) -> None:
+def verify(
+    names: Annotated[
+        Optional[list[str]], typer.Argument(help="Names from `data list`; all when left out.")
+    ] = None,
+) -> None:
     """Compare what was found with the catalogue's SHA-256; status 1 when anything is wrong.
 
     A file that is missing is wrong only where it was asked for by name.

@@ -1,7 +1,7 @@
 """NAS-Bench-201's own file, through its package `nas-bench-201` (an optional dependency).
 
-The file, NAS-Bench-201-v1_1-096897.pth of 4.7 GB, was not at hand when this was written: the code is
-tested against the package with a small file that the package's own classes made.
+The file, NAS-Bench-201-v1_1-096897.pth, was not at hand when this was written: the code is tested
+against the package (version 2.1) with a small file that the package's own classes made.
 """
 
 from __future__ import annotations

@@ -1,0 +1,131 @@
+"""Accuracies in CSV: a user's own, and the two real ones."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from naslib_swap import ground_truth
+from naslib_swap.errors import SwapError
+
+GOOD = """arch,val_accuracy,synflow,note,params
+"(0, 2, 3, 2, 3, 1)",86.06,41.9,fine,0.6
+|nor_conv_3x3~0|+|nor_conv_3x3~0|avg_pool_3x3~1|+|skip_connect~0|none~1|skip_connect~2|,90.5,,,1.1
+"""
+
+
+def _write(tmp_path, text, name="mine.csv"):
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+def _load(path):
+    return ground_truth.load("csv", space="nasbench201", task="mine", path=path)
+
+
+def test_both_notations_and_proxies_with_gaps(tmp_path):
+    loaded = _load(_write(tmp_path, GOOD))
+    assert (loaded.space, loaded.task, loaded.source) == ("nasbench201", "mine", "csv")
+    assert loaded.accuracy == {"(0, 2, 3, 2, 3, 1)": 86.06, "(2, 2, 0, 4, 1, 0)": 90.5}
+    assert loaded.proxies == {
+        "synflow": {"(0, 2, 3, 2, 3, 1)": 41.9},
+        "params": {"(0, 2, 3, 2, 3, 1)": 0.6, "(2, 2, 0, 4, 1, 0)": 1.1},
+    }
+
+
+def test_a_compressed_table(tmp_path):
+    path = tmp_path / "mine.csv.gz"
+    path.write_bytes(gzip.compress(GOOD.encode()))
+    assert len(_load(path).accuracy) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "architecture,accuracy\n1,2\n",
+            "lacks the columns arch, val_accuracy; expected arch,val_accuracy, "
+            "found architecture, accuracy",
+        ),
+        ('arch,acc\n"(0, 0, 0, 0, 0, 0)",2\n', "lacks the column val_accuracy; .*found arch, acc"),
+        ("arch,val_accuracy\n", "holds no rows"),
+        ("", "cannot be read as CSV"),
+        ('arch,val_accuracy\n"(0, 0, 0, 0, 0, 0)",high\n', "'high' is no accuracy"),
+        ('arch,val_accuracy\n"(0, 0, 0, 0, 0, 0)",\n', "the accuracy of .* is nan"),
+        ("arch,val_accuracy\nresnet,90\n", "'resnet' is no NAS-Bench-201 architecture"),
+        (
+            'arch,val_accuracy\n"(0, 0, 0, 0, 0, 0)",1\n"(0,0,0,0,0,0)",2\n',
+            "has two accuracies, 1.0 and 2.0",
+        ),
+    ],
+)
+def test_bad_tables(tmp_path, text, message):
+    with pytest.raises(SwapError, match=message):
+        _load(_write(tmp_path, text))
+
+
+def test_a_truncated_gzip(tmp_path):
+    path = tmp_path / "mine.csv.gz"
+    path.write_bytes(gzip.compress(GOOD.encode())[:40])
+    with pytest.raises(SwapError, match="cannot be read as CSV"):
+        _load(path)
+
+
+def test_without_a_path():
+    with pytest.raises(SwapError, match="'csv' needs a path"):
+        ground_truth.load("csv", space="nasbench201")
+
+
+def test_darts1000_in_small(tmp_path):
+    cell = "[('sep_conv_3x3', 0), ('sep_conv_3x3', 1)" + ", ('none', 0), ('skip_connect', 2)" * 3
+    text = f"Genotype(normal={cell}], normal_concat=[2, 3, 4, 5], reduce={cell}], "
+    path = _write(tmp_path, f'"{text}reduce_concat=[2, 3, 4, 5])",85.0\n')
+    loaded = ground_truth.load("darts1000", path=path)
+    assert loaded.accuracy == {f"{text}reduce_concat=[2, 3, 4, 5])": 85.0}
+
+
+def test_darts1000_with_other_columns(tmp_path):
+    with pytest.raises(SwapError, match="expected two columns"):
+        ground_truth.load("darts1000", path=_write(tmp_path, "a,b,c\n"))
+
+
+@pytest.mark.data
+def test_the_real_darts1000(data_dir):
+    loaded = ground_truth.load("darts1000")
+    assert (loaded.space, loaded.task) == ("darts", "cifar10")
+    assert len(loaded.accuracy) == 1000
+    assert min(loaded.accuracy.values()) > 10  # chance
+    assert max(loaded.accuracy.values()) < 100
+
+
+@pytest.mark.data
+@pytest.mark.parametrize(
+    ("task", "accuracy"), [("cifar10", 39.98), ("cifar100", 15.62), ("ImageNet16-120", 15.8666667)]
+)
+def test_the_real_nasbench201(data_dir, task, accuracy):
+    loaded = ground_truth.load("nasbench201", task=task)
+    assert len(loaded.accuracy) == len(loaded.proxies["zen"]) == 5**6
+    assert loaded.accuracy["(0, 0, 0, 0, 0, 0)"] == accuracy
+
+
+def test_a_table_without_the_task(tmp_path):
+    path = _write(tmp_path, 'arch,cifar10:val_accuracy\n"(0, 0, 0, 0, 0, 0)",40\n')
+    assert ground_truth.load("nasbench201", path=path).proxies == {}
+    with pytest.raises(SwapError, match="lacks the columns arch, cifar100:val_accuracy; found"):
+        ground_truth.load("nasbench201", task="cifar100", path=path)
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"source": "imagenet"}, "unknown source of accuracies 'imagenet': expected one of analog"),
+        ({"source": "csv"}, "needs the name of a search space"),
+        ({"source": "analog", "space": "darts"}, "no space 'darts'; expected nasbench201"),
+        ({"source": "analog", "task": "svhn"}, "no task 'svhn'; expected cifar10"),
+    ],
+)
+def test_bad_requests(request_, message):
+    with pytest.raises(SwapError, match=message):
+        ground_truth.load(**request_)
