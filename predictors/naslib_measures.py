@@ -131,9 +131,7 @@ def score_batch(
 
     wanted = settings.current()
     batch = inputs[: wanted.samples]
-    swap = swap_score(
-        net, batch, repeats=wanted.repeats, seed=wanted.seed, device=inputs.device
-    )
+    swap = swap_score(net, batch, repeats=wanted.repeats, seed=wanted.seed, device=inputs.device)
     score = swap.score
     if name == "reg_swap":
         rule = _rule(net, wanted)

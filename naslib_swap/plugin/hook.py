@@ -12,11 +12,17 @@ import sys
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
-from typing import Any, Callable, Optional, Sequence
+
+# Not from typing: at interpreter start its import would cost more than all the rest.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import Any, Optional
 
 PACKAGE = "naslib"
 
 _PLUGIN = "naslib_swap.plugin"
+_MEASURES = "naslib_swap.predictors.naslib_measures"
 PATCHES: dict[str, tuple[str, ...]] = {
     "naslib.utils": (
         "repairs.mean_squared_error",
@@ -29,9 +35,10 @@ PATCHES: dict[str, tuple[str, ...]] = {
     "naslib.defaults.predictor_evaluator": ("repairs.mean_squared_error",),
     "naslib.predictors.gp.gpwl_utils.vertex_histogram": ("repairs.collections_names_after",),
     "naslib.predictors.gp.gpwl_utils.wl_kernel": ("repairs.collections_in_wl_kernel",),
-    "naslib.predictors.zerocost": ("measures.patch_zero_cost",),
-    "naslib.predictors.utils.pruners.measures": ("measures.patch_registry",),
-    "naslib.predictors.utils.pruners.predictive": ("measures.patch_find_measures",),
+    "naslib.predictors.zerocost": (f"{_MEASURES}.patch_zero_cost",),
+    "naslib.predictors.utils.pruners.measures": (f"{_MEASURES}.patch_registry",),
+    "naslib.predictors.utils.pruners.predictive": (f"{_MEASURES}.patch_find_measures",),
+    "naslib.search_spaces.core.graph": ("cloning.patch",),
     "naslib.search_spaces.nasbench101.graph": ("repairs.python_integers", "benchmarks.patch_query"),
     "naslib.search_spaces.nasbench201.graph": ("repairs.python_integers", "benchmarks.patch_query"),
     "naslib.search_spaces.nasbench301.graph": (
@@ -45,7 +52,7 @@ PATCHES: dict[str, tuple[str, ...]] = {
         "benchmarks.patch_query",
     ),
 }
-"""NASLib module -> functions `plugin module.function(module)` that run after its import."""
+"""NASLib module -> functions that run after its import, below this package or fully named."""
 
 BEFORE: dict[str, tuple[str, ...]] = {
     "naslib.predictors.gp.gpwl_utils.vertex_histogram": ("repairs.collections_names_before",),
@@ -182,7 +189,8 @@ def _call(function: str, module: ModuleType) -> None:
     """Run one plugin function on a NASLib module; its failure must not break the import."""
     try:
         home, name = function.rsplit(".", 1)
-        patch: Callable[[ModuleType], None] = getattr(import_module(f"{_PLUGIN}.{home}"), name)
+        home = home if home.startswith("naslib_swap.") else f"{_PLUGIN}.{home}"
+        patch: Callable[[ModuleType], None] = getattr(import_module(home), name)
         patch(module)
     except Exception as error:
         warn(f"{function} does not fit this NASLib's {module.__name__}: {error!r}")

@@ -1,8 +1,8 @@
 """Stand-ins for packages that NASLib imports and this environment lacks.
 
-NASLib imports some twenty packages at the top of its modules; a zero-cost run uses hardly any. Where
-one of `OPTIONAL` cannot be imported, the NASLib module that asks for it gets a placeholder: it can be
-named, looked into and subclassed, and raises `MissingPackage` when it is called.
+NASLib imports some twenty packages at the top of its modules; a zero-cost run uses hardly any.
+Where one of `OPTIONAL` cannot be imported, the NASLib module that asks for it gets a placeholder:
+it can be named, looked into and subclassed, and raises `MissingPackage` when it is called.
 
 The placeholder is visible to NASLib's modules alone. It never enters ``sys.modules``, so other
 packages (transformers, torch) that ask whether torchvision is there are not misled: each NASLib
@@ -13,8 +13,9 @@ from __future__ import annotations
 
 import builtins
 import logging
+from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, Optional, Sequence
+from typing import Any, Optional
 
 from naslib_swap.errors import SwapError
 
@@ -63,6 +64,7 @@ class Placeholder:
         return Placeholder(f"{self._path}.{name}")
 
     def __call__(self, *args: object, **kwargs: object) -> Any:
+        """Refuse: only the package itself could do this."""
         raise missing(self._path)
 
     def __mro_entries__(self, bases: Sequence[object]) -> tuple[type, ...]:

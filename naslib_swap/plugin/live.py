@@ -1,0 +1,258 @@
+"""Scores of architectures that a table lacks: from our own networks, or from NASLib's measures.
+
+SWAP is scored on the space's native network (the same structure as NASLib's, built in milliseconds)
+over the plugin's fixed minibatch; the score depends on space, dataset, architecture and settings
+alone. A proxy of NASLib's that a table lacks is computed by NASLib, on NASLib's graph.
+"""
+
+from __future__ import annotations
+
+import functools
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple, Optional
+
+from naslib_swap.plugin import failure, images, settings
+from naslib_swap.plugin.cache import ScoreCache
+from naslib_swap.plugin.keys import canonical
+from naslib_swap.plugin.tables import Scorer
+
+logger = logging.getLogger("naslib.swap")
+
+SCORING = 1
+"""Part of every key on disk: raise it when the same settings come to give other scores."""
+
+OURS = ("swap", "reg_swap")
+_NEAR_BOUND = 0.95
+
+
+def scorer(space: str, dataset: str) -> Scorer:
+    """Return what scores the architectures of one space and dataset on demand."""
+
+    @failure.loud
+    def score(arch: str, name: str) -> Optional[Mapping[str, float]]:
+        if name in OURS:
+            return score_architecture(space, dataset, arch, name)
+        return _score_by_naslib(space, dataset, arch, name)
+
+    return score
+
+
+def score_architecture(space: str, dataset: str, arch: str, name: str) -> dict[str, float]:
+    """Score `swap` or `reg_swap` of an architecture; `{"score": ..., "time": seconds}`.
+
+    The score of `reg_swap` is the logarithm, log psi - (theta - mu)^2 / sigma: same order, and it
+    does not underflow. `time` is what the score took when it was made. SwapError for an
+    architecture, space or dataset that is unknown.
+    """
+    import math
+
+    from naslib_swap import spaces
+    from naslib_swap.regularisation import log_factor
+
+    kept = _psi(space, dataset, spaces.get(space).parse(canonical(arch) or arch))
+    score = float(kept["psi"])
+    if name == "reg_swap":
+        rule = regularisation(space, dataset, settings.current())
+        score = math.log(score) + log_factor(kept["parameters"] / 1000, rule.mu, rule.sigma)
+    return {"score": score, "time": float(kept["seconds"])}
+
+
+def regularisation(space: str, dataset: str, wanted: settings.Settings) -> Any:
+    """Return mu and sigma: those the user gives, else by the default rule from sampled networks."""
+    from naslib_swap.regularisation import Regularisation
+
+    if wanted.mu is not None and wanted.sigma is not None:
+        return Regularisation(wanted.mu, wanted.sigma)
+    return _sampled_regularisation(space, dataset, wanted.sizes, wanted.seed)
+
+
+@functools.lru_cache(maxsize=16)
+def _sampled_regularisation(space: str, dataset: str, sizes: int, seed: int) -> Any:
+    import numpy as np
+
+    from naslib_swap import regularisation, spaces
+    from naslib_swap.spaces.tasks import get_task
+
+    found, task = spaces.get(space), get_task(space, dataset)
+    rng = np.random.default_rng(seed)
+    rule = regularisation.from_sizes(
+        found.parameters(
+            found.sample(rng),
+            variant=task.variant,
+            num_classes=task.num_classes,
+            in_channels=task.in_channels,
+        )
+        / 1000
+        for _ in range(sizes)
+    )
+    logger.info(
+        "reg_swap: mu=%.6g, sigma=%.6g (thousands of parameters; rule %r on %d sampled networks)",
+        rule.mu,
+        rule.sigma,
+        rule.rule,
+        sizes,
+    )
+    return rule
+
+
+@functools.cache
+def _psi(space: str, dataset: str, arch: Any) -> dict[str, Any]:
+    """Return psi, parameters and seconds of an architecture, from disk where they are there."""
+    from naslib_swap import spaces
+
+    wanted = settings.current()
+    found = spaces.get(space)
+    batch = _minibatch(space, dataset, wanted)
+    key = {
+        "scoring": SCORING,
+        "samples": wanted.samples,
+        "repeats": wanted.repeats,
+        "seed": wanted.seed,
+        "images": batch.digest,
+    }
+    cache = _cache() if wanted.keep else None
+    encoded = found.encode(arch)
+    kept = cache.get(space, dataset, encoded, key) if cache is not None else None
+    if kept is None:
+        kept = _score_network(space, dataset, arch, batch.images, wanted)
+        if cache is not None:
+            cache.put(space, dataset, encoded, key, kept)
+    return kept
+
+
+def _score_network(
+    space: str, dataset: str, arch: Any, batch: Any, wanted: settings.Settings
+) -> dict[str, Any]:
+    import torch
+
+    from naslib_swap import spaces
+    from naslib_swap.score import swap_score
+    from naslib_swap.spaces.tasks import get_task
+
+    task = get_task(space, dataset)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    start = time.perf_counter()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(wanted.seed)
+        network = spaces.get(space).build(
+            arch,
+            variant=task.variant,
+            num_classes=task.num_classes,
+            in_channels=task.in_channels,
+        )
+    score = swap_score(network, batch, repeats=wanted.repeats, seed=wanted.seed, device=device)
+    if score.saturation > _NEAR_BOUND:
+        _warn_of_bound(space, score.bound, wanted.samples)
+    return {
+        "psi": score.score,
+        "parameters": score.parameters,
+        "seconds": time.perf_counter() - start,
+    }
+
+
+@functools.cache
+def _warn_of_bound(space: str, bound: int, samples: int) -> None:
+    # Cached: once for each bound, not for each architecture.
+    logger.warning(
+        "%s: some networks reach more than %d %% of the highest score that %d samples can give, %d; "
+        "more tell them apart better (--swap.samples %d)",
+        space,
+        100 * _NEAR_BOUND,
+        samples,
+        bound,
+        2 * samples,
+    )
+
+
+def _minibatch(space: str, dataset: str, wanted: settings.Settings) -> Any:
+    from naslib_swap.spaces.tasks import get_task
+
+    task = get_task(space, dataset)
+    return images.minibatch(
+        dataset,
+        task.input_shape,
+        task.num_classes,
+        wanted.samples,
+        wanted.seed,
+        wanted.images,
+        _naslib_data(),
+    )
+
+
+def _naslib_data() -> Optional[Path]:
+    import sys
+
+    package = sys.modules.get("naslib")
+    file = getattr(package, "__file__", None)
+    return Path(file).parent / "data" if file else None
+
+
+@functools.lru_cache(maxsize=1)
+def _cache() -> ScoreCache:
+    from naslib_swap.ground_truth.catalogue import cache_folder
+
+    return ScoreCache(cache_folder() / "naslib_scores.sqlite")
+
+
+def _score_by_naslib(space: str, dataset: str, arch: str, name: str) -> dict[str, float]:
+    """Compute one of NASLib's measures as NASLib's own live path does; kept on disk like ours."""
+    import ast
+
+    import torch
+    from naslib.predictors.zerocost import ZeroCost
+    from naslib.search_spaces import get_search_space
+
+    wanted = settings.current()
+    loader = _loader(space, dataset)
+    key = {"scoring": SCORING, "by": "NASLib", "seed": wanted.seed, "images": loader.digest}
+    text = canonical(arch) or arch
+    cache = _cache() if wanted.keep else None
+    kept = cache.get(space, dataset, text, {**key, "proxy": name}) if cache is not None else None
+    if kept is None:
+        start = time.perf_counter()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(wanted.seed)
+            graph = get_search_space(space, dataset)
+            graph.set_spec(ast.literal_eval(text))
+            graph.parse()
+            score = ZeroCost(method_type=name).query(graph, dataloader=loader.loader)
+        kept = {"score": float(score), "time": time.perf_counter() - start}
+        if cache is not None:
+            cache.put(space, dataset, text, {**key, "proxy": name}, kept)
+    return kept
+
+
+@functools.lru_cache(maxsize=4)
+def _loader(space: str, dataset: str) -> _Loader:
+    """Build NASLib's loader for its own measures, or the plugin's minibatch in its place."""
+    import numpy as np
+    from naslib.utils import get_project_root, get_train_val_loaders, load_default_config
+
+    logger.info("the table of %s lacks this proxy: NASLib computes it on its own networks", space)
+    config = load_default_config("zc")
+    config.search_space, config.dataset = space, dataset
+    config.data = f"{get_project_root()}/data"
+    # NASLib did not ask for this loader: what the run draws from must not be reseeded by it.
+    state = np.random.get_state()  # noqa: NPY002
+    try:
+        loader = get_train_val_loaders(config)[0]
+    finally:
+        np.random.set_state(state)  # noqa: NPY002
+    batch = loader.stand_in
+    return _Loader(loader, batch.digest if batch is not None else f"naslib:{dataset}")
+
+
+class _Loader(NamedTuple):
+    loader: Any
+    digest: str
+
+
+def clear() -> None:
+    """Forget what is kept in memory (settings have changed); what is on disk stays."""
+    _psi.cache_clear()
+    _sampled_regularisation.cache_clear()
+    _cache.cache_clear()
+    _loader.cache_clear()

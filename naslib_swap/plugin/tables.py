@@ -1,0 +1,150 @@
+"""NASLib's zero-cost tables (`zc_<space>.json`), with the proxies that they lack.
+
+`get_zc_benchmark_api` returns a `Table`: read on first use, one level of nesting and one style of
+key whatever the file has, flat numbers as `{"score": ...}`. An `Entry` that lacks a proxy scores
+its architecture on demand.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Callable, Optional
+
+from naslib_swap.errors import SwapError
+from naslib_swap.plugin import failure
+from naslib_swap.plugin.keys import canonical
+
+NOT_PROXIES = frozenset({"val_accuracy", "arch", "idx"})
+Scorer = Callable[[str, str], Optional[Mapping[str, float]]]
+"""Takes an architecture's text and a proxy; returns its score, or None for an unknown proxy."""
+
+
+class Entry(dict):  # type: ignore[type-arg]
+    """What a table knows of one architecture; a missing proxy is scored when it is asked for."""
+
+    def __init__(self, known: Mapping[str, Any], arch: str, scorer: Scorer, names: Any) -> None:
+        super().__init__(known)
+        self._arch = arch
+        self._scorer = scorer
+        self._names = names
+
+    def __missing__(self, name: str) -> Any:
+        score = self._scorer(self._arch, name) if name in self._names() else None
+        if score is None:
+            raise KeyError(name)
+        self[name] = dict(score)
+        return self[name]
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self._names()
+
+    def __reduce__(self) -> Any:
+        return dict, (dict(self),)
+
+
+class Table(Mapping):  # type: ignore[type-arg]
+    """One dataset's architectures, by the text of the architecture in any style."""
+
+    def __init__(self, space: str, dataset: str, root: Path, scorer: Scorer, names: Any) -> None:
+        self.space = space
+        self.dataset = dataset
+        self._root = root
+        self._scorer = scorer
+        self._names = names
+        self._entries: Optional[dict[str, Entry]] = None
+        self._texts: dict[str, str] = {}
+
+    def __getitem__(self, arch: str) -> Entry:
+        entries = self._load()
+        return entries[self._texts.get(canonical(str(arch)) or str(arch), str(arch))]
+
+    def __contains__(self, arch: object) -> bool:
+        try:
+            self[str(arch)]
+        except KeyError:
+            return False
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._load())
+
+    def __len__(self) -> int:
+        return len(self._load())
+
+    @failure.loud
+    def _load(self) -> dict[str, Entry]:
+        if self._entries is None:
+            rows = read(find(self.space, self._root), self.space, self.dataset)
+            self._entries = {
+                text: Entry(scored(row), text, self._scorer, self._names)
+                for text, row in rows.items()
+            }
+            self._texts = {canonical(text) or text: text for text in rows}
+        return self._entries
+
+
+def patch(module: ModuleType) -> None:
+    """Wrap `naslib.utils.get_dataset_api.get_zc_benchmark_api`."""
+    original = module.get_zc_benchmark_api  # type: ignore[attr-defined]
+
+    @functools.wraps(original)
+    def get_zc_benchmark_api(search_space: str, dataset: str) -> Table:
+        return table(search_space, dataset, module.get_project_root())  # type: ignore[attr-defined]
+
+    module.get_zc_benchmark_api = get_zc_benchmark_api  # type: ignore[attr-defined]
+
+
+def table(space: str, dataset: str, root: Path) -> Table:
+    """Make the table of one space and dataset; `root` is NASLib's package folder."""
+    from naslib_swap.plugin import live
+    from naslib_swap.predictors.naslib_measures import known_measures
+
+    return Table(space, dataset, Path(root), live.scorer(space, dataset), known_measures)
+
+
+def find(space: str, root: Path) -> Path:
+    """Find a table: NASLib's data folder, then NASLIB_SWAP_DATA, then what was downloaded."""
+    from naslib_swap.ground_truth import catalogue
+    from naslib_swap.ground_truth.suite_zero import TABLES
+
+    own = Path(root) / "data" / f"zc_{space}.json"
+    if own.is_file():
+        return own
+    if space not in TABLES:
+        raise SwapError(f"there is no table {own}; known tables are those of {', '.join(TABLES)}")
+    name = TABLES[space]
+    found = catalogue.find(catalogue.entry(name))
+    if found is None:
+        raise SwapError(
+            f"the table of {space} was not found: run `naslib-swap data fetch {name}`, or put "
+            f"zc_{space}.json into {own.parent}"
+        )
+    return found
+
+
+def read(path: Path, space: str, dataset: str) -> dict[str, dict[str, Any]]:
+    """Read one dataset of a table; some files nest their datasets under the space's name."""
+    try:
+        data = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise SwapError(f"the table {path} cannot be read: {error}") from error
+    if dataset not in data and space in data:
+        data = data[space]
+    if dataset not in data:
+        raise SwapError(
+            f"the table {path} has no dataset {dataset!r}; it has {', '.join(sorted(data))}"
+        )
+    rows: dict[str, dict[str, Any]] = data[dataset]
+    return rows
+
+
+def scored(row: Mapping[str, Any]) -> dict[str, Any]:
+    """Write every proxy of a row as `{"score": ...}`."""
+    return {
+        name: value if name in NOT_PROXIES or isinstance(value, Mapping) else {"score": value}
+        for name, value in row.items()
+    }
