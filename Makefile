@@ -1,0 +1,46 @@
+# Everything installs into .venv, from the package index alone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+OUT ?= results
+READY := $(VENV)/.ready
+
+.PHONY: table test test-all lint format bench clean
+
+## Compare SWAP with other zero-cost proxies on NAS-Bench-201; nothing else is needed.
+table: $(READY)
+	$(BIN)/naslib-swap table --out $(OUT)
+
+## Lint, types and the fast tests.
+test: lint
+	$(BIN)/pytest -n 2 --dist loadfile -m "not slow"
+
+## The slow tests too.
+test-all: lint
+	$(BIN)/pytest -n 2 --dist loadfile
+
+# mypy wants the package in one folder; predictors/ and optimizers/ are mapped into it on install.
+TYPING := build/typing/naslib_swap
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	mkdir -p $(TYPING)
+	for part in naslib_swap/* predictors optimizers configs; do \
+	    ln -sfn "$(CURDIR)/$$part" "$(TYPING)/$$(basename $$part)"; done
+	MYPYPATH=build/typing $(BIN)/mypy -p naslib_swap
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+## Speed and memory, as ratios.
+bench: $(READY)
+	$(BIN)/python benchmarks/core.py
+
+clean:
+	rm -rf $(VENV) build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(READY): setup.cfg pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[analog,text,test]"
+	touch $(READY)

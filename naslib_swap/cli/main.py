@@ -1,0 +1,49 @@
+"""`naslib-swap`: the command line."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from naslib_swap import __version__
+from naslib_swap.cli import data
+from naslib_swap.cli.score import score
+from naslib_swap.cli.search import search
+from naslib_swap.cli.table import table
+from naslib_swap.errors import SwapError
+
+app = typer.Typer(
+    help="Rank neural networks before training: SWAP-Score and other zero-cost proxies.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command()(table)
+app.command()(score)
+app.command()(search)
+app.add_typer(data.app, name="data")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
+    ] = False,
+) -> None:
+    pass
+
+
+def main() -> None:
+    """Run the command line; an error that a user can mend is one line and status 2."""
+    try:
+        app()
+    except SwapError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(2)

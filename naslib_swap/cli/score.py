@@ -1,0 +1,216 @@
+"""`naslib-swap score`: the SWAP-Score of a model of the user's."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from naslib_swap.errors import SwapError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
+
+
+def score(
+    models: Annotated[
+        list[str],
+        typer.Argument(
+            help="package.module:factory or path/to/file.py:factory; several are ranked."
+        ),
+    ],
+    input_shape: Annotated[
+        Optional[str], typer.Option(help="Shape of one image, such as 3,32,32: natural crops.")
+    ] = None,
+    input_file: Annotated[
+        Optional[Path],
+        typer.Option(help="A minibatch: .npy, .npz, or .pt with a tensor, tuple or dict."),
+    ] = None,
+    samples: Annotated[
+        int, typer.Option(help="Images to take of natural crops; with a file, the first ones.")
+    ] = 32,
+    inputs: Annotated[
+        str, typer.Option(help="With --input-shape: natural, noise, cifar10, ... or a path.")
+    ] = "natural",
+    repeats: Annotated[int, typer.Option(help="Re-initialisations; 0: weights as built.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of weights, crops and dropout.")] = 0,
+    mode: Annotated[str, typer.Option(help="train (batch statistics) or eval.")] = "train",
+    mu: Annotated[Optional[float], typer.Option(help="Regularise: thousands.")] = None,
+    sigma: Annotated[Optional[float], typer.Option(help="Regularise: thousands.")] = None,
+    device: Annotated[Optional[str], typer.Option(help="cpu or cuda.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, a line a model.")] = False,
+) -> None:
+    """Score models of your own; a factory is called without arguments and returns a torch module.
+
+    The scores of one call rank these models against each other, and nothing else.
+    """
+    import torch
+
+    from naslib_swap.score import regularised_swap_score, swap_score
+
+    if (mu is None) != (sigma is None):
+        raise SwapError(f"got mu={mu} and sigma={sigma}, expected both or neither.")
+    if repeats == 0 and mode == "train" and len(models) != len(set(models)):
+        raise SwapError("a model stands twice, expected each once.")
+    batch = _batch(input_shape, input_file, inputs, samples, seed)
+    rows = []
+    for name in models:
+        torch.manual_seed(seed)
+        net = _build(name)
+        options: dict[str, Any] = {
+            "repeats": repeats,
+            "seed": seed,
+            "mode": mode,
+            "device": device,
+        }
+        if mu is not None and sigma is not None:
+            regularised = regularised_swap_score(net, batch, mu=mu, sigma=sigma, **options)
+            row = {**asdict(regularised.swap), "reg_score": regularised.score}
+            row["log_reg_score"] = regularised.log_score
+        else:
+            row = asdict(swap_score(net, batch, **options))
+        rows.append({"model": name, **row})
+    rank_by = "score" if mu is None else "log_reg_score"
+    rows.sort(key=lambda row: row[rank_by], reverse=True)
+    if as_json:
+        for row in rows:
+            typer.echo(json.dumps(row))
+        return
+    _print(rows)
+
+
+def _print(rows: list[dict[str, Any]]) -> None:
+    regularised = "log_reg_score" in rows[0]
+    shown = Table("model", title="SWAP-Score, best first", title_justify="left")
+    for name in ("score", *(["log reg-SWAP"] if regularised else []), "values V", "bound"):
+        shown.add_column(name, justify="right")
+    for name in ("saturation", "#params"):
+        shown.add_column(name, justify="right")
+    shown.add_column("recorded")
+    shown.add_column("seen only")
+    for row in rows:
+        shown.add_row(
+            row["model"],
+            f"{row['score']:,.1f}",
+            *([f"{row['log_reg_score']:.4f}"] if regularised else []),
+            f"{row['values']:,}",
+            f"{row['bound']:,}",
+            f"{row['saturation']:.1%}",
+            f"{row['parameters']:,}",
+            _counts(row["recorded"]),
+            _counts(row["unrecorded"]),
+        )
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160
+    console.print(shown)
+    console.print(f"{rows[0]['samples']} samples.", end=" ")
+    if any(row["saturation"] > 0.95 for row in rows):
+        console.print(
+            "A score within 5 % of its bound tells little: use more samples, or --repeats 32."
+        )
+    else:
+        console.print("Compare scores made with the same inputs only.")
+
+
+def _counts(calls: dict[str, int]) -> str:
+    return ", ".join(f"{name} ×{count}" for name, count in sorted(calls.items()))
+
+
+def _build(name: str) -> nn.Module:
+    """Import and call a factory; a module class or a ready module will do too."""
+    import importlib
+    import importlib.util
+    import sys
+
+    from torch import nn
+
+    home, colon, attribute = name.rpartition(":")
+    if not colon or not home or not attribute:
+        raise SwapError(
+            f"got the model {name!r}, expected package.module:factory or path/to/file.py:factory."
+        )
+    try:
+        if home.endswith(".py"):
+            path = Path(home).resolve()
+            spec = importlib.util.spec_from_file_location(path.stem, path)
+            if spec is None or spec.loader is None or not path.is_file():
+                raise SwapError(f"there is no Python file {home!r}, expected one with {attribute}.")
+            module = importlib.util.module_from_spec(spec)
+            sys.path.insert(0, str(path.parent))
+            spec.loader.exec_module(module)
+        else:
+            sys.path.insert(0, "")
+            module = importlib.import_module(home)
+    except ImportError as error:
+        raise SwapError(f"cannot import {home!r}: {error}. Is its folder on PYTHONPATH?") from None
+    factory = getattr(module, attribute, None)
+    if factory is None:
+        raise SwapError(f"{home!r} has no {attribute!r}, expected a factory of a torch module.")
+    net = factory if isinstance(factory, nn.Module) else factory()
+    if not isinstance(net, nn.Module):
+        raise SwapError(f"{name} returned {type(net).__name__}, expected a torch.nn.Module.")
+    return net
+
+
+def _batch(
+    shape: str | None, file: Path | None, source: str, samples: int, seed: int
+) -> Tensor | Any:
+    if (shape is None) == (file is None):
+        raise SwapError(
+            "expected either --input-shape (such as 3,32,32) or --input-file, "
+            + ("got neither." if shape is None else "got both.")
+        )
+    if shape is not None:
+        from naslib_swap import inputs
+
+        try:
+            wanted = tuple(int(n) for n in shape.split(","))
+        except ValueError:
+            raise SwapError(
+                f"got --input-shape {shape!r}, expected numbers such as 3,32,32."
+            ) from None
+        return inputs.load(source, samples=samples, shape=wanted, seed=seed).images
+    assert file is not None
+    return _first(_read(file), samples)
+
+
+def _read(file: Path) -> Any:
+    import numpy as np
+    import torch
+
+    try:
+        if file.suffix in (".pt", ".pth"):
+            return torch.load(file, map_location="cpu", weights_only=True)
+        loaded = np.load(file, allow_pickle=False)
+    except Exception as error:  # reported as it is: every reader has errors of its own
+        raise SwapError(
+            f"cannot read {file}: {error}. Expected .npy, .npz or .pt with numbers."
+        ) from None
+    if isinstance(loaded, np.ndarray):
+        return _as_tensor(loaded)
+    return {name: _as_tensor(loaded[name]) for name in loaded.files}
+
+
+def _as_tensor(array: Any) -> Tensor:
+    import numpy as np
+    import torch
+
+    return torch.from_numpy(array.astype(np.float32) if array.dtype == np.float64 else array)
+
+
+def _first(batch: Any, samples: int) -> Any:
+    from torch import Tensor
+
+    if isinstance(batch, Tensor):
+        return batch[:samples] if batch.dim() else batch
+    if isinstance(batch, dict):
+        return {name: _first(value, samples) for name, value in batch.items()}
+    if isinstance(batch, (list, tuple)):
+        return tuple(_first(value, samples) for value in batch)
+    return batch

@@ -1,0 +1,132 @@
+"""An append-only file of scores that survives being killed.
+
+One JSON object a line. A line that a kill tore in half is cut off when the file is next opened;
+everything before it counts. Two processes never write the same file: the second is told so.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from naslib_swap.errors import SwapError
+
+Record = Mapping[str, Any]
+
+
+class ScoreStore:
+    """Scores in a JSON Lines file, open for appending.
+
+    Use it as a context manager: ``with ScoreStore(path) as store: store.append(records)``.
+
+    Raises
+    ------
+    SwapError
+        On opening: the folder cannot be written, another process has the file open, or a line other
+        than the last is not JSON. On appending: the disk refuses (full, for instance); what was
+        stored before stays valid.
+    """
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self._lock = FileLock(f"{self.path}.lock")
+        self._file: Any = None
+
+    def __enter__(self) -> ScoreStore:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire(timeout=0)
+        except Timeout:
+            raise SwapError(
+                f"{self.path} is being written by another process, expected to be alone. Wait for "
+                "it, or give another folder."
+            ) from None
+        except OSError as error:
+            raise SwapError(
+                f"cannot write {self.path}: {error.strerror or error}. Give a folder that you may "
+                "write to."
+            ) from None
+        try:
+            self._heal()
+            self._file = open(self.path, "ab", buffering=0)
+        except BaseException as error:
+            self._lock.release()
+            if isinstance(error, OSError):
+                raise SwapError(f"cannot open {self.path}: {error.strerror or error}.") from None
+            raise
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+        self._lock.release()
+        Path(self._lock.lock_file).unlink(missing_ok=True)
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Write records, in one go, so that a kill loses all of them or none but a torn line."""
+        data = "".join(
+            json.dumps(dict(record), allow_nan=False, ensure_ascii=False) + "\n"
+            for record in records
+        ).encode()
+        start = os.fstat(self._file.fileno()).st_size
+        try:
+            written = 0
+            while written < len(data):
+                written += self._file.write(data[written:])
+        except OSError as error:
+            os.ftruncate(self._file.fileno(), start)
+            raise SwapError(
+                f"cannot write {self.path}: {error.strerror or error}. What was stored before is "
+                "safe; make room and run the same command again to go on."
+            ) from None
+
+    def records(self) -> Iterator[dict[str, Any]]:
+        """Yield every stored record, in the order of writing."""
+        yield from read_records(self.path)
+
+    def _heal(self) -> None:
+        """Cut off a last line that was not finished."""
+        if not self.path.exists():
+            return
+        with open(self.path, "rb+") as file:
+            data = file.read()
+            if data and not data.endswith(b"\n"):
+                file.truncate(data.rfind(b"\n") + 1)
+
+
+def read_records(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
+    """Yield the records of a score file; an unfinished last line is left out.
+
+    Raises
+    ------
+    SwapError
+        If a finished line is not a JSON object.
+    """
+    if not Path(path).exists():
+        return
+    with open(path, encoding="utf-8") as file:
+        for number, line in enumerate(file, 1):
+            if not line.endswith("\n"):
+                return
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError:
+                record = None
+            if not isinstance(record, dict):
+                raise SwapError(
+                    f"{path}, line {number}: expected a JSON object, got {line[:60].strip()!r}. "
+                    "Remove the line, or give another folder."
+                )
+            yield record
