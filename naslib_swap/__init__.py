@@ -6,9 +6,13 @@ Names are resolved on first use, so that ``import naslib_swap`` stays free of to
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+# Not from typing: the start-up hook imports this package with every interpreter, and typing would
+# cost more than all the rest of it.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from naslib_swap.errors import SwapError
     from naslib_swap.score import (
         RegularisedSwapScore,

@@ -157,7 +157,7 @@ def _score_network(
 def _warn_of_bound(space: str, bound: int, samples: int) -> None:
     # Cached: once for each bound, not for each architecture.
     logger.warning(
-        "%s: some networks reach more than %d %% of the highest score that %d samples can give, %d; "
+        "%s: some networks reach over %d %% of the highest score that %d samples can give, %d; "
         "more tell them apart better (--swap.samples %d)",
         space,
         100 * _NEAR_BOUND,

@@ -1,7 +1,8 @@
 """What the interpreter runs at start: put the import hook in place, and nothing else.
 
-Two files in ``site-packages`` call `start`: ``naslib_swap.pth``, and ``naslib_swap.start`` (PEP 829). It costs well under a millisecond beside the interpreter's own start, and
-imports neither torch nor NASLib. `NASLIB_SWAP_DISABLE=1` switches it off.
+Two files in site-packages call `start`: `naslib_swap.pth`, and `naslib_swap.start` (PEP 829).
+It costs about a millisecond beside the interpreter's own start, and imports neither torch nor
+NASLib. `NASLIB_SWAP_DISABLE=1` switches it off.
 """
 
 from __future__ import annotations
