@@ -13,11 +13,19 @@ import re
 import numpy as np
 from torch import nn
 
-from naslib_swap.spaces.depth import weighted_depth
-from naslib_swap.spaces.networks import check_sizes, chosen_variant, count_parameters, on_meta
+from naslib_swap.spaces.networks import check_sizes, chosen_variant
 from naslib_swap.spaces.notation import is_index_tuple, read_literal, unknown_architecture
-from naslib_swap.spaces.protocol import Arch, SearchSpace
-from naslib_swap.spaces.transbench101_networks import macro_encoder, micro_encoder, with_head
+from naslib_swap.spaces.protocol import Arch
+from naslib_swap.spaces.transbench101_networks import (
+    head_parameters,
+    macro_depth,
+    macro_encoder,
+    macro_parameters,
+    micro_depth,
+    micro_encoder,
+    micro_parameters,
+    with_head,
+)
 
 TASKS = (
     "class_scene",
@@ -95,8 +103,7 @@ class TransBench101Micro:
 
     def depth(self, arch: Arch) -> int:
         """Weighted layers on the longest path of the encoder and a linear head."""
-        with on_meta():
-            return weighted_depth(self.build(arch))
+        return micro_depth(self._checked(arch)) + 1
 
     def build(
         self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
@@ -115,7 +122,10 @@ class TransBench101Micro:
         self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
     ) -> int:
         """Count the parameters of the network of a task, without a discriminator."""
-        return _parameters(self, arch, variant, num_classes, in_channels)
+        task = chosen_variant(variant, self.variants, self.name)
+        check_sizes(num_classes, in_channels)
+        encoder = micro_parameters(self._checked(arch), in_channels)
+        return encoder + head_parameters(task, None, num_classes)
 
     def _checked(self, arch: Arch) -> Arch:
         if not is_index_tuple(arch, _CODE, len(MICRO_OPERATIONS)):
@@ -187,8 +197,7 @@ class TransBench101Macro:
 
     def depth(self, arch: Arch) -> int:
         """Weighted layers on the longest path of the encoder and a linear head."""
-        with on_meta():
-            return weighted_depth(self.build(arch))
+        return macro_depth(_layers(self._checked(arch))) + 1
 
     def build(
         self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
@@ -203,7 +212,10 @@ class TransBench101Macro:
         self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
     ) -> int:
         """Count the parameters of the network of a task, without a discriminator."""
-        return _parameters(self, arch, variant, num_classes, in_channels)
+        task = chosen_variant(variant, self.variants, self.name)
+        check_sizes(num_classes, in_channels)
+        codes = _layers(self._checked(arch))
+        return macro_parameters(codes, in_channels) + head_parameters(task, codes, num_classes)
 
     def _checked(self, arch: Arch) -> Arch:
         if not _is_backbone(arch):
@@ -251,11 +263,3 @@ def _layers(arch: Arch) -> tuple[int, ...]:
 
 def _padded(codes: list[int]) -> Arch:
     return (*codes, *[0] * (_CODE - len(codes)))
-
-
-def _parameters(
-    space: SearchSpace, arch: Arch, variant: str | None, num_classes: int, in_channels: int
-) -> int:
-    with on_meta():
-        net = space.build(arch, variant=variant, num_classes=num_classes, in_channels=in_channels)
-    return count_parameters(net)

@@ -8,14 +8,18 @@ beside the decoders of "normal" and "autoencoder" is no part of the forward pass
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import torch
 from torch import Tensor, nn
+
+from naslib_swap.spaces.networks import count_parameters, on_meta
 
 BASE_CHANNELS = 64
 TILES = 9
 
 _CELLS_PER_LAYER = 2
+_STEM_DEPTH = 2
 _MICRO_LAYERS = (4, 1, 4, 1, 4)
 _MICRO_EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 _KERNELS = {2: 1, 3: 3}
@@ -129,15 +133,8 @@ def with_head(
     encoder: nn.Sequential, task: str, layer_codes: tuple[int, ...] | None, num_classes: int
 ) -> nn.Module:
     """Add the head of a task; `layer_codes` are a macro architecture's, None for micro."""
-    plan = layer_plan(_MICRO_LAYERS if layer_codes is None else layer_codes)
-    channels = plan[-1][1]
-    if task == "jigsaw":
-        return JigsawNetwork(encoder, _classifier(TILES * channels, num_classes))
-    if task in ("normal", "autoencoder"):
-        return nn.Sequential(encoder, _generator(channels, _upsamplings(plan), num_classes))
-    if task == "segmentsemantic":
-        return nn.Sequential(encoder, _segmenter(channels, _upsamplings(plan), num_classes))
-    return nn.Sequential(encoder, _classifier(channels, num_classes))
+    head = _head(task, *_features(layer_codes), num_classes)
+    return JigsawNetwork(encoder, head) if task == "jigsaw" else nn.Sequential(encoder, head)
 
 
 def layer_plan(layer_codes: tuple[int, ...]) -> list[tuple[int, int, int]]:
@@ -148,6 +145,78 @@ def layer_plan(layer_codes: tuple[int, ...]) -> list[tuple[int, int, int]]:
         plan.append((channels, wider, 2 if code in (3, 4) else 1))
         channels = wider
     return plan
+
+
+def micro_parameters(operations: tuple[int, ...], in_channels: int) -> int:
+    """Count the parameters of a micro encoder."""
+    total = _stem_parameters(in_channels)
+    for wide_in, wide_out, stride in layer_plan(_MICRO_LAYERS):
+        for sizes in ((wide_in, wide_out, stride), (wide_out, wide_out, 1)):
+            for (start, _), operation in zip(_MICRO_EDGES, operations):
+                total += _edge_parameters(operation, *(sizes if start == 0 else (wide_out,) * 2))
+    return total
+
+
+def macro_parameters(layer_codes: tuple[int, ...], in_channels: int) -> int:
+    """Count the parameters of a macro encoder."""
+    total = _stem_parameters(in_channels)
+    for wide_in, wide_out, stride in layer_plan(layer_codes):
+        total += _conv_parameters(wide_in, wide_out, 3) + 3 * _conv_parameters(
+            wide_out, wide_out, 3
+        )
+        if stride != 1 or wide_in != wide_out:
+            total += _conv_parameters(wide_in, wide_out, 1)
+    return total
+
+
+def head_parameters(task: str, layer_codes: tuple[int, ...] | None, num_classes: int) -> int:
+    """Count the parameters of a task's head."""
+    return _head_parameters(task, *_features(layer_codes), num_classes)
+
+
+@lru_cache(maxsize=256)
+def _head_parameters(task: str, channels: int, upsamplings: int, num_classes: int) -> int:
+    with on_meta():
+        return count_parameters(_head(task, channels, upsamplings, num_classes))
+
+
+def micro_depth(operations: tuple[int, ...]) -> int:
+    """Count the weighted layers on a micro encoder's longest path (`depth.weighted_depth`)."""
+    depth = _STEM_DEPTH
+    for _, _, stride in layer_plan(_MICRO_LAYERS):
+        for resizing in (stride != 1, False):
+            depths = [depth]
+            for end in (1, 2, 3):
+                live = [
+                    depths[start] + (operation != 1 or (resizing and start == 0))
+                    for (start, target), operation in zip(_MICRO_EDGES, operations)
+                    if target == end and operation
+                ]
+                depths.append(max(live, default=0))
+            depth = depths[-1]
+    return depth
+
+
+def macro_depth(layer_codes: tuple[int, ...]) -> int:
+    """Count the weighted layers on a macro encoder's longest path, two a block."""
+    return _STEM_DEPTH + 2 * _CELLS_PER_LAYER * len(layer_codes)
+
+
+def _stem_parameters(in_channels: int) -> int:
+    half = BASE_CHANNELS // 2
+    return _conv_parameters(in_channels, half, 3) + _conv_parameters(half, BASE_CHANNELS, 3)
+
+
+def _conv_parameters(channels_in: int, channels_out: int, kernel: int) -> int:
+    return channels_in * channels_out * kernel**2 + 2 * channels_out
+
+
+def _edge_parameters(operation: int, channels_in: int, channels_out: int, stride: int = 1) -> int:
+    if operation in _KERNELS:
+        return _conv_parameters(channels_in, channels_out, _KERNELS[operation])
+    if operation == 1 and (stride != 1 or channels_in != channels_out):
+        return _conv_parameters(channels_in, channels_out, 1)
+    return 0
 
 
 def _stem(in_channels: int) -> list[nn.Module]:
@@ -190,16 +259,25 @@ def _initialised(layers: list[nn.Module]) -> nn.Sequential:
     return encoder
 
 
-def _classifier(features: int, num_classes: int) -> nn.Sequential:
-    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(features, num_classes))
-
-
-def _upsamplings(plan: list[tuple[int, int, int]]) -> int:
-    """How often a decoder doubles the resolution."""
+def _features(layer_codes: tuple[int, ...] | None) -> tuple[int, int]:
+    """The encoder's output channels, and how often a decoder doubles their resolution."""
+    plan = layer_plan(_MICRO_LAYERS if layer_codes is None else layer_codes)
     size = _DESIGN_SIZE // 4
     for _, _, stride in plan:
         size //= stride
-    return int(math.log2(_OUTPUT_SIZE / size))
+    return plan[-1][1], int(math.log2(_OUTPUT_SIZE / size))
+
+
+def _head(task: str, channels: int, upsamplings: int, num_classes: int) -> nn.Sequential:
+    if task in ("normal", "autoencoder"):
+        return _generator(channels, upsamplings, num_classes)
+    if task == "segmentsemantic":
+        return _segmenter(channels, upsamplings, num_classes)
+    return _classifier(TILES * channels if task == "jigsaw" else channels, num_classes)
+
+
+def _classifier(features: int, num_classes: int) -> nn.Sequential:
+    return nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(features, num_classes))
 
 
 def _generator(channels: int, upsamplings: int, channels_out: int) -> nn.Sequential:
