@@ -15,10 +15,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from naslib_swap.errors import SwapError
 from naslib_swap.optimizers.evolution import EvolutionState, Record
 from naslib_swap.optimizers.fitness import Moments
-
-from naslib_swap.errors import SwapError
 
 FORMAT = 1
 

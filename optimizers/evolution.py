@@ -17,19 +17,20 @@ from dataclasses import dataclass, field
 from typing import Any, Callable, Protocol
 
 import numpy as np
-from naslib_swap.optimizers.fitness import Measurement, Moments, SizeWeighting, fitness
 
 from naslib_swap.errors import SwapError
+from naslib_swap.optimizers.fitness import Moments, Scored, SizeWeighting, fitness
 from naslib_swap.regularisation import Regularisation
 
-Measure = Callable[[Any], Measurement]
-Mapper = Callable[[Measure, Sequence[Any]], Iterable[Measurement]]
+Measure = Callable[[Any], Scored]
+Mapper = Callable[[Measure, Sequence[Any]], Iterable[Scored]]
 
 # A neighbourhood can be used up. After this many fruitless tries in a row the mutants move one
 # mutation further from the parent, so that the search goes on until the space itself is used up.
 _TRIES_PER_RADIUS = 20
 _LARGEST_RADIUS = 20
 _DRAWS_PER_MEMBER = 1000
+_FILLED_IN_A_STEP = 8
 
 
 class Moves(Protocol):
@@ -129,9 +130,9 @@ class Record:
     entered: bool
 
     @property
-    def measured(self) -> Measurement:
+    def measured(self) -> Scored:
         """Score and size."""
-        return Measurement(self.score, self.size)
+        return Scored(self.score, self.size)
 
 
 @dataclass
@@ -194,11 +195,11 @@ class Evolution:
         return self.state.cycle > 0 or len(self.state.population) >= self.settings.population
 
     def step(self) -> list[Record]:
-        """Score the first population or run one cycle; returns what was newly scored.
+        """Score a few members of the first population, or run a cycle; returns the newly scored.
 
         An empty list with `state.exhausted` means that no unseen architecture could be found.
         """
-        return self.cycle() if self.filled else self.fill(self.settings.population)
+        return self.cycle() if self.filled else self.fill(_FILLED_IN_A_STEP)
 
     def fill(self, count: int) -> list[Record]:
         """Add up to `count` random members to the first population."""
@@ -260,10 +261,10 @@ class Evolution:
     def _ranked(self, keys: Sequence[str]) -> list[str]:
         return sorted(keys, key=self.value, reverse=True)
 
-    def _measured(self, archs: Sequence[Any]) -> list[Measurement]:
+    def _measured(self, archs: Sequence[Any]) -> list[Scored]:
         return list(self.mapper(self.measure, archs))
 
-    def _weigh(self, measured: Sequence[Measurement]) -> list[float]:
+    def _weigh(self, measured: Sequence[Scored]) -> list[float]:
         """Admit sizes to the history and give the fitness of each under the new mu and sigma."""
         for one in measured:
             self.state.sizes = self.state.sizes.add(one.size)
@@ -274,7 +275,7 @@ class Evolution:
         key: str,
         origin: str,
         parents: tuple[str, ...],
-        measured: Measurement,
+        measured: Scored,
         weighed: float,
         *,
         entered: bool,

@@ -14,7 +14,7 @@ from naslib_swap.regularisation import Regularisation
 
 
 @dataclass(frozen=True)
-class Measurement:
+class Scored:
     """One architecture's proxy value and size.
 
     Attributes:
@@ -75,13 +75,13 @@ class SizeWeighting:
         """mu and sigma in force once `sizes` were scored; None where size does not count."""
         if self.mu is not None and self.sigma is not None:
             return Regularisation(self.mu, self.sigma)
-        # As long as all sizes are alike they tell nothing apart.
-        if self.mode == "adaptive" and sizes.deviation > 0:
-            return Regularisation(sizes.mean, sizes.deviation, "adaptive")
+        if self.mode == "adaptive":
+            # As long as all sizes are alike any sigma weighs them alike.
+            return Regularisation(sizes.mean, sizes.deviation or 1.0, "adaptive")
         return None
 
 
-def fitness(measured: Measurement, weighting: Regularisation | None) -> float:
+def fitness(measured: Scored, weighting: Regularisation | None) -> float:
     """The value that the search maximises, in the log domain where size counts.
 
     Args:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from naslib_swap.optimizers.fitness import Measurement
+
+from naslib_swap.optimizers.fitness import Scored
 
 
 class LetterSpace:
@@ -41,9 +42,9 @@ class CountingMeasure:
     def __init__(self) -> None:
         self.asked: list[str] = []
 
-    def __call__(self, arch: tuple[str, ...]) -> Measurement:
+    def __call__(self, arch: tuple[str, ...]) -> Scored:
         self.asked.append("".join(arch))
-        return Measurement(score=1.0 + arch.count("c"), size=float(arch.count("b")))
+        return Scored(score=1.0 + arch.count("c"), size=float(arch.count("b")))
 
 
 @pytest.fixture

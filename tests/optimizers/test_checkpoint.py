@@ -3,11 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
+from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
 from naslib_swap.optimizers.fitness import SizeWeighting
-
-from naslib_swap.errors import SwapError
 
 SETTINGS = EvolutionSettings(
     population=5, mutations=2, offspring=2, weighting=SizeWeighting("adaptive")

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
-from naslib_swap.optimizers.fitness import Measurement, Moments, SizeWeighting, fitness
 
 from naslib_swap.errors import SwapError
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
+from naslib_swap.optimizers.fitness import Moments, Scored, SizeWeighting, fitness
 from naslib_swap.regularisation import Regularisation
 
 PLAIN = EvolutionSettings(population=6, mutations=3, offspring=2, weighting=SizeWeighting("none"))
@@ -24,7 +24,7 @@ def run(evolution: Evolution, cycles: int) -> None:
 
 def test_first_step_scores_the_population_and_later_ones_keep_its_size(letters, counting):
     evolution = Evolution(letters, counting, PLAIN, seed=1)
-    first = evolution.step()
+    first = evolution.fill(6)
     assert [r.origin for r in first] == ["random"] * 6
     assert len(set(evolution.state.population)) == 6
     for _ in range(10):
@@ -188,6 +188,9 @@ def test_impossible_limits_are_named(letters, counting):
 def test_population_larger_than_the_space_is_named(pairs, counting):
     evolution = Evolution(pairs, counting, replace(PLAIN, population=10))
     with pytest.raises(SwapError, match="only 9 of 10 different"):
+        evolution.fill(10)
+    evolution.step()
+    with pytest.raises(SwapError, match="only 1 of 2 different"):
         evolution.step()
 
 
@@ -196,7 +199,7 @@ def test_a_step_that_fails_leaves_no_trace(letters, counting, crossover):
     class Breaking:
         broken = False
 
-        def __call__(self, arch: tuple[str, ...]) -> Measurement:
+        def __call__(self, arch: tuple[str, ...]) -> Scored:
             if self.broken and len(counting.asked) % 3 == 2:
                 counting.asked.append("broken")
                 raise RuntimeError("out of luck")
@@ -256,25 +259,26 @@ def test_size_weighting_out_of_range(arguments, message):
 
 
 def test_fitness_by_hand():
-    measured = Measurement(score=math.e, size=3.0)
+    measured = Scored(score=math.e, size=3.0)
     assert fitness(measured, None) == math.e
     assert fitness(measured, Regularisation(1.0, 2.0)) == pytest.approx(1 - 4 / 2)
-    assert fitness(Measurement(0.0, 1.0), Regularisation(1.0, 2.0)) == -math.inf
+    assert fitness(Scored(0.0, 1.0), Regularisation(1.0, 2.0)) == -math.inf
     # Where the plain product underflows, ranks stay.
     unit = Regularisation(0.0, 1.0)
-    assert fitness(Measurement(10.0, 100.0), unit) > fitness(Measurement(10.0, 101.0), unit)
+    assert fitness(Scored(10.0, 100.0), unit) > fitness(Scored(10.0, 101.0), unit)
 
 
-def test_adaptive_weighting_waits_for_sizes_that_differ():
+def test_adaptive_weighting_of_equal_sizes_leaves_the_score():
     weighting = SizeWeighting("adaptive")
-    assert weighting.after(Moments().add(2.0).add(2.0)) is None
+    alike = weighting.after(Moments().add(2.0).add(2.0))
+    assert fitness(Scored(math.e, 2.0), alike) == 1.0
     adapted = weighting.after(Moments().add(2.0).add(4.0))
     assert (adapted.mu, adapted.sigma) == (3.0, 1.0)
 
 
 def test_negative_scores_cannot_be_weighed_by_size():
     with pytest.raises(SwapError, match="cannot be weighed by size"):
-        fitness(Measurement(-1.0, 1.0), Regularisation(1.0, 1.0))
+        fitness(Scored(-1.0, 1.0), Regularisation(1.0, 1.0))
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=50))

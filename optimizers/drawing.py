@@ -1,0 +1,155 @@
+"""Pictures of a search: the cells of an architecture, and how the best value rose."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyArrowPatch
+
+from naslib_swap.errors import SwapError
+from naslib_swap.optimizers.evolution import Record
+from naslib_swap.optimizers.fitness import fitness
+from naslib_swap.regularisation import Regularisation
+from naslib_swap.spaces import nasbench201
+
+_BLUE, _GREY, _RED = "#2b6cb0", "#a0aec0", "#c53030"
+
+
+@dataclass(frozen=True)
+class CellGraph:
+    """A cell as a picture needs it: node names in order, and labelled edges between them."""
+
+    title: str
+    nodes: tuple[str, ...]
+    edges: tuple[tuple[str, str, str], ...]
+
+
+def cell_graphs(space: str, arch: Any) -> tuple[CellGraph, ...]:
+    """The cells of an architecture of `darts` or `nasbench201`; tied cells once.
+
+    Raises:
+        SwapError: the space has no picture.
+    """
+    if space == "nasbench201":
+        edges = [
+            (str(start), str(end), nasbench201.OPERATIONS[operation])
+            for (start, end), operation in zip(nasbench201.EDGES, arch)
+            if nasbench201.OPERATIONS[operation] != "none"
+        ]
+        return (CellGraph("cell", ("0", "1", "2", "3"), tuple(edges)),)
+    if space == "darts":
+        normal, reduction = arch
+        if normal == reduction:
+            return (_darts_cell("normal and reduction cell", normal),)
+        return _darts_cell("normal cell", normal), _darts_cell("reduction cell", reduction)
+    raise SwapError(f"there is no picture of {space} cells: expected darts or nasbench201")
+
+
+def _darts_cell(title: str, cell: Any) -> CellGraph:
+    names = ("c_{k-2}", "c_{k-1}", "0", "1", "2", "3", "c_{k}")
+    edges = [
+        (names[source], names[2 + position // 2], operation)
+        for position, (operation, source) in enumerate(cell)
+    ]
+    edges += [(name, names[-1], "") for name in names[2:-1]]
+    return CellGraph(title, names, tuple(edges))
+
+
+def draw_cells(path: Path, graphs: Sequence[CellGraph]) -> None:
+    """Write a picture of cells, nodes from left to right, each edge an arc with its operation."""
+    figure = Figure(figsize=(11, 4.6 * len(graphs)), layout="constrained")
+    for axes, graph in zip(figure.subplots(len(graphs), squeeze=False)[:, 0], graphs):
+        _draw_cell(axes, graph)
+    _save(figure, path)
+
+
+def _draw_cell(axes: Any, graph: CellGraph) -> None:
+    place = {name: i for i, name in enumerate(graph.nodes)}
+    drawn: dict[tuple[str, str], int] = {}
+    height = 0.6
+    for k, (start, end, label) in enumerate(graph.edges):
+        x0, x1 = place[start], place[end]
+        twin = drawn.get((start, end), 0)
+        drawn[start, end] = twin + 1
+        # Arcs lie above and below in turn; longer ones, and the second of a pair, reach further.
+        side = 1 if (k + twin) % 2 == 0 else -1
+        bend = side * (0.22 + 0.16 * (x1 - x0) + 0.25 * twin)
+        rise = bend * (x1 - x0) / 2 if label else 0.0
+        arrow = FancyArrowPatch(
+            (x0, 0),
+            (x1, 0),
+            connectionstyle=f"arc3,rad={-bend if label else 0.12 * side}",
+            arrowstyle="-|>",
+            mutation_scale=14,
+            shrinkA=16,
+            shrinkB=16,
+            color=_BLUE if label else _GREY,
+            linewidth=1.6 if label else 0.8,
+        )
+        axes.add_patch(arrow)
+        if label:
+            height = max(height, abs(rise))
+            axes.text(
+                (x0 + x1) / 2,
+                rise,
+                label,
+                ha="center",
+                va="center",
+                fontsize=8,
+                bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none"},
+            )
+    for name, x in place.items():
+        text = f"${name}$" if "_" in name else name
+        axes.text(
+            x, 0, text, ha="center", va="center", bbox={"boxstyle": "circle", "fc": "#edf2f7"}
+        )
+    axes.set_xlim(-0.5, len(place) - 0.5)
+    axes.set_ylim(-height - 0.3, height + 0.3)
+    axes.set_title(graph.title)
+    axes.set_axis_off()
+
+
+def draw_curve(path: Path, records: Sequence[Record], weighting: Regularisation | None) -> None:
+    """Write the search curve: every fitness under the final mu and sigma, and the best so far."""
+    values = np.array([fitness(record.measured, weighting) for record in records])
+    sizes = np.array([record.size for record in records])
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    left.plot(values, ".", color=_GREY, markersize=3, label="scored")
+    left.plot(np.maximum.accumulate(values), color=_BLUE, label="best so far")
+    left.set_ylim(*_without_tail(values))
+    left.set_xlabel("architectures scored")
+    left.set_ylabel("fitness" if weighting is None else "log of regularised score")
+    left.legend()
+    right.plot(sizes, ".", color=_GREY, markersize=3, label="scored")
+    best = np.array([int(np.argmax(values[: i + 1])) for i in range(len(values))])
+    right.plot(sizes[best], color=_BLUE, label="best so far")
+    if weighting is not None:
+        right.axhline(weighting.mu, color=_RED, linestyle="--", label=f"mu = {weighting.mu:.3g}")
+    right.set_xlabel("architectures scored")
+    right.set_ylabel("thousands of parameters, scored network")
+    right.legend()
+    _save(figure, path)
+
+
+def _without_tail(values: np.ndarray) -> tuple[float, float]:
+    """Limits that leave out the worst tenth, which would flatten the rest."""
+    finite = values[np.isfinite(values)]
+    low, high = np.quantile(finite, 0.1), finite.max()
+    margin = 0.05 * (high - low) or 1.0
+    return float(low - margin), float(high + margin)
+
+
+def _save(figure: Figure, path: Path) -> None:
+    temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp{path.suffix}")
+    try:
+        figure.savefig(temporary, dpi=110)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise SwapError(f"cannot write {path}: {error.strerror or error}") from error

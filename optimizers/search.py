@@ -1,0 +1,167 @@
+"""Running an evolution within a budget, with its trail on disk.
+
+`history.jsonl` holds a line for every architecture scored, in order; `checkpoint.json` the whole
+state. A search that was killed at any moment and resumed leaves the same `history.jsonl`, byte for
+byte, as one that was left alone.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import IO, Any, Callable
+
+from naslib_swap.errors import SwapError
+from naslib_swap.optimizers import checkpoint
+from naslib_swap.optimizers.evolution import Evolution, EvolutionState, Record
+
+HISTORY = "history.jsonl"
+CHECKPOINT = "checkpoint.json"
+
+_SECONDS_BETWEEN_CHECKPOINTS = 5.0
+# A long history takes long to write: at most this share of the time goes into checkpoints.
+_SHARE_OF_CHECKPOINTS = 0.02
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        reason: "cycles", "time" or "exhausted".
+        seconds: this run's duration, without what came before it was resumed.
+        scoring: the part of it that was spent in measuring.
+    """
+
+    reason: str
+    seconds: float
+    scoring: float
+
+
+def begin(folder: Path, identity: Mapping[str, Any], *, resume: bool) -> EvolutionState | None:
+    """The state to go on from: None for a fresh search.
+
+    Raises:
+        SwapError: `folder` holds a search and `resume` is False; or it cannot be resumed from
+            (missing, damaged, another search). Nothing on disk is changed.
+    """
+    if resume:
+        return checkpoint.load(folder / CHECKPOINT, identity)
+    if (folder / CHECKPOINT).exists():
+        raise SwapError(f"{folder} holds a search already: resume it, or write elsewhere")
+    return None
+
+
+def run(
+    evolution: Evolution,
+    *,
+    cycles: int,
+    seconds: float | None = None,
+    folder: Path | None = None,
+    identity: Mapping[str, Any] | None = None,
+    progress: Callable[[Evolution], None] | None = None,
+) -> Outcome:
+    """Advance until `cycles` cycles are done, `seconds` have passed or the space is used up.
+
+    The clock is looked at between steps, so that a run ends with a whole step. An exception or an
+    interrupt saves what was reached before it goes on its way.
+
+    Args:
+        evolution: fresh, or made with a state from `begin`.
+        cycles: in all, also those before a resume.
+        seconds: limit of this run.
+        folder: where history and checkpoint go; None keeps nothing.
+        identity: plain data saying which search this is, for the checkpoint.
+        progress: called after each step.
+
+    Raises:
+        SwapError: cycles below 0 or a limit that is not positive; a folder that cannot be written.
+    """
+    if cycles < 0:
+        raise SwapError(f"cycles {cycles}: expected 0 or more")
+    if seconds is not None and not seconds > 0:
+        raise SwapError(f"time limit {seconds}: expected a positive number of seconds")
+    clock = _MeasureClock(evolution)
+    start = time.perf_counter()
+    with _Trail(folder, evolution, identity or {}) as trail:
+        while True:
+            if evolution.filled and evolution.state.cycle >= cycles:
+                reason = "cycles"
+            elif evolution.state.exhausted:
+                reason = "exhausted"
+            elif seconds is not None and time.perf_counter() - start >= seconds:
+                reason = "time"
+            else:
+                trail.add(evolution.step())
+                if progress is not None:
+                    progress(evolution)
+                continue
+            break
+    return Outcome(reason, time.perf_counter() - start, clock.seconds)
+
+
+class _MeasureClock:
+    """Times the calls of an evolution's mapper."""
+
+    def __init__(self, evolution: Evolution) -> None:
+        self.seconds = 0.0
+        mapper = evolution.mapper
+
+        def timed(measure: Any, archs: Any) -> list[Any]:
+            start = time.perf_counter()
+            try:
+                return list(mapper(measure, archs))
+            finally:
+                self.seconds += time.perf_counter() - start
+
+        evolution.mapper = timed
+
+
+class _Trail:
+    """The files of a running search; saves the state when it is left, however it is left."""
+
+    def __init__(
+        self, folder: Path | None, evolution: Evolution, identity: Mapping[str, Any]
+    ) -> None:
+        self.folder = folder
+        self.evolution = evolution
+        self.identity = identity
+        self.file: IO[str] | None = None
+        self.due = 0.0
+
+    def __enter__(self) -> _Trail:
+        if self.folder is not None:
+            # Lines written after the last checkpoint of a killed search go; they will come again.
+            path = self.folder / HISTORY
+            records = self.evolution.state.history.values()
+            checkpoint.write_atomically(path, "".join(map(_line, records)))
+            self.file = open(path, "a", encoding="utf-8")
+            self._save()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self.file is not None:
+            self.file.close()
+            self._save()
+
+    def add(self, records: list[Record]) -> None:
+        if self.file is not None:
+            self.file.writelines(map(_line, records))
+            self.file.flush()
+            if time.perf_counter() >= self.due:
+                self._save()
+
+    def _save(self) -> None:
+        assert self.folder is not None
+        start = time.perf_counter()
+        checkpoint.save(self.folder / CHECKPOINT, self.evolution.state, self.identity)
+        end = time.perf_counter()
+        pause = max(_SECONDS_BETWEEN_CHECKPOINTS, (end - start) / _SHARE_OF_CHECKPOINTS)
+        self.due = end + pause
+
+
+def _line(record: Record) -> str:
+    return json.dumps(asdict(record)) + "\n"

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from naslib_swap.cli.search import search
+from naslib_swap.errors import SwapError
+
+SMALL = "--population 4 --mutations 2 --offspring 1 --samples 6 --repeats 1 --workers 1 --cycles 2 "
+
+
+def invoke(arguments: str, folder: object):
+    app = typer.Typer()
+    app.command()(search)
+    return CliRunner().invoke(app, [*arguments.split(), "--out", str(folder)])
+
+
+def test_prints_the_result_and_writes_the_files(tmp_path):
+    result = invoke(SMALL, tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("Genotype(normal=[")
+    assert "parameters: search" in result.stdout
+    assert "imagenet" in result.stdout
+    assert "all cycles done" in result.stdout
+    assert (tmp_path / "out" / "cells.png").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "weighting"),
+    [
+        ("--mu 0.9 --sigma 1.1", {"mode": "fixed", "mu": 0.9, "sigma": 1.1}),
+        ("--adaptive", {"mode": "adaptive", "mu": None, "sigma": None}),
+        ("--plain", {"mode": "none", "mu": None, "sigma": None}),
+        ("--proxy params", {"mode": "none", "mu": None, "sigma": None}),
+        ("", {"mode": "adaptive", "mu": None, "sigma": None}),
+    ],
+)
+def test_size_weighting_options(options, weighting, tmp_path):
+    result = invoke(SMALL + options, tmp_path)
+    assert result.exit_code == 0, result.output
+    written = json.loads((tmp_path / "result.json").read_text())
+    assert written["settings"]["weighting"] == weighting
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--mu 0.9 --sigma 1 --adaptive", "give either --mu and --sigma, or --adaptive"),
+        ("--mu 0.9", "needs both mu and sigma"),
+        ("--population 1", "population 1"),
+        ("--sample 9", "sample 9"),
+        ("--max-params 10", "at most 10 parameters"),
+        ("--time-limit 0", "time limit 0"),
+        ("--space macro", "macro"),
+        ("--resume", "no checkpoint at"),
+    ],
+)
+def test_bad_input_is_one_clear_error(options, message, tmp_path):
+    result = invoke(SMALL + options, tmp_path / "out")
+    assert isinstance(result.exception, SwapError)
+    assert message in str(result.exception)
+    assert not (tmp_path / "out" / "result.json").exists()
+
+
+def test_time_limit_and_resume(tmp_path):
+    stopped = invoke(SMALL + "--cycles 100000 --time-limit 1", tmp_path)
+    assert stopped.exit_code == 0, stopped.output
+    assert "time limit reached" in stopped.stdout
+    cycles = json.loads((tmp_path / "result.json").read_text())["cycles"]
+    resumed = invoke(SMALL + f"--cycles {cycles + 2} --resume", tmp_path)
+    assert resumed.exit_code == 0, resumed.output
+    assert json.loads((tmp_path / "result.json").read_text())["cycles"] == cycles + 2
