@@ -2,6 +2,7 @@
 
 The files differ: NAS-Bench-101's nests one level deeper and stores flat floats instead of
 `{"score", "time"}`; NAS-Bench-301's keys are nested lists; a proxy that failed is stored as -1e8.
+The accuracies of TransNAS-Bench-101 are the best over the epochs, not those of the last one.
 """
 
 from __future__ import annotations

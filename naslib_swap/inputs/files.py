@@ -51,7 +51,8 @@ def _from_arrays(images: np.ndarray, labels: np.ndarray | None) -> Images:
 
 def _from_npz(path: Path) -> Images:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # Opened here, as np.load does not close a file that is no archive.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             found = sorted(archive.files)
             images = archive["images"] if "images" in found else None
             labels = archive["labels"] if "labels" in found else None

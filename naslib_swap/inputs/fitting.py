@@ -52,7 +52,7 @@ def layout(shape: tuple[int, ...]) -> Layout:
 
 
 def resized(image: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Resize one uint8 [H, W, 3] image; reducing averages whole areas (exact block means)."""
+    """Resize one uint8 [H, W, 3] image; reducing averages whole areas."""
     reducing = image.shape[0] >= height and image.shape[1] >= width
     method = Image.Resampling.BOX if reducing else Image.Resampling.BILINEAR
     return np.asarray(Image.fromarray(image).resize((width, height), method))

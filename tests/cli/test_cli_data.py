@@ -16,6 +16,7 @@ from naslib_swap.errors import SwapError
 from naslib_swap.ground_truth import catalogue
 
 CONTENT = b"arch,val_accuracy\n" * 5000
+SHA256 = hashlib.sha256(CONTENT).hexdigest()
 RUNNER = CliRunner()
 
 
@@ -53,9 +54,9 @@ def cache(tmp_path, monkeypatch):
 
 @pytest.fixture
 def listed(server, cache, monkeypatch):
-    """A catalogue of four files, of which the server has one whole."""
+    """A catalogue of six files, of which the server has one as it should be."""
 
-    def entry(name, url, sha256=hashlib.sha256(CONTENT).hexdigest()):
+    def entry(name, url, sha256=SHA256):
         return catalogue.Entry(
             name,
             f"some/{name}.csv",
@@ -156,7 +157,7 @@ def test_verify(listed):
     damaged = _run("verify")
     assert damaged.exit_code == 1
     assert "good: corrupted" in damaged.stdout
-    assert "expected " + hashlib.sha256(CONTENT).hexdigest() in damaged.stdout
+    assert "expected " + SHA256 in damaged.stdout
     with pytest.raises(SwapError, match="is not good: its sha256 is"):
         catalogue.locate("good")
     assert (listed / "some/good.csv").exists()
@@ -198,7 +199,7 @@ def test_list_as_json(listed):
     assert rows["good"]["remedy"] is None
     assert rows["gone"]["found"] is None
     assert rows["gone"]["remedy"] == "naslib-swap data fetch gone"
-    assert rows["gone"]["sha256"] == hashlib.sha256(CONTENT).hexdigest()
+    assert rows["gone"]["sha256"] == SHA256
 
 
 def test_a_progress_bar_counts_the_bytes(listed):
