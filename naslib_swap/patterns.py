@@ -48,7 +48,7 @@ class PatternCounter:
         self.signed = False
         self._device = torch.device(device)
         self._stages: dict[bool, _Stage] = {}
-        self._poisoned: list[tuple[str, torch.Tensor]] = []
+        self._maxima: list[tuple[str, torch.Tensor]] = []
 
     def add(self, activation: torch.Tensor, *, signed: bool, name: str = "activation") -> None:
         """Take in one activation of shape [S, ...]; ``signed`` says whether it can be negative."""
@@ -56,7 +56,7 @@ class PatternCounter:
         if flat.shape[1] == 0:
             return
         # The maximum is NaN exactly if a value is, and reads the activation while it is in cache.
-        self._poisoned.append((name, flat.amax()))
+        self._maxima.append((name, flat.amax()))
         if signed not in self._stages:
             self._stages[signed] = _Stage(self.samples, signed, self._device)
         self._stages[signed].add(flat)
@@ -76,17 +76,16 @@ class PatternCounter:
         SwapError
             If an activation held NaN: it has no sign.
         """
-        if self._poisoned:
-            maxima = torch.stack([maximum.double() for _, maximum in self._poisoned])
+        if self._maxima:
+            maxima = torch.stack([maximum.double() for _, maximum in self._maxima])
             bad = torch.isnan(maxima).nonzero()
             if len(bad):
-                name = self._poisoned[int(bad[0])][0]
+                name = self._maxima[int(bad[0])][0]
                 raise SwapError(
                     f"{len(bad)} of {len(maxima)} activations hold NaN, the first of them {name}; "
                     "expected numbers, since NaN has no sign. Check the network's weights and the "
                     "inputs' scale."
                 )
-            self._poisoned = []
         keys = [stage.keys() for stage in self._stages.values()]
         if not keys:
             return 0
@@ -185,7 +184,9 @@ class _KeySet:
         if self._flags is not None:
             found = np.flatnonzero(self._flags).astype(f"u{self._width}")
             return found.view(np.uint8).reshape(-1, self._width)
-        return np.concatenate(self._packed) if self._packed else np.empty((0, self._width), np.uint8)
+        return (
+            np.concatenate(self._packed) if self._packed else np.empty((0, self._width), np.uint8)
+        )
 
 
 def _widen(keys: _Array, width: int) -> _Array:

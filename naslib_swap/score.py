@@ -180,9 +180,13 @@ def regularised_swap_score(
     log_factor(0.0, mu, sigma)  # complain before the work, not after it
     swap = swap_score(net, inputs, **options)
     theta = (swap.parameters if parameters is None else parameters) / 1000
-    log_score = math.log(swap.score) + log_factor(theta, mu, sigma)
+    factor = log_factor(theta, mu, sigma)
     return RegularisedSwapScore(
-        score=math.exp(log_score), log_score=log_score, mu=mu, sigma=sigma, swap=swap
+        score=swap.score * math.exp(factor),
+        log_score=math.log(swap.score) + factor,
+        mu=mu,
+        sigma=sigma,
+        swap=swap,
     )
 
 
