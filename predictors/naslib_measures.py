@@ -130,7 +130,7 @@ def score_batch(
     from naslib_swap.score import swap_score
 
     wanted = settings.current()
-    batch = inputs[: wanted.samples]
+    batch = inputs[: wanted.samples_for("")]
     swap = swap_score(net, batch, repeats=wanted.repeats, seed=wanted.seed, device=inputs.device)
     score = swap.score
     if name == "reg_swap":

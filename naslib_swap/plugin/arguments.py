@@ -12,9 +12,11 @@ import ast
 import functools
 import sys
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any, Optional
 
+from naslib_swap import configs
 from naslib_swap.errors import SwapError
 from naslib_swap.plugin import failure, optimisers, repairs, settings
 
@@ -57,6 +59,7 @@ def patch(module: ModuleType) -> None:
             optimisers.settle(config, config_type, sys._getframe(2))
             return config
         options, pairs = split(words, _options(parser))
+        options = with_packaged_config(options)
         namespace = parse(args=options)
         defaults = _defaults(module, namespace, config_type)
         known = flattened(defaults)
@@ -107,6 +110,18 @@ def split(words: list[str], options: Mapping[str, int]) -> tuple[list[str], dict
             raise SwapError(f"argument {word!r}: expected `--key value` or `key value`")
         pairs[key] = value if equals else _next(rest, word)
     return taken, pairs
+
+
+def with_packaged_config(options: list[str]) -> list[str]:
+    """Let `--config-file configs/zc/NAME.yaml` name a file of this package from anywhere."""
+    found = list(options)
+    for index, word in enumerate(options[:-1]):
+        given = Path(options[index + 1])
+        if word == "--config-file" and given.parts[:1] == ("configs",) and not given.exists():
+            packaged = Path(configs.__file__).parent.joinpath(*given.parts[1:])
+            if packaged.is_file():
+                found[index + 1] = str(packaged)
+    return found
 
 
 def check_keys(pairs: Iterable[str], known: Mapping[str, Any]) -> None:

@@ -107,7 +107,7 @@ def _naslib(root: Optional[Path]) -> Finding:
             f"{checkout.ROOT_VARIABLE}",
         )
     found = checkout.describe(root)
-    branch, commit = found.branch or "unknown branch", (found.commit or "unknown commit")[:12]
+    branch, commit = found.branch or "unknown branch", (found.commit or "commit ?")[:12]
     detail = f"{root} (version {found.version or 'unknown'}, {branch}, {commit})"
     if found.branch not in (None, EXPECTED):
         return Finding("NASLib", "note", detail, f"the plugin is tested with the branch {EXPECTED}")

@@ -108,7 +108,7 @@ def _psi(space: str, dataset: str, arch: Any) -> dict[str, Any]:
     batch = _minibatch(space, dataset, wanted)
     key = {
         "scoring": SCORING,
-        "samples": wanted.samples,
+        "samples": wanted.samples_for(space),
         "repeats": wanted.repeats,
         "seed": wanted.seed,
         "images": batch.digest,
@@ -145,7 +145,7 @@ def _score_network(
         )
     score = swap_score(network, batch, repeats=wanted.repeats, seed=wanted.seed, device=device)
     if score.saturation > _NEAR_BOUND:
-        _warn_of_bound(space, score.bound, wanted.samples)
+        _warn_of_bound(space, score.bound, score.samples)
     return {
         "psi": score.score,
         "parameters": score.parameters,
@@ -175,7 +175,7 @@ def _minibatch(space: str, dataset: str, wanted: settings.Settings) -> Any:
         dataset,
         task.input_shape,
         task.num_classes,
-        wanted.samples,
+        wanted.samples_for(space),
         wanted.seed,
         wanted.images,
         _naslib_data(),

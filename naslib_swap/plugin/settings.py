@@ -14,18 +14,20 @@ from typing import Any, Optional
 from naslib_swap.errors import SwapError
 
 PREFIX = "NASLIB_SWAP_"
+_SAMPLES = {"nasbench201": 16}
 
 
 @dataclass(frozen=True)
 class Settings:
     """What a live score depends on, beside architecture, space and dataset.
 
-    `images` names a source of `naslib_swap.inputs.load` (or a path); empty means: NASLib's own
+    `samples` 0 means 16 on NAS-Bench-201 and 32 elsewhere, where 16 do not tell the larger networks
+    apart. `images` names a source of `naslib_swap.inputs.load` (or a path); empty means: NASLib's own
     CIFAR-10 folder if it is there, else natural crops. `mu` and `sigma` are in thousands of
     parameters; where they are None they come from the sizes of `sizes` sampled architectures.
     """
 
-    samples: int = 16
+    samples: int = 0
     repeats: int = 0
     seed: int = 0
     images: str = ""
@@ -33,6 +35,10 @@ class Settings:
     sigma: Optional[float] = None
     sizes: int = 1000
     keep: bool = True
+
+    def samples_for(self, space: str) -> int:
+        """Return S for the networks of a search space."""
+        return self.samples or _SAMPLES.get(space, 32)
 
 
 _TYPES: dict[str, type] = {
@@ -76,10 +82,10 @@ def with_values(settings: Settings, values: Mapping[str, Any], where: str = "swa
             f"{where}: unknown setting {', '.join(unknown)}; known are {', '.join(_TYPES)}"
         )
     settings = replace(settings, **{k: _converted(k, v, where) for k, v in values.items()})
-    if settings.samples < 2 or settings.repeats < 0 or settings.sizes < 2:
+    if settings.samples < 0 or settings.samples == 1 or settings.repeats < 0 or settings.sizes < 2:
         raise SwapError(
             f"{where}: samples={settings.samples}, repeats={settings.repeats}, "
-            f"sizes={settings.sizes}; expected samples >= 2, repeats >= 0 and sizes >= 2"
+            f"sizes={settings.sizes}; expected samples >= 2 (0 for the space's default), repeats >= 0 and sizes >= 2"
         )
     if (settings.mu is None) != (settings.sigma is None):
         raise SwapError(f"{where}: give mu and sigma together, in thousands of parameters")
