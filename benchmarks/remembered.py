@@ -1,0 +1,33 @@
+"""A measure that keeps what it measured on disk, so that many searches share their scores."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from naslib_swap import spaces
+from naslib_swap.optimizers.fitness import Scored
+from naslib_swap.optimizers.measuring import NetworkMeasure
+
+
+class Remembered:
+    """`measure`, looked up in a file of JSON lines first; the file is for this measure alone."""
+
+    def __init__(self, measure: NetworkMeasure, file: Path) -> None:
+        self.measure = measure
+        self.encode = spaces.get(measure.space).encode
+        self.known: dict[str, Scored] = {}
+        if file.exists():
+            for line in file.read_text().splitlines():
+                key, score, size = json.loads(line)
+                self.known[key] = Scored(score, size)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        self.file = file.open("a", buffering=1)
+
+    def __call__(self, arch: Any) -> Scored:
+        key = self.encode(arch)
+        if key not in self.known:
+            scored = self.known[key] = self.measure(arch)
+            self.file.write(json.dumps([key, scored.score, scored.size]) + "\n")
+        return self.known[key]
