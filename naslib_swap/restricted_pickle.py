@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import pickle
 from collections.abc import Mapping
-from typing import Any, BinaryIO
+from typing import Any
 
 from naslib_swap.errors import SwapError
 
@@ -13,17 +13,14 @@ Allowed = Mapping[tuple[str, str], Any]
 """(module, name) as written in the pickle, and what stands in for it here."""
 
 
-def load_pickle(
-    file: BinaryIO | bytes, allowed: Allowed, *, what: str, encoding: str = "ASCII"
-) -> Any:
+def load_pickle(content: bytes, allowed: Allowed, *, what: str, encoding: str = "ASCII") -> Any:
     """Read one pickle of plain data and the `allowed` types.
 
     Raises SwapError when the pickle is truncated, is no pickle, or names any other type; nothing
     that it names is imported or called.
     """
-    stream = io.BytesIO(file) if isinstance(file, bytes) else file
     try:
-        return _Restricted(stream, allowed, what, encoding).load()
+        return _Restricted(io.BytesIO(content), allowed, what, encoding).load()
     except SwapError:
         raise
     except Exception as error:
@@ -34,7 +31,7 @@ def load_pickle(
 
 
 class _Restricted(pickle.Unpickler):
-    def __init__(self, stream: BinaryIO, allowed: Allowed, what: str, encoding: str) -> None:
+    def __init__(self, stream: io.BytesIO, allowed: Allowed, what: str, encoding: str) -> None:
         super().__init__(stream, encoding=encoding)
         self._allowed, self._what = allowed, what
 

@@ -58,6 +58,8 @@ def load(
     wanted = fitting.layout(shape)
     if not isinstance(samples, (int, np.integer)) or samples < 1:
         raise SwapError(f"samples={samples!r}: expected a whole number of at least 1")
+    if not isinstance(seed, (int, np.integer)) or seed < 0:
+        raise SwapError(f"seed={seed!r}: expected a whole number of at least 0")
     if num_classes < 1:
         raise SwapError(f"num_classes={num_classes}: expected at least 1")
     if order not in ORDERS:

@@ -133,6 +133,7 @@ def test_natural_does_not_warn(recwarn):
         ({"source": "mnist"}, "unknown source of images 'mnist': expected one of natural, cifar10"),
         ({"samples": 0}, "samples=0: expected a whole number of at least 1"),
         ({"samples": 2.5}, "samples=2.5"),
+        ({"seed": -1}, "seed=-1: expected a whole number of at least 0"),
         ({"num_classes": 0}, "num_classes=0: expected at least 1"),
         ({"order": "last"}, "order='last': expected 'first' or 'random'"),
         ({"path": "x.npz"}, "source 'natural' reads no file"),
