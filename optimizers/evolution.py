@@ -12,6 +12,7 @@ measurements from a pure function.
 
 from __future__ import annotations
 
+import heapq
 from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Callable, Protocol
@@ -183,11 +184,14 @@ class Evolution:
         self.mapper = mapper
         self.admissible = admissible
         self._rng = np.random.default_rng(seed)
-        self.state = state if state is not None else EvolutionState()
+        self.state = EvolutionState(generator=dict(self._rng.bit_generator.state))
         if state is not None:
-            self._rng.bit_generator.state = dict(state.generator)
-        else:
-            self.state.generator = dict(self._rng.bit_generator.state)
+            self.restore(state)
+
+    def restore(self, state: EvolutionState) -> None:
+        """Go on from `state`, which is from now on this evolution's own."""
+        self._rng.bit_generator.state = dict(state.generator)
+        self.state = state
 
     @property
     def filled(self) -> bool:
@@ -252,7 +256,8 @@ class Evolution:
 
     def top(self, count: int) -> list[Record]:
         """The `count` fittest architectures ever scored, weighed by the final mu and sigma."""
-        return [self.state.history[key] for key in self._ranked(list(self.state.history))[:count]]
+        best = heapq.nlargest(count, self.state.history, key=self.value)
+        return [self.state.history[key] for key in best]
 
     def weighting(self) -> Regularisation | None:
         """mu and sigma now in force; None where size does not count."""
@@ -374,11 +379,10 @@ class Evolution:
             exhausted=state.exhausted,
         )
 
-    def _restore(self, before: EvolutionState, length: int) -> None:
+    def _undo(self, before: EvolutionState, length: int) -> None:
         for key in list(before.history)[length:]:
             del before.history[key]
-        self._rng.bit_generator.state = before.generator
-        self.state = before
+        self.restore(before)
 
 
 class _Transaction:
@@ -394,6 +398,6 @@ class _Transaction:
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if kind is not None:
-            self.evolution._restore(self.before, self.length)
+            self.evolution._undo(self.before, self.length)
         else:
             self.evolution.state.generator = dict(self.evolution._rng.bit_generator.state)

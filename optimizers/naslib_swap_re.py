@@ -1,0 +1,236 @@
+"""`swap_re`: SWAP-NAS as a NASLib optimiser.
+
+Architectures are drawn, mutated and scored natively; NASLib's graphs are built for what NASLib asks
+for: the statistics of an epoch and the final architecture. Accuracies are never needed. Where a
+benchmark knows them they are reported, elsewhere -1, NASLib's own sign for unknown.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import logging
+from typing import Any
+
+import torch
+from naslib.optimizers.core.metaclasses import MetaOptimizer
+from naslib.search_spaces.core.query_metrics import Metric
+
+from naslib_swap import spaces
+from naslib_swap.errors import SwapError
+from naslib_swap.optimizers import checkpoint
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
+from naslib_swap.optimizers.fitness import Scored, SizeWeighting
+from naslib_swap.plugin import live, settings
+from naslib_swap.plugin.benchmarks import UNKNOWN, LazyApi
+from naslib_swap.spaces.tasks import get_task
+
+logger = logging.getLogger("naslib.swap")
+
+
+class SwapRE(MetaOptimizer):
+    """Evolution guided by SWAP-Score; an epoch is a member of the first population, or a cycle.
+
+    Reads from `config.search`: `epochs`, `population_size`, `sample_size`, as NASLib's
+    `RegularizedEvolution` does, and `mutations`, `offspring`, `crossover`, `removal` (see
+    `EvolutionSettings`), `proxy` ("swap", or any measure of NASLib's) and `weighting` ("default":
+    mu and sigma as for `reg_swap`; "adaptive"; "none"), which all have defaults.
+
+    Raises:
+        SwapError: a setting out of its range; a search space without a native twin.
+    """
+
+    using_step_function = False
+
+    def __init__(self, config: Any) -> None:
+        super().__init__()
+        self.config = config
+        self.dataset = config.dataset
+        self.epochs = config.search.epochs
+        self.evolution: Evolution | None = None
+
+    def adapt_search_space(
+        self, search_space: Any, scope: Any = None, dataset_api: Any = None
+    ) -> None:
+        """Take the space to search; accuracies are read from `dataset_api` where it has them."""
+        name = search_space.get_type()
+        if name not in spaces.names():
+            raise SwapError(
+                f"swap_re cannot search {name!r}: expected one of {', '.join(spaces.names())}"
+            )
+        self.search_space = search_space
+        self.scope = scope if scope else search_space.OPTIMIZER_SCOPE
+        self.dataset_api = dataset_api
+        self.evolution = Evolution(
+            spaces.get(name),
+            _Measure(name, self.dataset, self.config.search.get("proxy", "swap")),
+            _evolution_settings(self.config, name),
+            self.config.seed,
+        )
+
+    def new_epoch(self, epoch: int) -> None:
+        """Score one more random architecture, or, once the population is full, run a cycle."""
+        evolution = self._adapted()
+        if evolution.state.exhausted:
+            return
+        records = evolution.cycle() if evolution.filled else evolution.fill(1)
+        best = evolution.best()
+        logger.info(
+            "epoch %d: %d scored, best %s with score %.6g and %.6g thousand parameters",
+            epoch,
+            len(evolution.state.history),
+            best.arch,
+            best.score,
+            best.size,
+        )
+        if not records:
+            logger.info("no unseen architecture left: later epochs change nothing")
+
+    def train_statistics(self, report_incumbent: bool = True) -> tuple[Any, Any, Any, Any]:
+        """Train, validation and test accuracy and training time; -1 for what nobody knows."""
+        evolution = self._adapted()
+        key = evolution.top(1)[0].arch if report_incumbent else evolution.state.population[-1]
+        graph = self._graph(key, with_network=False)
+        metrics = ("TRAIN_ACCURACY", "VAL_ACCURACY", "TEST_ACCURACY", "TRAIN_TIME")
+        known = [self._query(graph, Metric[metric]) for metric in metrics]
+        return known[0], known[1], known[2], known[3]
+
+    def test_statistics(self) -> Any:
+        """All that the benchmark knows of the best architecture; -1 where that is nothing."""
+        graph = self._graph(self._adapted().top(1)[0].arch, with_network=False)
+        return self._query(graph, Metric.RAW)
+
+    def get_final_architecture(self) -> Any:
+        """The fittest architecture ever scored, as NASLib's graph."""
+        return self._graph(self._adapted().top(1)[0].arch, with_network=True)
+
+    def get_op_optimizer(self) -> Any:
+        """The optimiser with which a final architecture would be trained."""
+        return torch.optim.SGD
+
+    def get_checkpointables(self) -> dict[str, Any]:
+        """What NASLib's checkpoints hold: the whole state of the search."""
+        return {"model": _Checkpointed(self._adapted(), self._identity())}
+
+    def get_model_size(self) -> float:
+        """Megabytes of weights held: none, networks are let go once they are scored."""
+        return 0.0
+
+    def _adapted(self) -> Evolution:
+        if self.evolution is None:
+            raise SwapError("swap_re has no search space yet: call adapt_search_space first")
+        return self.evolution
+
+    def _graph(self, key: str, *, with_network: bool) -> Any:
+        """A NASLib graph of an architecture; without a network it can be queried only."""
+        instantiate = self.search_space.instantiate_model
+        # The copy is deep, and slow, where it will hold a network.
+        self.search_space.instantiate_model = with_network and instantiate
+        try:
+            graph = self.search_space.clone()
+        finally:
+            self.search_space.instantiate_model = instantiate
+        graph.set_spec(ast.literal_eval(key), dataset_api=self.dataset_api)
+        return graph
+
+    def _query(self, graph: Any, metric: Any) -> Any:
+        api = self.dataset_api
+        if isinstance(api, LazyApi) and not api.available():
+            # From the table that stands in for the benchmark, which need not know every one.
+            if metric is not Metric.VAL_ACCURACY or str(graph.get_hash()) not in api.table():
+                return UNKNOWN
+        elif api is None:
+            return UNKNOWN
+        return graph.query(metric, self.dataset, dataset_api=api)
+
+    def _identity(self) -> dict[str, Any]:
+        scoring = settings.current()
+        return {
+            "optimizer": "swap_re",
+            "space": self._adapted().space.name,
+            "dataset": self.dataset,
+            "seed": self.config.seed,
+            "samples": scoring.samples,
+            "repeats": scoring.repeats,
+        }
+
+
+class _Measure:
+    """Scores through the plugin, whose scores are kept on disk."""
+
+    def __init__(self, space: str, dataset: str, proxy: str) -> None:
+        self.space = spaces.get(space)
+        self.task = get_task(space, dataset)
+        self.proxy = proxy
+        self.scorer = live.scorer(space, dataset)
+
+    def __call__(self, arch: Any) -> Scored:
+        found = self.scorer(self.space.encode(arch), self.proxy)
+        if found is None:
+            raise SwapError(f"{self.proxy} gives no score for {self.space.encode(arch)}")
+        size = self.space.parameters(
+            arch,
+            variant=self.task.variant,
+            num_classes=self.task.num_classes,
+            in_channels=self.task.in_channels,
+        )
+        return Scored(float(found["score"]), size / 1000)
+
+
+class _Checkpointed(torch.nn.Module):
+    """The search's state as the one thing that NASLib's checkpointer saves: tensors of a module.
+
+    It is JSON in a tensor of bytes. The checkpointer drops tensors whose shape differs from that of
+    a tensor of the same name here, so the name says how long it is.
+    """
+
+    def __init__(self, evolution: Evolution, identity: dict[str, Any]) -> None:
+        super().__init__()
+        self.evolution = evolution
+        self.identity = identity
+
+    def state_dict(self, *_: Any, **__: Any) -> dict[str, torch.Tensor]:  # type: ignore[override]
+        body = {"identity": self.identity, "state": checkpoint.pack(self.evolution.state)}
+        data = torch.frombuffer(bytearray(json.dumps(body).encode()), dtype=torch.uint8)
+        return {f"swap_re.{len(data)}": data}
+
+    def load_state_dict(self, state: Any, *_: Any, **__: Any) -> Any:  # type: ignore[override]
+        names = [name for name in state if name.startswith("swap_re.")]
+        if len(names) != 1:
+            raise SwapError(
+                "this checkpoint is not one of swap_re's: resume it with the optimiser that "
+                "wrote it, or start anew"
+            )
+        body = json.loads(bytes(state[names[0]].cpu().numpy()))
+        for key, value in self.identity.items():
+            if body["identity"].get(key) != value:
+                raise SwapError(
+                    f"this checkpoint belongs to another search: its {key} is "
+                    f"{body['identity'].get(key)!r}, this search's is {value!r}"
+                )
+        self.evolution.restore(checkpoint.unpack(body["state"]))
+        return torch.nn.modules.module._IncompatibleKeys([], [])
+
+
+def _evolution_settings(config: Any, space: str) -> EvolutionSettings:
+    search = config.search
+    chosen = EvolutionSettings(
+        population=search.population_size,
+        sample=min(search.sample_size, search.population_size),
+        weighting=_weighting(config, space),
+    )
+    given = {
+        name: search[name]
+        for name in ("mutations", "offspring", "crossover", "removal")
+        if name in search
+    }
+    return EvolutionSettings(**{**vars(chosen), **given})
+
+
+def _weighting(config: Any, space: str) -> SizeWeighting:
+    default = "default" if config.search.get("proxy", "swap") == "swap" else "none"
+    mode = config.search.get("weighting", default)
+    if mode != "default":
+        return SizeWeighting(mode)
+    rule = live.regularisation(space, config.dataset, settings.current())
+    return SizeWeighting("fixed", rule.mu, rule.sigma)
