@@ -196,7 +196,7 @@ TRIVIAL = {
     for proxy in (
         TrivialProxy("params", "#params", _parameters),
         TrivialProxy("flops", "#FLOPs", _flops),
-        TrivialProxy("layers", "layers", lambda net, encoder, length: len(encoder.layers)),
+        TrivialProxy("depth", "number of layers", lambda net, encoder, length: len(encoder.layers)),
         TrivialProxy(
             "layers_hidden",
             "(layers, hidden)",

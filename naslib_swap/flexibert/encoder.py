@@ -7,8 +7,9 @@ list of layers, each with its mixing operation, its heads and its feed-forward n
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Union
 
 import numpy as np
@@ -190,3 +191,46 @@ def _sample_layer(rng: np.random.Generator) -> Layer:
         int(rng.choice(FEED_FORWARD_DIMENSIONS)),
         int(rng.choice(FEED_FORWARD_LAYERS)),
     )
+
+
+def encode(encoder: Encoder) -> str:
+    """Write an encoder as one short string, such as ``256/SA-WMA-4-1024x3/LT-DCT-2-512x1``.
+
+    Hidden size, then each layer: operation, parameter, heads, feed-forward dimension x layers.
+    """
+    layers = (
+        f"{x.operation}-{x.parameter}-{x.heads}-{x.feed_forward_dimension}x{x.feed_forward_layers}"
+        for x in encoder.layers
+    )
+    return "/".join([str(encoder.hidden_size), *layers])
+
+
+_LAYER = re.compile(r"([A-Z]+)-(\w+)-(\d+)-(\d+)x(\d+)")
+
+
+def parse(text: str) -> Encoder:
+    """Read an encoder from :func:`encode`'s notation; SwapError on anything else."""
+    hidden, *layers = text.strip().split("/")
+    matches = [_LAYER.fullmatch(layer) for layer in layers]
+    if not hidden.isdigit() or not layers or not all(matches):
+        raise SwapError(
+            f"cannot read the encoder {text!r}; expected a hidden size and layers, such as "
+            "256/SA-WMA-4-1024x3/LT-DCT-2-512x1"
+        )
+    read = []
+    for match in matches:
+        assert match is not None
+        operation, parameter, *counts = match.groups()
+        kernel = operation == "DSC" and parameter.isdigit()
+        read.append(Layer(operation, int(parameter) if kernel else parameter, *map(int, counts)))
+    return Encoder(int(hidden), tuple(read))
+
+
+def attention_only(encoder: Encoder) -> Encoder:
+    """Replace every mixing operation by scaled dot product attention with as many heads.
+
+    As the released pre-training code reads, it builds this network whatever the operations are
+    (docs/flexibert.md).
+    """
+    layers = (replace(layer, operation="SA", parameter="SDP") for layer in encoder.layers)
+    return Encoder(encoder.hidden_size, tuple(layers))

@@ -1,0 +1,312 @@
+"""`naslib-swap flexibert`: text encoders, scored before pre-training."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from naslib_swap.cli.progress import progress
+from naslib_swap.errors import SwapError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from naslib_swap.flexibert.batches import TextBatch
+    from naslib_swap.flexibert.encoder import Encoder
+    from naslib_swap.flexibert.scoring import Settings
+
+_PLAIN_WIDTH = 160
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a run depends on; the keys of a ``--config`` file."""
+
+    archs: int = 0
+    proxies: str = "all"
+    seeds: int = 1
+    fidelity: str = "paper"
+    operations: str = "stated"
+    mode: str = "train"
+    cotangent: str = "random"
+    observed: int = 32
+    text: str = "openwebtext"
+    tokenizer: str = "auto"
+    samples: int = 128
+    length: int = 128
+
+
+def flexibert(
+    encoder: Annotated[
+        Optional[str],
+        typer.Option(
+            help="Score one encoder alone: a benchmark id, a JSON file, its notation, or random."
+        ),
+    ] = None,
+    archs: Annotated[int, typer.Option(help="Encoders of the benchmark to draw; 0: all.")] = 0,
+    proxies: Annotated[str, typer.Option(help="Names separated by commas, or all.")] = "all",
+    seeds: Annotated[int, typer.Option(help="How many seeds: 0, 1, ...")] = 1,
+    fidelity: Annotated[
+        str, typer.Option(help="paper (the published scores' networks) or trained.")
+    ] = "paper",
+    operations: Annotated[
+        str, typer.Option(help="stated, or attention in every layer.")
+    ] = "stated",
+    mode: Annotated[str, typer.Option(help="train (with dropout) or eval, for SWAP.")] = "train",
+    cotangent: Annotated[
+        str, typer.Option(help="For gradients: random, or paper (ones: rounding noise).")
+    ] = "random",
+    observed: Annotated[
+        int, typer.Option(help="Documents for the proxies that need a backward pass.")
+    ] = 32,
+    text: Annotated[
+        str, typer.Option(help="openwebtext, or a .jsonl, .txt or .parquet file.")
+    ] = "openwebtext",
+    tokenizer: Annotated[
+        str, typer.Option(help="auto, hub, trained, or a WordPiece vocabulary file.")
+    ] = "auto",
+    samples: Annotated[int, typer.Option(help="Documents in the batch.")] = 128,
+    length: Annotated[int, typer.Option(help="Tokens of each document.")] = 128,
+    benchmark: Annotated[Optional[str], typer.Option(help="A copy of BERT_benchmark.json.")] = None,
+    released: Annotated[
+        bool, typer.Option("--released", help="Compare with the released values too.")
+    ] = False,
+    config: Annotated[
+        Optional[Path], typer.Option(help="YAML with these options; it replaces them.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder for scores, tables and pictures.")] = Path(
+        "results/flexibert"
+    ),
+    workers: Annotated[int, typer.Option(help="Processes that score.")] = os.cpu_count() or 1,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Score FlexiBERT encoders and compare the ranks with their GLUE scores.
+
+    Writes scores.jsonl, flexibert.md, CSV tables and pictures under --out. Run again, it scores
+    only what is missing.
+    """
+    options = Options(
+        archs=archs,
+        proxies=proxies,
+        seeds=seeds,
+        fidelity=fidelity,
+        operations=operations,
+        mode=mode,
+        cotangent=cotangent,
+        observed=observed,
+        text=text,
+        tokenizer=tokenizer,
+        samples=samples,
+        length=length,
+    )
+    if config is not None:
+        options = options_from_yaml(config)
+    _need_text_extra()
+    from naslib_swap.flexibert import batches, scoring
+
+    settings = scoring.Settings(
+        fidelity=options.fidelity,
+        operations=options.operations,
+        mode=options.mode,
+        cotangent=options.cotangent,
+        observed=options.observed,
+    )
+    names = scoring.check_proxies(
+        scoring.PROXIES if options.proxies == "all" else options.proxies.split(",")
+    )
+    batch = batches.load(
+        options.text,
+        samples=options.samples,
+        length=options.length,
+        tokenizer=options.tokenizer,
+    )
+    if encoder is not None:
+        _score_one(find_encoder(encoder, benchmark), batch, names, settings)
+        return
+    _compare(options, names, settings, batch, benchmark, out, workers, released, quiet)
+
+
+def options_from_yaml(path: Path) -> Options:
+    """Read options from a YAML file; SwapError where a key or a type is wrong."""
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        raise SwapError(f"cannot read {path}: {error}") from error
+    if not isinstance(content, Mapping):
+        raise SwapError(f"{path} holds a {type(content).__name__}; expected options by name")
+    known = {field.name: type(field.default) for field in fields(Options)}
+    for key, value in content.items():
+        if key not in known:
+            raise SwapError(f"{path}: unknown option {key!r}; expected {', '.join(known)}")
+        if type(value) is not known[key]:
+            raise SwapError(
+                f"{path}: {key} is {value!r}; expected a value of type {known[key].__name__}"
+            )
+    return Options(**content)
+
+
+def find_encoder(given: str, benchmark: Optional[str] = None) -> Encoder:
+    """Find an encoder by benchmark id, JSON file, notation, or ``random`` (``random:SEED``)."""
+    import numpy as np
+
+    from naslib_swap.flexibert import encoder
+    from naslib_swap.flexibert.benchmark import by_id, load_benchmark
+
+    if given.isdigit():
+        return by_id(load_benchmark(benchmark), int(given)).encoder
+    if given.split(":")[0] == "random":
+        seed = given.partition(":")[2] or "0"
+        if not seed.isdigit():
+            raise SwapError(f"got {given!r}; expected random or random:SEED with a whole number")
+        return encoder.sample(np.random.default_rng(int(seed)))
+    if given.endswith(".json"):
+        try:
+            return encoder.from_json(Path(given).read_text(encoding="utf-8"))
+        except OSError as error:
+            raise SwapError(f"cannot read the encoder {given}: {error.strerror}") from error
+    return encoder.parse(given)
+
+
+def _need_text_extra() -> None:
+    try:
+        import transformers  # noqa: F401
+    except ImportError as error:
+        raise SwapError(
+            "flexibert needs HuggingFace transformers; install naslib-swap[text]"
+        ) from error
+
+
+def _score_one(
+    encoder: Encoder, batch: TextBatch, names: tuple[str, ...], settings: Settings
+) -> None:
+    from naslib_swap.flexibert.encoder import encode
+    from naslib_swap.flexibert.scoring import TITLES, score_encoder
+
+    scores = score_encoder(encoder, batch, names, settings=settings)
+    samples, length = batch.input_ids.shape
+    shown = Table(
+        title=f"{encode(encoder)}, {settings.fidelity}, {samples} documents of {length} tokens",
+        title_justify="left",
+    )
+    for heading in ("proxy", "score", "of its bound", "ms"):
+        shown.add_column(heading, justify="left" if heading == "proxy" else "right")
+    for name, score in scores.items():
+        bound = "" if score.saturation is None else f"{score.saturation:.1%}"
+        value = score.error or f"{score.value:.8g}"
+        shown.add_row(TITLES[name], value, bound, f"{1000 * score.seconds:.0f}")
+    _console().print(shown)
+
+
+def _compare(
+    options: Options,
+    names: tuple[str, ...],
+    settings: Settings,
+    batch: TextBatch,
+    benchmark: Optional[str],
+    out: Path,
+    workers: int,
+    released: bool,
+    quiet: bool,
+) -> None:
+    import numpy as np
+
+    from naslib_swap.evaluation.pictures import save
+    from naslib_swap.evaluation.store import ScoreStore
+    from naslib_swap.flexibert import pictures, report, scoring
+    from naslib_swap.flexibert.benchmark import load_benchmark, load_released
+    from naslib_swap.flexibert.comparators import COMPARATORS
+
+    entries = load_benchmark(benchmark)
+    if options.archs:
+        if not 3 <= options.archs <= len(entries):
+            raise SwapError(
+                f"got {options.archs} encoders to draw, expected 3 to {len(entries)}, or 0 for all"
+            )
+        drawn = np.random.default_rng(0).permutation(len(entries))[: options.archs]
+        entries = [entries[i] for i in sorted(drawn)]
+    encoders = {report.name_of(entry): entry.encoder for entry in entries}
+    seeds = range(options.seeds)
+    path = out / "scores.jsonl"
+    with ScoreStore(path) as store:
+        try:
+            with progress("scoring encoders", quiet=quiet) as show:
+                scoring.run(
+                    encoders,
+                    names,
+                    store,
+                    batch,
+                    settings=settings,
+                    seeds=seeds,
+                    workers=workers,
+                    progress=show,
+                )
+        except KeyboardInterrupt:
+            typer.echo(
+                f"interrupted; what was scored is in {path}. Run the same command again to go on.",
+                err=True,
+            )
+            raise typer.Exit(130) from None
+    scores = report.scores_of(path, encoders, names, seeds, settings, batch)
+    found, tasks = report.table_one(scores, entries), report.task_table(scores, entries)
+    documents, tokens = batch.input_ids.shape
+    title = (
+        f"Table I: {len(entries)} encoders, {options.fidelity}, {documents} documents of {tokens} "
+        f"tokens ({batch.source}), {options.seeds} seed(s)"
+    )
+    sections: dict[str, tuple[pd.DataFrame, pd.DataFrame]] = {
+        title: (found, report.presented_table_one(found)),
+        "Tasks: Spearman correlation with each GLUE task": (tasks, report.presented_tasks(tasks)),
+    }
+    if released:
+        columns = {"params": "Number of Parameters"}
+        columns.update({n: c.released for n, c in COMPARATORS.items() if c.released})
+        against = report.released_table(scores, load_released(), columns)
+        sections["Released: our values against the released ones"] = (
+            against,
+            report.presented_released(against),
+        )
+    report.write_tables(out, sections)
+    save(pictures.proxies_against_glue(scores, entries, names), out, "proxies")
+    if scoring.SWAP in names:
+        save(pictures.swap_against_tasks(scores, entries), out, "tasks")
+    if not quiet:
+        for heading, (_, view) in sections.items():
+            _print(heading, view)
+        _warn_of_failures(scores)
+        typer.echo(f"\nWritten to {out}: scores.jsonl, flexibert.md, CSV tables, pictures")
+
+
+def _console() -> Console:
+    console = Console()
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    return console
+
+
+def _print(title: str, view: pd.DataFrame) -> None:
+    shown = Table(title=title, title_justify="left")
+    for name in view.columns:
+        shown.add_column(name, justify="left" if name == "proxy" else "right", no_wrap=True)
+    for row in view.itertuples(index=False):
+        cells: list[Any] = list(row)
+        shown.add_row(*cells, style="bold" if cells[0] == "SWAP" else None)
+    _console().print(shown)
+
+
+def _warn_of_failures(scores: pd.DataFrame) -> None:
+    failed = scores[scores["error"].notna()]
+    for (proxy, error), rows in failed.groupby(["proxy", "error"]):
+        typer.echo(
+            f"warning: {proxy} failed on {len(rows)} encoder(s), {rows['arch'].iloc[0]} for one: "
+            f"{error}",
+            err=True,
+        )

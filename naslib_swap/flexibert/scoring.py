@@ -1,0 +1,283 @@
+"""Scoring encoders: one at a time, or many, resumable and in parallel."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Callable, Optional
+
+import joblib
+import torch
+
+from naslib_swap.errors import SwapError
+from naslib_swap.evaluation.run import key_of
+from naslib_swap.evaluation.store import ScoreStore
+from naslib_swap.evaluation.study import derived_seed, settings_id
+from naslib_swap.flexibert.batches import TextBatch
+from naslib_swap.flexibert.comparators import COMPARATORS, TRIVIAL
+from naslib_swap.flexibert.configuration import FIDELITIES, FlexiBertConfig
+from naslib_swap.flexibert.encoder import Encoder, attention_only, parse
+from naslib_swap.flexibert.modelling import FlexiBertModel
+from naslib_swap.flexibert.observation import COTANGENTS, observe
+from naslib_swap.predictors.proxy import ProxyScore
+from naslib_swap.score import swap_score
+
+SPACE = "flexibert"
+SWAP = "swap"
+TITLES: dict[str, str] = {
+    SWAP: "SWAP",
+    **{name: comparator.title for name, comparator in COMPARATORS.items()},
+    **{name: proxy.title for name, proxy in TRIVIAL.items()},
+}
+PROXIES = tuple(TITLES)
+OPERATIONS_USED = ("stated", "attention")
+
+# Counted up when a score changes for the same encoder and batch: older ones are then scored anew.
+_SCORES_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How encoders are built and scored.
+
+    ``fidelity``: which network (:class:`~naslib_swap.flexibert.configuration.FlexiBertConfig`).
+    ``operations``: ``"stated"``, or ``"attention"`` for scaled dot product attention in every
+    layer. ``mode``: ``"train"`` (dropout, the paper's choice) or ``"eval"``, for SWAP.
+    ``cotangent``: see :func:`~naslib_swap.flexibert.observation.observe`. ``observed``: how many of
+    the documents the comparators that need passes see; a backward pass costs more than SWAP.
+    """
+
+    fidelity: str = "paper"
+    operations: str = "stated"
+    mode: str = "train"
+    cotangent: str = "random"
+    observed: int = 32
+
+    def __post_init__(self) -> None:
+        for name, known in (
+            ("fidelity", FIDELITIES),
+            ("operations", OPERATIONS_USED),
+            ("mode", ("train", "eval")),
+            ("cotangent", COTANGENTS),
+        ):
+            if getattr(self, name) not in known:
+                raise SwapError(
+                    f"unknown {name} {getattr(self, name)!r}; expected one of {', '.join(known)}"
+                )
+        if self.observed < 2:
+            raise SwapError(f"got observed={self.observed} documents; expected at least 2")
+
+    def relevant(self, proxy: str, batch: TextBatch) -> dict[str, Any]:
+        """Return all that a score of this proxy depends on, beside encoder and seed."""
+        samples, length = batch.input_ids.shape
+        common: dict[str, Any] = {
+            "version": _SCORES_VERSION,
+            "fidelity": self.fidelity,
+            "operations": self.operations,
+            "length": length,
+        }
+        if proxy in TRIVIAL:
+            return common
+        common["text"] = batch.source
+        common["tokenizer"] = batch.tokenizer
+        if proxy == SWAP:
+            return {**common, "samples": samples, "digest": batch.digest, "mode": self.mode}
+        seen = min(self.observed, samples)
+        return {
+            **common,
+            "samples": seen,
+            "digest": batch.cut(seen, length).digest,
+            "cotangent": self.cotangent,
+        }
+
+
+@dataclass(frozen=True)
+class Job:
+    """One encoder under one seed, and the proxies that it still lacks."""
+
+    arch: str
+    encoder: Encoder
+    seed: int
+    proxies: tuple[str, ...]
+
+
+def check_proxies(names: Iterable[str]) -> tuple[str, ...]:
+    """Return the names; SwapError where one is unknown."""
+    found = tuple(names)
+    unknown = [name for name in found if name not in TITLES]
+    if unknown or not found:
+        raise SwapError(
+            f"unknown proxies {', '.join(unknown) or '(none given)'}; expected some of "
+            f"{', '.join(PROXIES)}"
+        )
+    return found
+
+
+def score_encoder(
+    encoder: Encoder,
+    batch: TextBatch,
+    proxies: Iterable[str] = PROXIES,
+    *,
+    settings: Optional[Settings] = None,
+    seed: int = 0,
+) -> dict[str, ProxyScore]:
+    """Score one encoder with freshly drawn weights by some proxies.
+
+    ``seed`` draws the weights, the dropout and the cotangent. A proxy that fails has its reason in
+    ``error``; the others go on. ``seconds`` holds a proxy's own time and that of the passes it
+    needs, without the time to build the network.
+    """
+    names = check_proxies(proxies)
+    chosen = settings or Settings()
+    used = attention_only(encoder) if chosen.operations == "attention" else encoder
+    config = FlexiBertConfig.from_encoder(used, chosen.fidelity)
+    samples, length = batch.input_ids.shape
+    results: dict[str, ProxyScore] = {}
+    trivial = [name for name in names if name in TRIVIAL]
+    if trivial:
+        with torch.device("meta"):
+            hollow = FlexiBertModel(config).eval()
+        for name in trivial:
+            results[name] = _timed(partial(TRIVIAL[name].compute, hollow, used, length))
+    if len(trivial) < len(names):
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            net = FlexiBertModel(config)
+    if SWAP in names:
+        results[SWAP] = _swap(net, batch, chosen, seed)
+    compared = [name for name in names if name in COMPARATORS]
+    if compared:
+        start = time.perf_counter()
+        part = batch.cut(min(chosen.observed, samples), length)
+        try:
+            seen = observe(net, part, cotangent=chosen.cotangent, seed=seed)
+        except (RuntimeError, SwapError) as error:
+            failed = ProxyScore(None, time.perf_counter() - start, _reason(error))
+            results.update(dict.fromkeys(compared, failed))
+        else:
+            passes = time.perf_counter() - start
+            for name in compared:
+                results[name] = _timed(partial(COMPARATORS[name].compute, net, seen), passes)
+    return {name: results[name] for name in names}
+
+
+def _swap(net: FlexiBertModel, batch: TextBatch, settings: Settings, seed: int) -> ProxyScore:
+    start = time.perf_counter()
+    try:
+        found = swap_score(net, batch.inputs(), seed=seed, mode=settings.mode)
+    except (RuntimeError, SwapError) as error:
+        return ProxyScore(None, time.perf_counter() - start, _reason(error))
+    return ProxyScore(found.score, time.perf_counter() - start, None, found.saturation)
+
+
+def _timed(compute: Callable[[], float], before: float = 0.0) -> ProxyScore:
+    start = time.perf_counter()
+    try:
+        value: Optional[float] = float(compute())
+        error = None if value is not None and math.isfinite(value) else f"not finite: {value}"
+    except (RuntimeError, ValueError, ArithmeticError) as caught:
+        value, error = None, _reason(caught)
+    seconds = before + time.perf_counter() - start
+    return ProxyScore(None if error else value, seconds, error)
+
+
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def missing_jobs(
+    encoders: Mapping[str, Encoder],
+    proxies: tuple[str, ...],
+    seeds: Iterable[int],
+    settings: Settings,
+    batch: TextBatch,
+    stored: Iterable[Mapping[str, Any]],
+) -> list[Job]:
+    """Return what is not stored yet, the deepest encoders first (they take longest)."""
+    done = {key_of(dict(record)) for record in stored}
+    ids = {proxy: settings_id(settings.relevant(proxy, batch)) for proxy in proxies}
+    jobs = []
+    for seed in seeds:
+        for arch, encoder in encoders.items():
+            lacking = tuple(p for p in proxies if (SPACE, "", arch, p, seed, ids[p]) not in done)
+            if lacking:
+                jobs.append(Job(arch, encoder, seed, lacking))
+    return sorted(jobs, key=lambda job: -job.encoder.activation_calls)
+
+
+def score_job(job: Job, batch: TextBatch, settings: Settings) -> list[dict[str, Any]]:
+    """Score one job in one thread; one record a proxy, as ``naslib-swap table`` stores them.
+
+    The weights come from (seed, encoder), whatever the order and the number of workers.
+    """
+    torch.set_num_threads(1)
+    weights = derived_seed(job.seed, SPACE, job.arch)
+    scores = score_encoder(job.encoder, batch, job.proxies, settings=settings, seed=weights)
+    records = []
+    for proxy, score in scores.items():
+        relevant = settings.relevant(proxy, batch)
+        records.append(
+            {
+                "space": SPACE,
+                "task": "",
+                "arch": job.arch,
+                "proxy": proxy,
+                "seed": job.seed,
+                "value": score.value,
+                "saturation": score.saturation,
+                "seconds": round(score.seconds, 6),
+                "error": score.error,
+                "settings_id": settings_id(relevant),
+                "settings": relevant,
+            }
+        )
+    return records
+
+
+def run(
+    encoders: Mapping[str, Encoder],
+    proxies: Iterable[str],
+    store: ScoreStore,
+    batch: TextBatch,
+    *,
+    settings: Optional[Settings] = None,
+    seeds: Iterable[int] = (0,),
+    workers: int = 1,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> int:
+    """Score what the store lacks and append it; return the number of jobs done.
+
+    ``encoders`` maps names to encoders. ``workers`` processes of one thread each.
+    """
+    if workers < 1:
+        raise SwapError(f"got {workers} workers, expected at least 1.")
+    chosen = settings or Settings()
+    names = check_proxies(proxies)
+    jobs = missing_jobs(encoders, names, seeds, chosen, batch, store.records())
+    progress(0, len(jobs))
+    for done, records in enumerate(_results(jobs, batch, chosen, workers), 1):
+        store.append(records)
+        progress(done, len(jobs))
+    return len(jobs)
+
+
+def _results(
+    jobs: list[Job], batch: TextBatch, settings: Settings, workers: int
+) -> Iterator[list[dict[str, Any]]]:
+    if workers == 1 or len(jobs) < 2:
+        threads = torch.get_num_threads()
+        try:
+            yield from (score_job(job, batch, settings) for job in jobs)
+        finally:
+            torch.set_num_threads(threads)
+        return
+    parallel = joblib.Parallel(n_jobs=min(workers, len(jobs)), return_as="generator_unordered")
+    yield from parallel(joblib.delayed(score_job)(job, batch, settings) for job in jobs)
+
+
+def named(text: str) -> Encoder:
+    """Return the encoder of an ``arch`` in the store: ``#17 256/...`` or the notation alone."""
+    return parse(text.split(" ")[-1])
