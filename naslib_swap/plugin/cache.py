@@ -9,8 +9,8 @@ from __future__ import annotations
 import json
 import logging
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from collections.abc import Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any, Optional
 
@@ -37,15 +37,11 @@ class ScoreCache:
         self, space: str, dataset: str, architecture: str, settings: Mapping[str, Any]
     ) -> Optional[dict[str, Any]]:
         """Return the score of that key, or None."""
-        key = (space, dataset, architecture, settings_key(settings))
-        rows: list[tuple[str]] = []
-        with self._connection() as connection:
-            if connection is not None:
-                rows = connection.execute(
-                    "SELECT value FROM scores"
-                    " WHERE space=? AND dataset=? AND architecture=? AND settings=?",
-                    key,
-                ).fetchall()
+        rows = self._run(
+            "SELECT value FROM scores"
+            " WHERE space=? AND dataset=? AND architecture=? AND settings=?",
+            (space, dataset, architecture, settings_key(settings)),
+        )
         return json.loads(rows[0][0]) if rows else None
 
     def put(
@@ -57,38 +53,29 @@ class ScoreCache:
         value: Mapping[str, Any],
     ) -> None:
         """Keep a score; where another process was first, its score stays (they are equal)."""
-        row = (space, dataset, architecture, settings_key(settings), json.dumps(dict(value)))
-        with self._connection() as connection:
-            if connection is not None:
-                with connection:
-                    connection.execute("INSERT OR IGNORE INTO scores VALUES (?, ?, ?, ?, ?)", row)
+        self._run(
+            "INSERT OR IGNORE INTO scores VALUES (?, ?, ?, ?, ?)",
+            (space, dataset, architecture, settings_key(settings), json.dumps(dict(value))),
+        )
 
     def count(self) -> int:
         """Return the number of scores in the file."""
-        with self._connection() as connection:
-            if connection is None:
-                return 0
-            return int(connection.execute("SELECT COUNT(*) FROM scores").fetchone()[0])
+        rows = self._run("SELECT COUNT(*) FROM scores", ())
+        return int(rows[0][0]) if rows else 0
 
-    @contextmanager
-    def _connection(self) -> Iterator[Optional[sqlite3.Connection]]:
+    def _run(self, statement: str, values: tuple[str, ...]) -> list[tuple[Any, ...]]:
+        """Run one statement in a transaction of its own; nothing where the file is unusable."""
         if not self._usable:
-            yield None
-            return
+            return []
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            opened = sqlite3.connect(self.path, timeout=_WAIT)
+            # A connection for each statement: none is carried over a fork.
+            with closing(sqlite3.connect(self.path, timeout=_WAIT)) as connection, connection:
+                connection.execute(_TABLE)
+                return connection.execute(statement, values).fetchall()
         except (OSError, sqlite3.Error) as error:
             self._give_up(error)
-            yield None
-            return
-        with closing(opened) as connection:
-            try:
-                with connection:
-                    connection.execute(_TABLE)
-                yield connection
-            except sqlite3.Error as error:
-                self._give_up(error)
+            return []
 
     def _give_up(self, error: Exception) -> None:
         self._usable = False

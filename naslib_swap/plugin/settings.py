@@ -22,9 +22,10 @@ class Settings:
     """What a live score depends on, beside architecture, space and dataset.
 
     `samples` 0 means 16 on NAS-Bench-201 and 32 elsewhere, where 16 do not tell the larger networks
-    apart. `images` names a source of `naslib_swap.inputs.load` (or a path); empty means: NASLib's own
-    CIFAR-10 folder if it is there, else natural crops. `mu` and `sigma` are in thousands of
-    parameters; where they are None they come from the sizes of `sizes` sampled architectures.
+    apart. `images` names a source of `naslib_swap.inputs.load` (or a path); empty means: NASLib's
+    own folder of the data set if it is there, else natural crops. `mu` and `sigma` are in thousands
+    of parameters; where they are None they come from the sizes of `sizes` sampled architectures.
+    `keep` False leaves the scores on disk alone.
     """
 
     samples: int = 0
@@ -85,7 +86,8 @@ def with_values(settings: Settings, values: Mapping[str, Any], where: str = "swa
     if settings.samples < 0 or settings.samples == 1 or settings.repeats < 0 or settings.sizes < 2:
         raise SwapError(
             f"{where}: samples={settings.samples}, repeats={settings.repeats}, "
-            f"sizes={settings.sizes}; expected samples >= 2 (0 for the space's default), repeats >= 0 and sizes >= 2"
+            f"sizes={settings.sizes}; expected samples >= 2 (or 0: the space's default), "
+            "repeats >= 0 and sizes >= 2"
         )
     if (settings.mu is None) != (settings.sigma is None):
         raise SwapError(f"{where}: give mu and sigma together, in thousands of parameters")

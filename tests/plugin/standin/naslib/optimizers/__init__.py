@@ -1,0 +1,6 @@
+class RegularizedEvolution:
+    def __init__(self, config):
+        self.config = config
+
+    def before_training(self):
+        pass
