@@ -13,14 +13,18 @@ from naslib_swap.predictors.proxy import Proxy
 IMAGES = 2
 
 
-def compute(probe: Probe) -> float:
+def macs(probe: Probe) -> float:
     """Multiply-accumulates of one image, in millions.
 
     Half of what `torch.utils.flop_counter` counts, which takes two operations for each
     multiply-accumulate of convolutions, matrix products and attention, and nothing for the rest.
     NASLib's tensorwatch also counts one multiply-accumulate as one, but adds pooling, activation
-    and normalisation.
+    and normalisation. Counted once for all proxies that ask.
     """
+    return probe.once("flops", lambda: _count(probe))
+
+
+def _count(probe: Probe) -> float:
     images = probe.images[:IMAGES]
     with isolated(probe.net, probe.seed), torch.no_grad(), FlopCounterMode(display=False) as count:
         run(probe.net, images)
@@ -30,8 +34,7 @@ def compute(probe: Probe) -> float:
 PROXY = Proxy(
     name="flops",
     title="FLOPs",
-    compute=compute,
-    needs=frozenset(),
+    compute=macs,
     reference="Ning et al. 2021, arXiv 2008.03064; NAS-Bench-Suite-Zero, arXiv 2210.03230",
     scale="millions of multiply-accumulates an image",
 )

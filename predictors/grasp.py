@@ -5,8 +5,7 @@ from __future__ import annotations
 import torch
 
 from naslib_swap.predictors.isolation import isolated
-from naslib_swap.predictors.layers import weights
-from naslib_swap.predictors.objective import READS, loss_of
+from naslib_swap.predictors.objective import READS
 from naslib_swap.predictors.probe import Probe
 from naslib_swap.predictors.proxy import Proxy
 
@@ -17,13 +16,10 @@ def compute(probe: Probe) -> float:
     g is the gradient of the loss for those weights, H g the gradient of g . stop_gradient(g). The
     sign is Suite-Zero's (Abdelfattah et al.), the opposite of GraSP's own order of pruning.
     """
-    forward = probe.forward()
-    layers = weights(probe.net)
+    graph = probe.loss(differentiable=True).graph
+    layers = [weight for weight, _ in graph]
     with isolated(probe.net, probe.seed):
-        loss = loss_of(probe, forward.output)
-        gradients = torch.autograd.grad(loss, layers, create_graph=True, allow_unused=True)
-        reached = [g for g in gradients if g is not None]
-        flow = torch.stack([(g.detach() * g).sum() for g in reached]).sum()
+        flow = torch.stack([(g.detach() * g).sum() for _, g in graph]).sum()
         products = torch.autograd.grad(flow, layers, retain_graph=True, allow_unused=True)
     pairs = zip(layers, products)
     return -float(sum((w.detach() * hg).sum() for w, hg in pairs if hg is not None))
@@ -39,5 +35,5 @@ PROXY = Proxy(
     ),
     scale="linear",
     reads=READS,
-    passes=frozenset({"forward"}),
+    passes=frozenset({"forward", "loss_graph"}),
 )

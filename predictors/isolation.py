@@ -62,11 +62,15 @@ def run(net: nn.Module, inputs: Any, state: dict[str, Tensor] | None = None) -> 
     """The network's raw output for `inputs`, with `state` in place of its own tensors.
 
     `inputs` is a tensor, a tuple or list (positional) or a mapping (keywords). Without a `state`
-    the network writes into copies of its buffers, which are then thrown away.
+    the network writes into copies of its buffers, which are then thrown away. On the CPU images
+    are laid out with their channels last, which the convolutions of small networks run through up
+    to twice as fast; the result keeps its meaning, whatever its strides.
     """
     state = scratch_buffers(net) if state is None else state
     if isinstance(inputs, (tuple, list)):
         return functional_call(net, state, tuple(inputs))
     if hasattr(inputs, "keys"):
         return functional_call(net, state, (), dict(inputs))
+    if isinstance(inputs, Tensor) and inputs.ndim == 4 and inputs.device.type == "cpu":
+        inputs = inputs.contiguous(memory_format=torch.channels_last)
     return functional_call(net, state, (inputs,))

@@ -22,15 +22,17 @@ class LossPass:
 
     Attributes:
         gradients: (weight, its gradient) of every Conv2d and Linear layer that the loss reaches.
+        graph: The same with the gradients' own graph, or empty where none was asked for.
         channels: (layer, importance of each of its output channels [C]) of every call; see
             `channel_importance`.
     """
 
     gradients: list[tuple[Tensor, Tensor]]
+    graph: list[tuple[Tensor, Tensor]]
     channels: list[tuple[WeightedLayer, Tensor]]
 
 
-def loss_pass(probe: Probe) -> LossPass:
+def loss_pass(probe: Probe, *, differentiable: bool = False) -> LossPass:
     """Go back from the loss once; the graph is kept for the Jacobian."""
     forward = probe.forward()
     channels: list[tuple[WeightedLayer, Tensor]] = []
@@ -41,12 +43,17 @@ def loss_pass(probe: Probe) -> LossPass:
         try:
             for call in forward.calls:
                 handles.append(call.node.register_prehook(_note_channels(call, channels)))
-            found = torch.autograd.grad(loss, layers, retain_graph=True, allow_unused=True)
+            found = torch.autograd.grad(
+                loss, layers, retain_graph=True, create_graph=differentiable, allow_unused=True
+            )
         finally:
             for handle in handles:
                 handle.remove()
-    gradients = [(w.detach(), g) for w, g in zip(layers, found) if g is not None]
-    return LossPass(gradients, channels)
+    reached = [
+        (weight, gradient) for weight, gradient in zip(layers, found) if gradient is not None
+    ]
+    plain = [(weight.detach(), gradient.detach()) for weight, gradient in reached]
+    return LossPass(plain, reached if differentiable else [], channels)
 
 
 def channel_importance(layer: WeightedLayer, output: Tensor, gradient: Tensor) -> Tensor:
@@ -67,7 +74,7 @@ def _note_channels(
 ) -> Callable[[Any], None]:
     def note(gradients: Any) -> None:
         with torch.no_grad():
-            importance = channel_importance(call.layer, call.output, gradients[0])
+            importance = channel_importance(call.layer, call.output, gradients[0].detach())
         channels.append((call.layer, importance))
 
     return note

@@ -72,11 +72,17 @@ class Probe:
 
         return self.once("forward", lambda: forward_pass(self))
 
-    def loss(self) -> LossPass:
-        """The gradient of the loss for every weighted layer, from one backward pass."""
+    def loss(self, *, differentiable: bool = False) -> LossPass:
+        """The gradient of the loss for every weighted layer, from one backward pass.
+
+        `differentiable` gradients have a graph of their own, for second derivatives. Where they
+        are there already, they serve those who ask for plain ones.
+        """
         from naslib_swap.predictors.loss import loss_pass
 
-        return self.once("loss", lambda: loss_pass(self))
+        with_graph = differentiable or "loss_graph" in self._results
+        name = "loss_graph" if with_graph else "loss"
+        return self.once(name, lambda: loss_pass(self, differentiable=differentiable))
 
     def jacobian(self) -> Tensor:
         """The gradient of the sum of all outputs for each image, [S, values of an image]."""

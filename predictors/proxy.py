@@ -35,7 +35,8 @@ class Proxy:
         reads: Names of the `Probe.settings` that the value depends on. Stored scores are kept apart
             by these, so that a change of `mu` scores nothing anew that does not read it.
         passes: The passes of `Probe` that it asks for, or may ask for: ``forward``, ``loss``,
-            ``jacobian``. Proxies with passes are computed first, and the graph is freed after them.
+            ``loss_graph``, ``jacobian``. Proxies with passes are computed first, and the graph is
+            freed after them.
     """
 
     name: str

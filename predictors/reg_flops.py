@@ -20,7 +20,7 @@ def compute(probe: Probe) -> float:
         SwapError: If `mu` or `sigma` is not set.
     """
     factor = size.log_factor_of(probe, "reg_flops")
-    return math.log(flops.compute(probe)) + factor
+    return math.log(flops.macs(probe)) + factor
 
 
 PROXY = Proxy(

@@ -29,6 +29,8 @@ def score_network(probe: Probe, names: Iterable[str]) -> dict[str, ProxyScore]:
     """
     proxies = {name: get(name) for name in names}
     sharing = [name for name, proxy in proxies.items() if proxy.passes]
+    # A loss pass whose gradients have a graph serves those who need none; not the other way.
+    sharing.sort(key=lambda name: "loss_graph" not in proxies[name].passes)
     others = [name for name, proxy in proxies.items() if not proxy.passes]
     scores = {}
     try:
