@@ -20,7 +20,7 @@ from naslib_swap.spaces.darts_networks import (
     network_parameters,
 )
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
-from naslib_swap.spaces.notation import read_literal, unknown_architecture
+from naslib_swap.spaces.notation import read_expression, read_literal, unknown_architecture
 from naslib_swap.spaces.protocol import Arch
 
 SEARCHED = OPERATIONS[1:]
@@ -175,10 +175,7 @@ def _is_cell(cell: object) -> bool:
 
 def _genotype_call(text: str) -> Any:
     """Read the one call `Genotype(normal=..., ...)`, whose arguments are literals or ranges."""
-    try:
-        call = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, MemoryError, RecursionError) as error:
-        raise ValueError(str(error)) from error
+    call = read_expression(text)
     fields = ("normal", "normal_concat", "reduce", "reduce_concat")
     if not (
         isinstance(call, ast.Call)
@@ -196,8 +193,9 @@ def _genotype_call(text: str) -> Any:
 
 def _literal_or_range(node: ast.expr) -> Any:
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "range":
-        return tuple(range(*(read_literal(f"[{ast.unparse(item)}]")[0] for item in node.args)))
-    return read_literal(ast.unparse(node))
+        values = range(*map(read_literal, node.args))
+        return tuple(values[: len(_CONCAT) + 1])
+    return read_literal(node)
 
 
 def _compact(value: Any) -> Any:

@@ -81,7 +81,7 @@ class NasBench101:
     def parse(self, text: str) -> Arch:
         """Read the 56 ints."""
         try:
-            value = read_literal(text) if isinstance(text, str) else None
+            value = read_literal(text)
         except ValueError:
             value = None
         if not _is_cell(value):

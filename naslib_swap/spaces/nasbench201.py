@@ -147,10 +147,10 @@ def is_connected(arch: Arch) -> bool:
     return 3 in reached
 
 
-def _from_tuple(text: str) -> Arch | None:
+def _from_tuple(text: object) -> Arch | None:
     try:
         value = read_literal(text)
-    except (ValueError, AttributeError):
+    except ValueError:
         return None
     return value if is_index_tuple(value, len(EDGES), len(OPERATIONS)) else None
 

@@ -19,18 +19,26 @@ def unknown_architecture(text: object, space: str, expected: str, example: str) 
     return SwapError(f"{shown} is no {space} architecture: expected {expected}, such as {example}")
 
 
-def read_literal(text: str) -> Any:
-    """Read nested tuples and lists of ints and strings; lists become tuples.
-
-    Raises `ValueError` when the text is anything else. Nothing is ever evaluated.
-    """
-    if len(text) > _LONGEST:
-        raise ValueError(f"{len(text)} characters")
+def read_expression(text: object) -> ast.expr:
+    """Parse one Python expression, without evaluating it; `ValueError` on anything else."""
+    if not isinstance(text, str) or len(text) > _LONGEST:
+        raise ValueError("not a text of a reasonable length")
     try:
-        value = ast.literal_eval(text.strip())
-    except (SyntaxError, TypeError, MemoryError, RecursionError) as error:
+        return ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, MemoryError, RecursionError) as error:
         raise ValueError(str(error)) from error
-    return _as_tuples(value)
+
+
+def read_literal(source: object) -> Any:
+    """Read nested tuples and lists of ints and strings, from a text or a parsed expression.
+
+    Lists become tuples. `ValueError` when there is anything else; nothing is ever evaluated.
+    """
+    expression = source if isinstance(source, ast.expr) else read_expression(source)
+    try:
+        return _as_tuples(ast.literal_eval(expression))
+    except (TypeError, MemoryError, RecursionError) as error:
+        raise ValueError(str(error)) from error
 
 
 def _as_tuples(value: Any) -> Any:

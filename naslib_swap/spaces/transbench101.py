@@ -231,7 +231,7 @@ _BACKBONES = (
 
 def _ints(text: object) -> Arch:
     try:
-        value = read_literal(text) if isinstance(text, str) else ()
+        value = read_literal(text)
     except ValueError:
         return ()
     return value if isinstance(value, tuple) else ()

@@ -90,7 +90,8 @@ class BasicBlock(nn.Module):
         if stride != 1 or channels_in != channels_out:
             self.shortcut = nn.Sequential(
                 nn.Conv2d(channels_in, channels_out, 1, stride=stride, bias=False),
-                nn.BatchNorm2d(channels_out),
+                # The benchmark's shortcuts have eps and momentum 1 (flags given in their place).
+                nn.BatchNorm2d(channels_out, eps=1.0, momentum=1.0),
             )
 
     def forward(self, x: Tensor) -> Tensor:
