@@ -19,6 +19,8 @@ from naslib_swap.errors import SwapError
 
 Record = Mapping[str, Any]
 
+_BLOCK = 1 << 16
+
 
 class ScoreStore:
     """Scores in a JSON Lines file, open for appending.
@@ -35,7 +37,7 @@ class ScoreStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._lock = FileLock(f"{self.path}.lock")
+        self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
         self._file: Any = None
 
     def __enter__(self) -> ScoreStore:
@@ -71,8 +73,8 @@ class ScoreStore:
         if self._file is not None:
             self._file.close()
             self._file = None
+        # The lock's file stays: were it removed, two processes could lock two files of one name.
         self._lock.release()
-        Path(self._lock.lock_file).unlink(missing_ok=True)
 
     def append(self, records: Iterable[Record]) -> None:
         """Write records, in one go, so that a kill loses all of them or none but a torn line."""
@@ -101,9 +103,14 @@ class ScoreStore:
         if not self.path.exists():
             return
         with open(self.path, "rb+") as file:
-            data = file.read()
-            if data and not data.endswith(b"\n"):
-                file.truncate(data.rfind(b"\n") + 1)
+            end = file.seek(0, os.SEEK_END)
+            tail = b""
+            while end > 0 and b"\n" not in tail:
+                start = max(0, end - _BLOCK)
+                file.seek(start)
+                tail = file.read(end - start) + tail
+                end = start
+            file.truncate(end + tail.rfind(b"\n") + 1)
 
 
 def read_records(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
@@ -116,17 +123,17 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
     """
     if not Path(path).exists():
         return
-    with open(path, encoding="utf-8") as file:
+    with open(path, "rb") as file:
         for number, line in enumerate(file, 1):
-            if not line.endswith("\n"):
+            if not line.endswith(b"\n"):
                 return
             try:
                 record = json.loads(line)
-            except json.JSONDecodeError:
+            except ValueError:
                 record = None
             if not isinstance(record, dict):
                 raise SwapError(
-                    f"{path}, line {number}: expected a JSON object, got {line[:60].strip()!r}. "
+                    f"{path}, line {number}: expected a JSON object, got {str(line[:60].strip())[1:]}. "
                     "Remove the line, or give another folder."
                 )
             yield record
