@@ -125,7 +125,7 @@ def test_network_of_each_task_runs(key: tuple[str, str]) -> None:
             num_classes=spec.num_classes,
             in_channels=spec.in_channels,
         )
-        output = net(torch.empty(2, *spec.input_shape))
+        output = net.eval()(torch.empty(2, *spec.input_shape))
     maps = spec.target in ("class map", "image")
     assert output.shape == (2, spec.num_classes, *(spec.input_shape[1:] if maps else ()))
 
