@@ -15,14 +15,16 @@ from typing import Any
 import torch
 from naslib.optimizers.core.metaclasses import MetaOptimizer
 from naslib.search_spaces.core.query_metrics import Metric
+from naslib.utils import get_project_root
 
 from naslib_swap import spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
-from naslib_swap.plugin import live, settings
+from naslib_swap.plugin import live, settings, tables
 from naslib_swap.plugin.benchmarks import UNKNOWN, LazyApi
+from naslib_swap.plugin.placeholders import MissingPackage
 from naslib_swap.spaces.tasks import get_task
 
 logger = logging.getLogger("naslib.swap")
@@ -61,6 +63,7 @@ class SwapRE(MetaOptimizer):
         self.search_space = search_space
         self.scope = scope if scope else search_space.OPTIMIZER_SCOPE
         self.dataset_api = dataset_api
+        self.has_table = _has_table(name)
         self.evolution = Evolution(
             spaces.get(name),
             _Measure(name, self.dataset, self.config.search.get("proxy", "swap")),
@@ -102,7 +105,16 @@ class SwapRE(MetaOptimizer):
 
     def get_final_architecture(self) -> Any:
         """The fittest architecture ever scored, as NASLib's graph."""
-        return self._graph(self._adapted().top(1)[0].arch, with_network=True)
+        key = self._adapted().top(1)[0].arch
+        try:
+            graph = self._graph(key, with_network=True)
+        except MissingPackage as error:
+            logger.warning("%s is returned without its network: %s", key, error)
+            graph = self._graph(key, with_network=False)
+        if not self._is_known(graph, Metric.VAL_ACCURACY):
+            # NASLib's trainer asks once more, at the very end, and would fail there.
+            graph.query = _unknown
+        return graph
 
     def get_op_optimizer(self) -> Any:
         """The optimiser with which a final architecture would be trained."""
@@ -134,14 +146,20 @@ class SwapRE(MetaOptimizer):
         return graph
 
     def _query(self, graph: Any, metric: Any) -> Any:
-        api = self.dataset_api
-        if isinstance(api, LazyApi) and not api.available():
-            # From the table that stands in for the benchmark, which need not know every one.
-            if metric is not Metric.VAL_ACCURACY or str(graph.get_hash()) not in api.table():
-                return UNKNOWN
-        elif api is None:
+        if not self._is_known(graph, metric):
             return UNKNOWN
-        return graph.query(metric, self.dataset, dataset_api=api)
+        return graph.query(metric, self.dataset, dataset_api=self.dataset_api)
+
+    def _is_known(self, graph: Any, metric: Any) -> bool:
+        api = self.dataset_api
+        if not isinstance(api, LazyApi) or api.available():
+            return api is not None
+        # A table stands in for the benchmark; it knows validation accuracies, and not of all.
+        return (
+            self.has_table
+            and metric is Metric.VAL_ACCURACY
+            and str(graph.get_hash()) in api.table()
+        )
 
     def _identity(self) -> dict[str, Any]:
         scoring = settings.current()
@@ -153,6 +171,19 @@ class SwapRE(MetaOptimizer):
             "samples": scoring.samples,
             "repeats": scoring.repeats,
         }
+
+
+def _has_table(space: str) -> bool:
+    try:
+        tables.find(space, get_project_root())
+    except SwapError as error:
+        logger.info("accuracies that only the table knows are reported as %s: %s", UNKNOWN, error)
+        return False
+    return True
+
+
+def _unknown(*_: Any, **__: Any) -> int:
+    return UNKNOWN
 
 
 class _Measure:

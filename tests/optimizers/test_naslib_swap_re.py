@@ -1,0 +1,149 @@
+"""swap_re inside NASLib: each test is a process of its own, for NASLib changes much at import."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+import yaml
+
+from naslib_swap.spaces.tasks import TASKS
+
+CONFIGS = Path(__file__).parents[2] / "configs" / "nas"
+FEW = ["--search.population_size", "3", "--search.sample_size", "2", "--swap.samples", "4"]
+
+
+def run(command: list[str], folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    pytest.importorskip("fvcore", reason="NASLib's own requirements are not installed")
+    return subprocess.run(
+        [sys.executable, *command],
+        cwd=folder,
+        env={**os.environ, "NASLIB_SWAP_CACHE": str(folder), "OMP_NUM_THREADS": "1", **environment},
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=False,
+    )
+
+
+def search(root: Path, folder: Path, runner: str, *arguments: str, epochs: int = 5) -> str:
+    script = str(root / "naslib" / "runners" / runner / "runner.py")
+    done = run([script, *arguments, "--search.epochs", str(epochs), *FEW], folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+@pytest.mark.naslib
+@pytest.mark.slow
+@pytest.mark.parametrize("syntax", [["--optimizer", "swap_re"], ["optimizer", "swap_re"]])
+def test_nas_runner_takes_swap_re_by_name(naslib_root, tmp_path, syntax):
+    output = search(naslib_root, tmp_path, "nas", *syntax)
+    assert "Final architecture hash" in output
+    (final,) = tmp_path.glob("run/nasbench201/cifar10/swap_re/*/search/model_final.pth")
+    assert final.stat().st_size > 0
+
+
+@pytest.mark.naslib
+@pytest.mark.slow
+@pytest.mark.parametrize("runner", ["bbo", "nas_predictors"])
+def test_other_runners(naslib_root, tmp_path, runner):
+    if runner == "bbo":
+        pytest.importorskip("tensorboard", reason="NASLib's bbo runner needs it")
+    config = str(CONFIGS / "nasbench201_cifar10.yaml")
+    output = search(naslib_root, tmp_path, runner, "--config-file", config)
+    assert "Final architecture hash" in output
+    assert list(tmp_path.glob("run/**/swap_re/**/model_final.pth"))
+
+
+@pytest.mark.naslib
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "name",
+    [
+        "nasbench101_cifar10",
+        "nasbench301_cifar10",
+        "transbench101_micro_class_scene",
+        "transbench101_macro_class_scene",
+    ],
+)
+def test_other_spaces(naslib_root, tmp_path, name):
+    output = search(
+        naslib_root, tmp_path, "nas", "--config-file", str(CONFIGS / f"{name}.yaml"), epochs=4
+    )
+    assert "Final architecture hash" in output
+
+
+@pytest.mark.naslib
+@pytest.mark.slow
+def test_without_any_accuracy(naslib_root, tmp_path):
+    script = str(naslib_root / "naslib" / "runners" / "nas" / "runner.py")
+    command = [script, "--optimizer", "swap_re", "--search.epochs", "4", *FEW]
+    done = run(command, tmp_path, NASLIB_SWAP_DATA=str(tmp_path))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "reported as -1" in done.stdout + done.stderr
+
+
+_RESUMED = """
+    import os, sys
+    from naslib_swap.plugin import hook
+    hook.install()
+    sys.path.insert(0, sys.argv[1])
+    from fvcore.common.config import CfgNode
+    from naslib.defaults.trainer import Trainer
+    from naslib.search_spaces import NasBench201SearchSpace
+    from naslib.utils import get_dataset_api
+    from naslib_swap.optimizers.naslib_swap_re import SwapRE
+
+    def searched(save, epochs, seed=0, resume_from=""):
+        os.makedirs(save + "/search", exist_ok=True)
+        config = CfgNode(dict(
+            dataset="cifar10", seed=seed, save=save, save_arch_weights=False,
+            search=dict(epochs=epochs, seed=seed, population_size=3, sample_size=2,
+                        mutations=2, offspring=1, checkpoint_freq=1),
+            evaluation=dict(epochs=1),
+        ))
+        optimizer = SwapRE(config)
+        optimizer.adapt_search_space(
+            NasBench201SearchSpace(), dataset_api=get_dataset_api("nasbench201", "cifar10"))
+        Trainer(optimizer, config, lightweight_output=True).search(resume_from=resume_from)
+        return optimizer
+
+    whole = searched("whole", 7)
+    searched("part", 4)
+    resumed = searched("part", 7, resume_from="part/search/model_final.pth")
+    assert resumed.evolution.state == whole.evolution.state
+    final = whole.get_final_architecture()
+    assert str(tuple(final.get_hash())) == whole.evolution.top(1)[0].arch
+    final.parse()
+    assert sum(p.numel() for p in final.parameters()) > 10_000
+    assert len(whole.train_statistics()) == 4
+    try:
+        searched("part", 8, seed=1, resume_from="part/search/model_final.pth")
+    except ValueError as error:
+        print("refused:", error)
+"""
+
+
+@pytest.mark.naslib
+@pytest.mark.slow
+def test_trainer_resumes_to_the_same_search(naslib_root, tmp_path):
+    environment = {"NASLIB_SWAP_SAMPLES": "4"}
+    command = ["-c", textwrap.dedent(_RESUMED), str(naslib_root)]
+    done = run(command, tmp_path, **environment)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search("refused: .*its seed is 0, this search's is 1", done.stdout)
+
+
+def test_there_is_a_config_for_every_task_of_naslibs_spaces():
+    expected = {f"{space}_{task}" for space, task in TASKS if space != "darts"}
+    assert {path.stem for path in CONFIGS.glob("*.yaml")} == expected
+    for path in CONFIGS.glob("*.yaml"):
+        config = yaml.safe_load(path.read_text())
+        assert config["optimizer"] == "swap_re"
+        assert f"{config['search_space']}_{config['dataset']}" == path.stem
+        assert config["search"]["sample_size"] <= config["search"]["population_size"]
