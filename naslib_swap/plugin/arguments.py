@@ -28,8 +28,14 @@ EXTRA: dict[str, type] = {
     "n_models": int,
     "save_arch_weights": bool,
     "plot_arch_weights": bool,
+    "search.crossover": float,
     "search.load_labeled": bool,
+    "search.mutations": int,
+    "search.offspring": int,
+    "search.proxy": str,
+    "search.removal": str,
     "search.use_zc_api": bool,
+    "search.weighting": str,
     "search.zc": bool,
     "search.zc_names": list,
     "search.zc_only": bool,
@@ -38,7 +44,7 @@ EXTRA: dict[str, type] = {
     "zc_names": list,
     "zc_only": bool,
 }
-"""Keys that NASLib's code reads and its default configurations lack."""
+"""Keys that NASLib's code, or `swap_re`, reads and its default configurations lack."""
 
 _IGNORED_BY_NASLIB = ("--seed",)
 

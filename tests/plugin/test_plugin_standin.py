@@ -1,0 +1,147 @@
+"""The whole hook on a stand-in NASLib: its runners, started as a user starts them."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import random
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from naslib_swap import spaces
+from naslib_swap.plugin import hook
+
+PROJECT = Path(hook.__file__).parents[2]
+STANDIN = Path(__file__).parent / "standin"
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout of the stand-in, with a start-up file in a folder of its own beside it."""
+    root = tmp_path_factory.mktemp("checkout")
+    shutil.copytree(STANDIN / "naslib", root / "naslib")
+    return root
+
+
+def run(
+    checkout: Path, runner: str, *arguments: str, folder: Path | None = None, **environment: str
+) -> subprocess.CompletedProcess:
+    """Run a runner through the launcher, which does what start-up does where it is installed."""
+    env = {
+        **os.environ,
+        "PYTHONPATH": str(PROJECT),
+        "NASLIB_SWAP_CACHE": str(checkout / "cache"),
+        "OMP_NUM_THREADS": "1",
+        **environment,
+    }
+    for name in ("NASLIB_SWAP_DATA", "NASLIB_ROOT", "NASLIB_SWAP_DISABLE"):
+        env.pop(name, None) if name not in environment else None
+    script = str(checkout / "naslib" / "runners" / runner / "runner.py")
+    code = "import sys; from naslib_swap.plugin.launcher import launch; launch(sys.argv[1], sys.argv[2:])"
+    return subprocess.run(
+        [sys.executable, "-c", code, script, *arguments],
+        capture_output=True,
+        text=True,
+        env=env,
+        cwd=folder or checkout,
+        check=False,
+    )
+
+
+def answer(result: subprocess.CompletedProcess) -> dict:
+    assert result.returncode == 0, result.stderr
+    return json.loads(result.stdout.strip().splitlines()[-1])
+
+
+def table() -> dict:
+    return json.loads((STANDIN / "naslib" / "data" / "zc_nasbench201.json").read_text())["cifar10"]
+
+
+def test_swap_runs_as_written_and_its_scores_are_kept(checkout: Path, tmp_path: Path):
+    first = answer(run(checkout, "zc", "--predictor", "swap", folder=tmp_path))
+    assert all(score > 1 for score in first["scores"])
+    assert first["kendalltau"] == first["kendalltau"], "nan: the correlation failed"
+    assert (checkout / "cache" / "naslib_scores.sqlite").is_file()
+    again = answer(
+        run(checkout, "zc", "predictor", "reg_swap", "--swap.mu=500", "--swap.sigma", "1000")
+    )
+    assert "swap" not in again["config"], "settings of the plugin stay out of NASLib's records"
+    space = spaces.get("nasbench201")
+    random.seed(0)
+    for score, weighed in zip(first["scores"], again["scores"]):
+        arch = random.choice([eval(text) for text in table()])
+        distance = space.parameters(arch) / 1000 - 500
+        assert weighed == pytest.approx(math.log(score) - distance**2 / 1000)
+    assert len(list(Path(checkout / "naslib" / "data").iterdir())) == 1, "nothing is written there"
+
+
+def test_naslibs_own_proxy_keeps_its_values(checkout: Path):
+    found = answer(run(checkout, "zc", "--seed", "3"))
+    random.seed(3)
+    archs = [eval(text) for text in table()]
+    expected = [table()[str(random.choice(archs))]["l2_norm"]["score"] for _ in range(4)]
+    assert found["scores"] == expected
+    assert found["config"]["seed"] == 3
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--predicter", "swap"], "unknown key 'predicter'; known keys are"),
+        (["--predictor", "swop"], "unknown zero-cost predictor 'swop'; known are flops, l2_norm"),
+        (["predictor", "swap", "--swap.images", "nowhere"], "unknown source of images 'nowhere'"),
+    ],
+)
+def test_an_error_is_one_line_and_status_2(checkout: Path, arguments: list[str], message: str):
+    result = run(checkout, "zc", *arguments)
+    assert result.returncode == 2
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert result.stderr.startswith("naslib-swap: error: ")
+    assert message in result.stderr
+
+
+def test_our_optimiser_takes_a_slot_and_gets_its_name_back(checkout: Path, tmp_path: Path):
+    (tmp_path / "made_up.py").write_text(
+        "class Mine:\n"
+        "    def __init__(self, config): self.config = config\n"
+        "    def before_training(self): pass\n"
+    )
+    (tmp_path / "sitecustomize.py").write_text(
+        "from naslib_swap.plugin import optimisers\n"
+        "optimisers.OPTIMISERS['mine'] = 'made_up:Mine'\n"
+    )
+    path = os.pathsep.join([str(tmp_path), str(PROJECT)])
+    result = run(checkout, "nas", "optimizer", "mine", PYTHONPATH=path)
+    assert answer(result) == ["Mine", "mine", "re", "mine"]
+    result = run(checkout, "nas", "--optimizer", "re", PYTHONPATH=path)
+    assert answer(result) == ["RegularizedEvolution", "re", "re", "re"]
+
+
+def test_a_graph_is_scored_by_its_architecture_a_network_as_it_is(checkout: Path):
+    code = """
+import torch
+from naslib.predictors import ZeroCost
+from naslib.search_spaces import get_search_space
+graph = get_search_space("nasbench201", "cifar10")
+graph.set_spec((0, 2, 3, 2, 3, 1))
+native = ZeroCost("swap").query(graph)
+batch = [(torch.randn(8, 3, 32, 32), torch.zeros(8, dtype=torch.long))]
+own = ZeroCost("swap").query(graph, dataloader=batch)
+many = ZeroCost("swap").query([graph, graph], dataloader=batch)
+print([native > 1000, 1 <= own <= 4, many == [own, own]])
+"""
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(checkout), str(PROJECT)])}
+    env |= {"NASLIB_SWAP_CACHE": str(checkout / "cache"), "OMP_NUM_THREADS": "1"}
+    result = subprocess.run(
+        [sys.executable, "-c", "from naslib_swap.plugin.hook import install; install()\n" + code],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
+    )
+    assert result.stdout.strip().splitlines()[-1] == "[True, True, True]", result.stderr
