@@ -152,6 +152,8 @@ def _build(name: str) -> nn.Module:
     factory = getattr(module, attribute, None)
     if factory is None:
         raise SwapError(f"{home!r} has no {attribute!r}, expected a factory of a torch module.")
+    if not isinstance(factory, nn.Module) and not callable(factory):
+        raise SwapError(f"{attribute!r} is {type(factory).__name__}, expected a factory.")
     net = factory if isinstance(factory, nn.Module) else factory()
     if not isinstance(net, nn.Module):
         raise SwapError(f"{name} returned {type(net).__name__}, expected a torch.nn.Module.")
@@ -175,7 +177,10 @@ def _batch(
             raise SwapError(
                 f"got --input-shape {shape!r}, expected numbers such as 3,32,32."
             ) from None
-        return inputs.load(source, samples=samples, shape=wanted, seed=seed).images
+        # Labels are not looked at: any data set will do.
+        return inputs.load(
+            source, samples=samples, shape=wanted, num_classes=1000, seed=seed
+        ).images
     assert file is not None
     return _first(_read(file), samples)
 
