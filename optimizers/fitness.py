@@ -7,6 +7,7 @@ search therefore re-weights its living members without scoring anything again.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from naslib_swap.errors import SwapError
@@ -79,6 +80,13 @@ class SizeWeighting:
             # As long as all sizes are alike any sigma weighs them alike.
             return Regularisation(sizes.mean, sizes.deviation or 1.0, "adaptive")
         return None
+
+    def of(self, measured: Iterable[Scored]) -> Regularisation | None:
+        """mu and sigma for a fixed set of architectures."""
+        sizes = Moments()
+        for one in measured:
+            sizes = sizes.add(one.size)
+        return self.after(sizes)
 
 
 def fitness(measured: Scored, weighting: Regularisation | None) -> float:

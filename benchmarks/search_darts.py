@@ -1,0 +1,98 @@
+"""The papers' DARTS search on CIFAR-10: sizes found for given mu = sigma, and adaptively.
+
+    python benchmarks/search_darts.py scores/ > darts.md
+
+Each row is the mean and standard deviation over seeds of the network to be trained (36 channels, 20
+layers). Scores are kept under the folder given, so `--timed` is needed to learn what a search
+costs: it measures every architecture anew, on as many processes as there are cores.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from remembered import Remembered
+
+from naslib_swap import inputs, spaces
+from naslib_swap.optimizers import search
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
+from naslib_swap.optimizers.fitness import SizeWeighting
+from naslib_swap.optimizers.measuring import NetworkMeasure, workers
+from naslib_swap.optimizers.tied_cells import TiedCells
+
+SPACE = spaces.get("darts")
+WEIGHTINGS = {
+    "mu = sigma = 0.9": SizeWeighting("fixed", 0.9, 0.9),
+    "mu = sigma = 1.2": SizeWeighting("fixed", 1.2, 1.2),
+    "mu = sigma = 1.5": SizeWeighting("fixed", 1.5, 1.5),
+    "adaptive": SizeWeighting("adaptive"),
+    "SWAP alone": SizeWeighting("none"),
+}
+
+
+def spent() -> float:
+    """CPU seconds of this process and of the workers that have ended."""
+    usage = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(one.ru_utime + one.ru_stime for one in usage)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("scores", type=Path)
+    parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--cycles", type=int, default=60)
+    parser.add_argument("--samples", type=int, default=16)
+    parser.add_argument("--repeats", type=int, default=8)
+    parser.add_argument("--source", default="cifar10")
+    parser.add_argument("--timed", action="store_true")
+    options = parser.parse_args()
+    minibatch = inputs.load(options.source, samples=options.samples)
+    measure = NetworkMeasure("darts", "tiny", minibatch, repeats=options.repeats)
+    if options.timed:
+        timed(measure, options.cycles)
+        return
+    name = f"{options.source}_{options.samples}_{options.repeats}.jsonl"
+    remembered = Remembered(measure, options.scores / name)
+    print("| fitness | M parameters, mean ± sd | each seed | tiny network, k | scored |")
+    print("|---|---|---|---|---|")
+    for title, weighting in WEIGHTINGS.items():
+        found, tiny, scored = [], [], []
+        for seed in range(options.seeds):
+            settings = EvolutionSettings(weighting=weighting)
+            evolution = Evolution(TiedCells(SPACE), remembered, settings, seed)
+            search.run(evolution, cycles=options.cycles)
+            (best,) = evolution.top(1)
+            found.append(SPACE.parameters(SPACE.parse(best.arch), variant="cifar10") / 1e6)
+            tiny.append(best.size)
+            scored.append(len(evolution.state.history))
+        print(
+            f"| {title} | {np.mean(found):.2f} ± {np.std(found, ddof=1):.2f} | "
+            + ", ".join(f"{size:.2f}" for size in found)
+            + f" | {np.mean(tiny):.2f} | {np.mean(scored):.0f} |"
+        )
+        sys.stdout.flush()
+
+
+def timed(measure: NetworkMeasure, cycles: int) -> None:
+    """A whole search, nothing remembered: seconds, and the share that is not scoring."""
+    for jobs in (1, os.cpu_count() or 1):
+        start, before = time.perf_counter(), spent()
+        with workers(jobs) as mapper:
+            settings = EvolutionSettings(weighting=SizeWeighting("adaptive"))
+            evolution = Evolution(TiedCells(SPACE), measure, settings, 0, mapper=mapper)
+            outcome = search.run(evolution, cycles=cycles)
+        print(
+            f"{jobs} workers: {len(evolution.state.history)} scored in "
+            f"{time.perf_counter() - start:.1f} s ({spent() - before:.1f} s in this process), "
+            f"{100 * (1 - outcome.scoring / outcome.seconds):.2f} % beside scoring"
+        )
+
+
+if __name__ == "__main__":
+    main()
