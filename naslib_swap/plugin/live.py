@@ -173,7 +173,7 @@ def _minibatch(space: str, dataset: str, wanted: settings.Settings) -> Any:
     task = get_task(space, dataset)
     return images.minibatch(
         dataset,
-        task.input_shape,
+        wanted.shape_for(task.input_shape),
         task.num_classes,
         wanted.samples_for(space),
         wanted.seed,

@@ -14,6 +14,7 @@ from typing import Any, Optional
 from naslib_swap.errors import SwapError
 
 PREFIX = "NASLIB_SWAP_"
+_LARGEST = 64
 _SAMPLES = {"nasbench201": 16}
 
 
@@ -25,6 +26,8 @@ class Settings:
     apart. `images` names a source of `naslib_swap.inputs.load` (or a path); empty means: NASLib's
     own folder of the data set if it is there, else natural crops. `mu` and `sigma` are in thousands
     of parameters; where they are None they come from the sizes of `sizes` sampled architectures.
+    `resolution` is the height and width of the images; 0 means the data set's own, at most 64 (the
+    256 pixels of TransNAS-Bench-101 cost 16 times as much and reach the scores' bound).
     `keep` False leaves the scores on disk alone.
     """
 
@@ -35,7 +38,13 @@ class Settings:
     mu: Optional[float] = None
     sigma: Optional[float] = None
     sizes: int = 1000
+    resolution: int = 0
     keep: bool = True
+
+    def shape_for(self, shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of one sample, (..., H, W), for a task whose own shape is `shape`."""
+        sides = [self.resolution or min(side, _LARGEST) for side in shape[-2:]]
+        return (*shape[:-2], *sides)
 
     def samples_for(self, space: str) -> int:
         """Return S for the networks of a search space."""
@@ -50,6 +59,7 @@ _TYPES: dict[str, type] = {
     "mu": float,
     "sigma": float,
     "sizes": int,
+    "resolution": int,
     "keep": bool,
 }
 _configured: dict[str, Any] = {}
@@ -83,6 +93,8 @@ def with_values(settings: Settings, values: Mapping[str, Any], where: str = "swa
             f"{where}: unknown setting {', '.join(unknown)}; known are {', '.join(_TYPES)}"
         )
     settings = replace(settings, **{k: _converted(k, v, where) for k, v in values.items()})
+    if settings.resolution < 0:
+        raise SwapError(f"{where}: resolution={settings.resolution}, expected pixels, or 0")
     if settings.samples < 0 or settings.samples == 1 or settings.repeats < 0 or settings.sizes < 2:
         raise SwapError(
             f"{where}: samples={settings.samples}, repeats={settings.repeats}, "
