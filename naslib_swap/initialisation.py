@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from naslib_swap.errors import SwapError
 
@@ -23,8 +26,8 @@ _NORMS = (
 )
 
 
-def standard_normal_(net: nn.Module, generator: torch.Generator) -> None:
-    """Re-initialise in place as in arXiv 2403.04161, section 5.
+class StandardNormal:
+    """Re-initialisation as in arXiv 2403.04161, section 5.
 
     Weights of convolutions and linear layers are drawn from N(0, 1), their biases are 0; norm
     layers get weight 1 and bias 0. Other parameters (embeddings, say) stay as they are. Numbers are
@@ -35,26 +38,67 @@ def standard_normal_(net: nn.Module, generator: torch.Generator) -> None:
     SwapError
         If the network has no convolution or linear layer: every repeat would be the same.
     """
-    drawn = 0
-    with torch.no_grad():
-        for module in net.modules():
-            if isinstance(module, _WEIGHTED):
-                weight = module.weight
-                # A direct draw where it lands, unless the weight lives elsewhere.
-                if weight.device.type == "cpu" and weight.dtype == torch.float32:
-                    weight.normal_(0, 1, generator=generator)
-                else:
-                    weight.copy_(torch.randn(weight.shape, generator=generator))
-                if module.bias is not None:
-                    module.bias.zero_()
-                drawn += 1
-            elif isinstance(module, _NORMS):
-                if module.weight is not None:
-                    module.weight.fill_(1)
-                if getattr(module, "bias", None) is not None:
-                    module.bias.zero_()
-    if not drawn:
-        raise SwapError(
-            f"{type(net).__name__} has no convolution or linear layer, expected at least one to "
-            "re-initialise. Score it with repeats=0."
-        )
+
+    def __init__(self, net: nn.Module, seed: int) -> None:
+        modules = list(net.modules())
+        names = {id(parameter): name for name, parameter in net.named_parameters()}
+        self._weighted = [module for module in modules if isinstance(module, _WEIGHTED)]
+        self._norms = [module for module in modules if isinstance(module, _NORMS)]
+        self._names = names
+        self._generator = torch.Generator().manual_seed(seed)
+        if not self._weighted:
+            raise SwapError(
+                f"{type(net).__name__} has no convolution or linear layer, expected at least one "
+                "to re-initialise. Score it with repeats=0."
+            )
+
+    @torch.no_grad()
+    def draw(self) -> None:
+        """Give the network its next weights, in place."""
+        for module in self._weighted:
+            self._draw_into(module.weight)
+            if module.bias is not None:
+                module.bias.zero_()
+        for norm in self._norms:
+            if norm.weight is not None:
+                norm.weight.fill_(1)
+            if getattr(norm, "bias", None) is not None:
+                norm.bias.zero_()
+
+    @torch.no_grad()
+    def draw_stacked(self, repeats: int) -> dict[str, Tensor]:
+        """Return the network's next ``repeats`` weights and biases, [repeats, ...] by name.
+
+        They are those that as many calls of :meth:`draw` would give. Use them inside
+        :meth:`identity_norms`.
+        """
+        stacked = {}
+        for module in self._weighted:
+            weight = module.weight
+            stacked[self._names[id(weight)]] = weight.new_empty((repeats, *weight.shape))
+            if module.bias is not None:
+                bias = module.bias
+                stacked[self._names[id(bias)]] = bias.new_zeros((repeats, *bias.shape))
+        for repeat in range(repeats):
+            for module in self._weighted:
+                self._draw_into(stacked[self._names[id(module.weight)]][repeat])
+        return stacked
+
+    @contextmanager
+    def identity_norms(self) -> Iterator[None]:
+        """Norm layers without weight and bias: what 1 and 0 do, without the arithmetic."""
+        kept = [dict(norm._parameters) for norm in self._norms]
+        try:
+            for norm in self._norms:
+                for name in norm._parameters:
+                    norm._parameters[name] = None
+            yield
+        finally:
+            for norm, parameters in zip(self._norms, kept):
+                norm._parameters.update(parameters)
+
+    def _draw_into(self, weight: Tensor) -> None:
+        if weight.device.type == "cpu" and weight.dtype == torch.float32:
+            weight.normal_(0, 1, generator=self._generator)
+        else:
+            weight.copy_(torch.randn(weight.shape, generator=self._generator))

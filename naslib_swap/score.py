@@ -19,7 +19,7 @@ from torch.func import functional_call, vmap
 
 from naslib_swap.activations import DEFAULT_ACTIVATIONS, ActivationTable, Calls, Kind, recording
 from naslib_swap.errors import SwapError
-from naslib_swap.initialisation import standard_normal_
+from naslib_swap.initialisation import StandardNormal
 from naslib_swap.patterns import PatternCounter
 from naslib_swap.regularisation import log_factor
 
@@ -97,7 +97,7 @@ def swap_score(
         first tensor in it says S.
     repeats
         0 scores the weights as they are. R > 0 re-initialises R times from ``seed``
-        (:func:`~naslib_swap.initialisation.standard_normal_`) and takes the mean.
+        (:class:`~naslib_swap.initialisation.StandardNormal`) and takes the mean.
     batch_repeats
         How many re-initialisations run as one computation (``torch.func.vmap``): faster for tiny
         networks, at the memory of so many forward passes. The weights are the same; sums may round
@@ -135,16 +135,18 @@ def swap_score(
         arguments = _Arguments.of(inputs, target)
         net.train(mode == "train")
         parameters = count_parameters(net)
-        generator = torch.Generator().manual_seed(seed)
+        initialisation = StandardNormal(net, seed) if repeats else None
         torch.manual_seed(seed)
         psi: list[int] = []
         while len(psi) < max(1, repeats):
             together = min(batch_repeats, repeats - len(psi))
-            if together > 1:
-                counters, calls = _count_together(net, arguments, activations, generator, together)
+            if initialisation is not None and together > 1:
+                counters, calls = _count_together(
+                    net, arguments, activations, initialisation, together
+                )
             else:
-                if repeats:
-                    standard_normal_(net, generator)
+                if initialisation is not None:
+                    initialisation.draw()
                 counters, calls = _count_once(net, arguments, activations)
             psi.extend(counter.count() for counter in counters)
         counter = counters[0]
@@ -265,18 +267,11 @@ def _count_together(
     net: nn.Module,
     arguments: _Arguments,
     activations: ActivationTable,
-    generator: torch.Generator,
+    initialisation: StandardNormal,
     repeats: int,
 ) -> _Counted:
     """One forward pass for several re-initialisations, drawn as a loop would draw them."""
-    weights = {
-        name: torch.empty((repeats, *p.shape), dtype=p.dtype, device=p.device)
-        for name, p in net.named_parameters()
-    }
-    for repeat in range(repeats):
-        standard_normal_(net, generator)
-        for name, parameter in net.named_parameters():
-            weights[name][repeat] = parameter.detach()
+    weights = initialisation.draw_stacked(repeats)
     buffers = {
         name: buffer.expand(repeats, *buffer.shape).clone() for name, buffer in net.named_buffers()
     }
@@ -299,7 +294,7 @@ def _count_together(
         passes.append(calls)
         return tuple(outputs)
 
-    with torch.no_grad():
+    with torch.no_grad(), initialisation.identity_norms():
         outputs = vmap(forward, randomness="different")(weights, buffers)
     counters = [PatternCounter(arguments.samples, arguments.device) for _ in range(repeats)]
     for stacked, kind in zip(outputs, kinds):
