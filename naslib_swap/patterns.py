@@ -90,7 +90,8 @@ class PatternCounter:
         if not keys:
             return 0
         width = max(k.shape[1] for k in keys)
-        return _count_rows(_as_words(np.concatenate([_widen(k, width) for k in keys])))
+        whole = keys[0] if len(keys) == 1 else np.concatenate([_widen(k, width) for k in keys])
+        return _count_rows(_as_words(whole))
 
 
 class _Stage:
@@ -184,9 +185,9 @@ class _KeySet:
         if self._flags is not None:
             found = np.flatnonzero(self._flags).astype(f"u{self._width}")
             return found.view(np.uint8).reshape(-1, self._width)
-        return (
-            np.concatenate(self._packed) if self._packed else np.empty((0, self._width), np.uint8)
-        )
+        if len(self._packed) != 1:
+            self._packed = [np.concatenate([np.empty((0, self._width), np.uint8), *self._packed])]
+        return self._packed[0]
 
 
 def _widen(keys: _Array, width: int) -> _Array:
