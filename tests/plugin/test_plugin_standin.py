@@ -18,6 +18,11 @@ from naslib_swap.plugin import hook
 
 PROJECT = Path(hook.__file__).parents[2]
 STANDIN = Path(__file__).parent / "standin"
+LAUNCH = """
+import sys
+from naslib_swap.plugin.launcher import launch
+launch(sys.argv[1], sys.argv[2:])
+"""
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +47,7 @@ def run(
     for name in ("NASLIB_SWAP_DATA", "NASLIB_ROOT", "NASLIB_SWAP_DISABLE"):
         env.pop(name, None) if name not in environment else None
     script = str(checkout / "naslib" / "runners" / runner / "runner.py")
-    code = "import sys; from naslib_swap.plugin import launcher as l; l.launch(sys.argv[1], sys.argv[2:])"
+    code = LAUNCH
     return subprocess.run(
         [sys.executable, "-c", code, script, *arguments],
         capture_output=True,
