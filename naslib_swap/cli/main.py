@@ -8,7 +8,9 @@ from typing import Annotated
 import typer
 
 from naslib_swap import __version__
-from naslib_swap.cli import data
+from naslib_swap.cli import data, naslib
+from naslib_swap.cli.doctor import doctor
+from naslib_swap.cli.flexibert import flexibert
 from naslib_swap.cli.score import score
 from naslib_swap.cli.search import search
 from naslib_swap.cli.table import table
@@ -22,6 +24,9 @@ app = typer.Typer(
 app.command()(table)
 app.command()(score)
 app.command()(search)
+app.command()(flexibert)
+app.command(context_settings=naslib.CONTEXT)(naslib.naslib)
+app.command()(doctor)
 app.add_typer(data.app, name="data")
 
 
