@@ -41,7 +41,7 @@ def compute(probe: Probe) -> float:
 
 def _features(probe: Probe, images: Tensor, state: dict[str, Tensor]) -> Tensor:
     with recording_features(probe.net) as features:
-        output: Any = run(probe.net, images, state)
+        output: Any = run(probe.net, images, state, channels_last=True)
     found = features.before_pooling(output)
     if found is None:
         raise SwapError("no feature maps [S, C, H, W] were seen; Zen-Score needs convolutions")

@@ -44,7 +44,7 @@ def compute(probe: Probe) -> float:
 def _gradients(probe: Probe, rows: slice) -> list[Tensor | None]:
     layers = weights(probe.net)
     with isolated(probe.net, probe.seed):
-        output = logits(run(probe.net, probe.images[rows]), probe.num_classes)
+        output = logits(run(probe.net, probe.images[rows], channels_last=True), probe.num_classes)
         loss = loss_of(probe, output, rows)
         return list(torch.autograd.grad(loss, layers, allow_unused=True))
 
