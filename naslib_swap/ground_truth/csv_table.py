@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from naslib_swap.errors import SwapError
 from naslib_swap.ground_truth import catalogue
 from naslib_swap.ground_truth.table import GroundTruth, add_accuracy, canonical
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 ARCH, ACCURACY = "arch", "val_accuracy"
 
@@ -77,6 +79,8 @@ def load_nasbench201(space: str, task: str, path: Path | None) -> GroundTruth:
 
 
 def _accuracies(keys: list[str], column: pd.Series, path: Path) -> dict[str, float]:
+    import pandas as pd
+
     if not pd.api.types.is_numeric_dtype(column):
         wrong = next(value for value in column if not _is_number(value))
         raise SwapError(f"{path}: {wrong!r} is no accuracy; expected numbers")
@@ -87,10 +91,14 @@ def _accuracies(keys: list[str], column: pd.Series, path: Path) -> dict[str, flo
 
 
 def _is_number(value: object) -> bool:
+    import pandas as pd
+
     return bool(pd.notna(pd.to_numeric(pd.Series([value]), errors="coerce")).all())
 
 
 def _read(path: Path, header: int | None = 0) -> pd.DataFrame:
+    import pandas as pd
+
     try:
         frame = pd.read_csv(path, header=header)
     except (OSError, EOFError, ValueError) as error:
