@@ -29,6 +29,9 @@ pytestmark = [
 ]
 
 STORED = [
+    *("fisher", "grasp", "grad_norm", "jacov", "snip", "synflow"),
+    *("flops", "params", "nwot", "plain", "l2_norm", "epe_nas"),
+]
     "fisher",
     "grasp",
     "grad_norm",
