@@ -13,7 +13,6 @@ from typing import Any
 from naslib_swap import spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.ground_truth.table import GroundTruth
-from naslib_swap.spaces.darts import read_genotype
 
 Genotype = namedtuple("Genotype", "normal normal_concat reduce reduce_concat")
 """What the package's representation "genotype" is."""
@@ -52,6 +51,8 @@ class Predictions(dict[str, float]):
 
     def __missing__(self, text: str) -> float:
         """Predict for an architecture in the canonical notation; SwapError for anything else."""
+        from naslib_swap.spaces.darts import read_genotype
+
         canonical = self._space.encode(self._space.parse(text))
         genotype = read_genotype(canonical)
         if genotype is None:
