@@ -32,19 +32,6 @@ STORED = [
     *("fisher", "grasp", "grad_norm", "jacov", "snip", "synflow"),
     *("flops", "params", "nwot", "plain", "l2_norm", "epe_nas"),
 ]
-    "fisher",
-    "grasp",
-    "grad_norm",
-    "jacov",
-    "snip",
-    "synflow",
-    "flops",
-    "params",
-    "nwot",
-    "plain",
-    "l2_norm",
-    "epe_nas",
-]
 TASKS = {
     "nasbench101": "cifar10",
     "nasbench201": "cifar10",
