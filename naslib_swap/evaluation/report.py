@@ -11,15 +11,10 @@ import pandas as pd
 
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation.correlate import correlate
-from naslib_swap.evaluation.run import key_of, study_minibatch
-from naslib_swap.evaluation.store import read_records
-from naslib_swap.evaluation.study import Study, settings_id, settings_of
+from naslib_swap.evaluation.study import Study
+from naslib_swap.evaluation.survey import gather
 from naslib_swap.ground_truth import GroundTruth
 from naslib_swap.predictors import registry
-
-_COLUMNS = (
-    "space", "task", "proxy", "arch", "seed", "value", "saturation", "seconds", "error",
-)  # fmt: skip
 
 # What correlations.md and the terminal show, of all that correlations.csv holds.
 SHOWN: Mapping[str, str] = {
@@ -38,17 +33,7 @@ SHOWN: Mapping[str, str] = {
 
 def scores_of(study: Study, path: str | os.PathLike[str]) -> pd.DataFrame:
     """The stored scores that belong to a study: its architectures, proxies, seeds and settings."""
-    wanted = set()
-    for seed in study.seeds:
-        digest = study_minibatch(study, seed).digest
-        for proxy in study.proxies:
-            name = settings_id(settings_of(study, proxy, digest))
-            wanted |= {(study.space, study.task, arch, proxy, seed, name) for arch in study.archs}
-    found = {key_of(r): r for r in read_records(path) if key_of(r) in wanted}
-    frame = pd.DataFrame(found.values(), columns=list(_COLUMNS))
-    # The order of writing depends on the workers; the table must not.
-    frame = frame.sort_values(["proxy", "seed", "arch"], ignore_index=True)
-    return frame.astype({"value": float, "saturation": float, "seconds": float})
+    return gather([study], path)[0]
 
 
 def correlations_of(study: Study, scores: pd.DataFrame, truth: GroundTruth) -> pd.DataFrame:

@@ -7,129 +7,23 @@ the minibatch from (seed, inputs).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import replace
-from functools import lru_cache
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import joblib
-import torch
 
-from naslib_swap import inputs, spaces
 from naslib_swap.errors import SwapError
+from naslib_swap.evaluation.backends import Crew, crew
+from naslib_swap.evaluation.job import failed_records, score_job
 from naslib_swap.evaluation.store import ScoreStore
-from naslib_swap.evaluation.study import (
-    InputsSpec,
-    Job,
-    Study,
-    derived_seed,
-    settings_id,
-    settings_of,
-)
-from naslib_swap.inputs import Minibatch
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.scoring import score_network
-from naslib_swap.spaces.tasks import get_task
+from naslib_swap.evaluation.study import Job, Study
+from naslib_swap.evaluation.survey import key_of, missing_jobs, survey
 
-Key = tuple[str, str, str, str, int, str]
+__all__ = ["key_of", "run", "score_jobs"]
 
+Records = list[dict[str, Any]]
 
-@lru_cache(maxsize=16)
-def minibatch_of(
-    spec: InputsSpec, shape: tuple[int, ...], num_classes: int, seed: int
-) -> Minibatch:
-    """Load the minibatch of a study under a seed; kept, since every architecture sees it."""
-    return inputs.load(
-        spec.source,
-        samples=spec.samples,
-        shape=shape,
-        num_classes=num_classes,
-        seed=seed,
-        path=spec.path,
-        order=spec.order,
-    )
-
-
-def study_minibatch(study: Study, seed: int) -> Minibatch:
-    """The minibatch on which a study scores under a seed."""
-    spec = get_task(study.space, study.task)
-    return minibatch_of(study.inputs, spec.input_shape, spec.num_classes, seed)
-
-
-def missing_jobs(study: Study, stored: Iterable[dict[str, Any]]) -> list[Job]:
-    """What a study still lacks, given the records already stored."""
-    done = {key_of(record) for record in stored}
-    jobs = []
-    alone = replace(study, archs=())  # a job travels to its worker without the others' names
-    for seed in study.seeds:
-        digest = study_minibatch(study, seed).digest
-        ids = {p: settings_id(settings_of(study, p, digest)) for p in study.proxies}
-        for arch in study.archs:
-            lacking = tuple(
-                p
-                for p in study.proxies
-                if (study.space, study.task, arch, p, seed, ids[p]) not in done
-            )
-            if lacking:
-                jobs.append(Job(alone, arch, seed, lacking))
-    return jobs
-
-
-def key_of(record: dict[str, Any]) -> Key:
-    """The fields that identify a stored score."""
-    return (
-        record["space"],
-        record["task"],
-        record["arch"],
-        record["proxy"],
-        record["seed"],
-        record["settings_id"],
-    )
-
-
-def score_job(job: Job) -> list[dict[str, Any]]:
-    """Build and score one architecture; one record a proxy, failures included."""
-    torch.set_num_threads(1)
-    study, spec = job.study, get_task(job.study.space, job.study.task)
-    space = spaces.get(study.space)
-    arch = space.parse(job.arch)
-    minibatch = study_minibatch(study, job.seed)
-    weights = derived_seed(job.seed, study.space, job.arch)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(weights)
-        net = space.build(
-            arch,
-            variant=study.variant or spec.variant,
-            num_classes=spec.num_classes,
-            in_channels=spec.in_channels,
-        )
-    probe = Probe(
-        net.to(study.device),
-        minibatch,
-        seed=weights,
-        num_classes=spec.num_classes,
-        settings={**study.settings, "depth": space.depth(arch)},
-    )
-    scores = score_network(probe, job.proxies)
-    records = []
-    for proxy, score in scores.items():
-        settings = settings_of(study, proxy, minibatch.digest)
-        records.append(
-            {
-                "space": study.space,
-                "task": study.task,
-                "arch": job.arch,
-                "proxy": proxy,
-                "seed": job.seed,
-                "value": score.value,
-                "saturation": score.saturation,
-                "seconds": round(score.seconds, 6),
-                "error": score.error,
-                "settings_id": settings_id(settings),
-                "settings": settings,
-            }
-        )
-    return records
+_DEATHS_IN_A_ROW = 5
 
 
 def run(
@@ -138,33 +32,87 @@ def run(
     *,
     workers: int = 1,
     backend: str = "loky",
+    address: str | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    note: Callable[[str], None] = lambda text: None,
+    retry_failed: bool = False,
 ) -> int:
     """Score what the studies lack and append it to the store; return the number of jobs done.
 
-    ``progress`` is called with the jobs done and the jobs there are. ``workers=1`` runs in this
-    process, more run through joblib.
+    ``progress`` is called with the jobs done and the jobs there are, ``note`` with what a user
+    should know. ``workers=1`` runs in this process, more run through joblib; see
+    :func:`naslib_swap.evaluation.backends.crew` for the backends. Scores that failed in an earlier
+    run stay so unless ``retry_failed``.
     """
-    if workers < 1:
-        raise SwapError(f"got {workers} workers, expected at least 1.")
-    stored = list(store.records())
-    jobs = [job for study in studies for job in missing_jobs(study, stored)]
+    asked = list(studies)
+    known = survey(asked, store.records(), retry_failed=retry_failed)
+    for differs, count in known.others.items():
+        note(
+            f"{store.path} also holds {count} score(s) of these architectures made with other "
+            f"settings: {differs}. They stay there and are not used."
+        )
+    if known.failed and not retry_failed:
+        note(f"{known.failed} score(s) failed in an earlier run; --retry-failed tries them again.")
+    jobs = [job for study in asked for job in missing_jobs(study, known.done)]
     progress(0, len(jobs))
-    for done, records in enumerate(_results(jobs, workers, backend), 1):
-        store.append(records)
-        progress(done, len(jobs))
+    if jobs:
+        with crew(backend, min(workers, len(jobs)), address) as hands:
+            for done, records in enumerate(score_jobs(jobs, hands), 1):
+                store.append(records)
+                progress(done, len(jobs))
     return len(jobs)
 
 
-def _results(jobs: list[Job], workers: int, backend: str) -> Iterator[list[dict[str, Any]]]:
-    if workers == 1 or len(jobs) < 2:
-        threads = torch.get_num_threads()
+def score_jobs(
+    jobs: Sequence[Job], hands: Crew, score: Callable[[Job], Records] = score_job
+) -> Iterator[Records]:
+    """Yield the records of each job, in the order in which they come.
+
+    When a worker dies (killed for want of memory, say), the architectures that were in hand are
+    scored one by one; one whose worker dies again has failed, and the others go on.
+
+    Raises
+    ------
+    SwapError
+        When workers die on several architectures in a row: the fault is not in these.
+    """
+    left = dict(enumerate(jobs))
+    deaths = 0
+    while left:
+        handed: list[int] = []
         try:
-            yield from map(score_job, jobs)
-        finally:
-            torch.set_num_threads(threads)
-        return
-    parallel = joblib.Parallel(
-        n_jobs=min(workers, len(jobs)), backend=backend, return_as="generator_unordered"
-    )
-    yield from parallel(joblib.delayed(score_job)(job) for job in jobs)
+            for number, records in hands.run(_tasks(left, handed, score)):
+                del left[number]
+                deaths = 0
+                yield records
+        except hands.lost:
+            for number in [n for n in handed if n in left]:
+                job = left.pop(number)
+                try:
+                    _, records = hands.alone(joblib.delayed(_numbered)(number, job, score))
+                    deaths = 0
+                except hands.lost as error:
+                    deaths += 1
+                    if deaths == _DEATHS_IN_A_ROW:
+                        raise SwapError(
+                            f"workers died on {deaths} architectures in a row, {job.arch} the last "
+                            f"of them ({type(error).__name__}). Use fewer --workers or --samples, "
+                            "or --workers 1 to see why."
+                        ) from None
+                    records = failed_records(
+                        job,
+                        f"{type(error).__name__}: the worker died, killed or for want of memory",
+                    )
+                yield records
+
+
+def _tasks(
+    left: dict[int, Job], handed: list[int], score: Callable[[Job], Records]
+) -> Iterator[Any]:
+    for number, job in list(left.items()):
+        handed.append(number)
+        yield joblib.delayed(_numbered)(number, job, score)
+
+
+def _numbered(number: int, job: Job, score: Callable[[Job], Records]) -> tuple[int, Records]:
+    return number, score(job)

@@ -132,8 +132,9 @@ def read_records(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:
             except ValueError:
                 record = None
             if not isinstance(record, dict):
+                shown = repr(line[:60].strip())[1:]
                 raise SwapError(
-                    f"{path}, line {number}: expected a JSON object, got {str(line[:60].strip())[1:]}. "
-                    "Remove the line, or give another folder."
+                    f"{path}, line {number}: expected a JSON object, got {shown}. Remove the line, "
+                    "or give another folder."
                 )
             yield record

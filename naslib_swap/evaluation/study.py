@@ -52,12 +52,16 @@ class Study:
 
 @dataclass(frozen=True)
 class Job:
-    """One architecture under one seed, and the proxies it still lacks."""
+    """One architecture under one seed, and the proxies it still lacks.
+
+    ``digest`` identifies the images: a worker that finds others must not score on them.
+    """
 
     study: Study
     arch: str
     seed: int
     proxies: tuple[str, ...]
+    digest: str
 
 
 def settings_of(study: Study, proxy: str, digest: str) -> dict[str, Any]:

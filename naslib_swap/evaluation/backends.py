@@ -1,0 +1,153 @@
+"""Where jobs run: in this process, in processes of this machine, on a Dask or Ray cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+import joblib
+
+from naslib_swap.errors import SwapError
+
+BACKENDS = ("loky", "dask", "ray")
+
+Task = Any
+"""What ``joblib.delayed`` makes of a function and its arguments."""
+
+_CONNECT_SECONDS = 20
+
+
+@dataclass(frozen=True)
+class Crew:
+    """Workers that take tasks.
+
+    ``run`` yields results as they come, in any order, and takes few more tasks than there are
+    workers. ``alone`` runs one task apart from this process. Both raise one of ``lost`` when a
+    worker died.
+    """
+
+    run: Callable[[Iterable[Task]], Iterator[Any]]
+    alone: Callable[[Task], Any]
+    lost: tuple[type[BaseException], ...] = ()
+
+
+@contextmanager
+def crew(backend: str, workers: int, address: str | None = None) -> Iterator[Crew]:
+    """Start workers through joblib, or connect to a cluster; they are let go in the end.
+
+    ``loky`` starts processes; one worker is this process itself. ``dask`` and ``ray`` connect to
+    the cluster at ``address`` and use all of it, or start ``workers`` processes where there is no
+    address.
+
+    Raises
+    ------
+    SwapError
+        An unknown backend, fewer than one worker, an address without a cluster, a package that is
+        not installed, a cluster that does not answer.
+    """
+    if backend not in BACKENDS:
+        raise SwapError(f"got backend {backend!r}, expected one of {', '.join(BACKENDS)}.")
+    if workers < 1:
+        raise SwapError(f"got {workers} workers, expected at least 1.")
+    if backend == "loky" and address is not None:
+        raise SwapError(f"got the address {address!r} for loky, expected --backend dask or ray.")
+    with ExitStack() as stack:
+        if backend == "dask":
+            yield _dask(stack, workers, address)
+        elif backend == "ray":
+            yield _ray(stack, workers, address)
+        elif workers == 1:
+            yield Crew(run=_here, alone=_call)
+        else:
+            yield _loky(stack, workers)
+
+
+def _call(task: Task) -> Any:
+    function, arguments, keywords = task
+    return function(*arguments, **keywords)
+
+
+def _here(tasks: Iterable[Task]) -> Iterator[Any]:
+    return map(_call, tasks)
+
+
+def _loky(stack: ExitStack, workers: int) -> Crew:
+    from joblib.externals.loky.process_executor import BrokenProcessPool
+
+    stack.enter_context(joblib.parallel_config("loky", inner_max_num_threads=1))
+    return Crew(_streamed(workers), _streamed_alone(2), (BrokenProcessPool,))
+
+
+def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
+    try:
+        from distributed import Client, LocalCluster
+        from distributed.scheduler import KilledWorker
+    except ImportError:
+        raise SwapError(
+            "the backend dask needs the package distributed: pip install 'naslib-swap[cluster]'."
+        ) from None
+    cluster: Any = address
+    if cluster is None:
+        cluster = stack.enter_context(
+            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+        )
+    try:
+        client = stack.enter_context(
+            Client(cluster, timeout=_CONNECT_SECONDS, set_as_default=False)
+        )
+    except (OSError, TimeoutError) as error:
+        raise SwapError(
+            f"no Dask scheduler answers at {address}: {error}. Start one with `dask scheduler`."
+        ) from None
+    stack.enter_context(joblib.parallel_config("dask", client=client))
+    return Crew(_streamed(-1), _streamed_alone(-1), (KilledWorker,))
+
+
+def _ray(stack: ExitStack, workers: int, address: str | None) -> Crew:
+    try:
+        import ray
+        from ray.util.joblib import register_ray
+    except ImportError:
+        raise SwapError("the backend ray needs the package ray: pip install ray.") from None
+    try:
+        ray.init(address=address, num_cpus=None if address else workers, log_to_driver=False)
+    except ConnectionError as error:
+        raise SwapError(f"no Ray cluster answers at {address}: {error}") from None
+    stack.callback(ray.shutdown)
+    register_ray()
+    size = int(ray.cluster_resources().get("CPU", workers))
+    stack.enter_context(joblib.parallel_config("ray", n_jobs=size))
+    return Crew(_in_portions(size), lambda task: joblib.Parallel()([task])[0])
+
+
+def _streamed(workers: int) -> Callable[[Iterable[Task]], Iterator[Any]]:
+    # One task a batch: a kill then loses one architecture a worker.
+    def run(tasks: Iterable[Task]) -> Iterator[Any]:
+        parallel = joblib.Parallel(
+            n_jobs=workers, batch_size=1, return_as="generator_unordered", pre_dispatch="2*n_jobs"
+        )
+        return iter(parallel(tasks))
+
+    return run
+
+
+def _streamed_alone(workers: int) -> Callable[[Task], Any]:
+    def alone(task: Task) -> Any:
+        (result,) = _streamed(workers)([task])  # to the end: the workers then stay in order
+        return result
+
+    return alone
+
+
+def _in_portions(workers: int) -> Callable[[Iterable[Task]], Iterator[Any]]:
+    """For backends that give results back all at once: a few tasks a worker at a time."""
+
+    def run(tasks: Iterable[Task]) -> Iterator[Any]:
+        waiting = iter(tasks)
+        while portion := list(islice(waiting, 4 * workers)):
+            yield from joblib.Parallel(batch_size=1)(portion)
+
+    return run

@@ -1,0 +1,126 @@
+"""Scoring one architecture: what a worker does."""
+
+from __future__ import annotations
+
+import threading
+from functools import lru_cache
+from typing import Any
+
+import torch
+
+from naslib_swap import inputs, spaces
+from naslib_swap.errors import SwapError
+from naslib_swap.evaluation.study import (
+    InputsSpec,
+    Job,
+    Study,
+    derived_seed,
+    settings_id,
+    settings_of,
+)
+from naslib_swap.inputs import Minibatch
+from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.proxy import ProxyScore
+from naslib_swap.predictors.scoring import score_network
+from naslib_swap.spaces.tasks import get_task
+
+# Weights are drawn from torch's global generator: threads of one process (a Dask worker's, say)
+# must not draw from it at the same time.
+_ALONE = threading.Lock()
+
+
+@lru_cache(maxsize=16)
+def minibatch_of(
+    spec: InputsSpec, shape: tuple[int, ...], num_classes: int, seed: int
+) -> Minibatch:
+    """Load the minibatch of a study under a seed; kept, since every architecture sees it."""
+    return inputs.load(
+        spec.source,
+        samples=spec.samples,
+        shape=shape,
+        num_classes=num_classes,
+        seed=seed,
+        path=spec.path,
+        order=spec.order,
+    )
+
+
+def study_minibatch(study: Study, seed: int) -> Minibatch:
+    """The minibatch on which a study scores under a seed."""
+    spec = get_task(study.space, study.task)
+    return minibatch_of(study.inputs, spec.input_shape, spec.num_classes, seed)
+
+
+def score_job(job: Job) -> list[dict[str, Any]]:
+    """Build and score one architecture; one record a proxy.
+
+    An architecture that cannot be built, or does not fit into memory, gives records with the
+    reason in ``error``.
+
+    Raises
+    ------
+    SwapError
+        If the images here are not those that the job was made for.
+    """
+    minibatch = study_minibatch(job.study, job.seed)
+    if minibatch.digest != job.digest:
+        raise SwapError(
+            f"{job.study.inputs.source} images here have the digest {minibatch.digest}, expected "
+            f"{job.digest}, as where the run was started. Give every worker the same files."
+        )
+    with _ALONE:
+        threads = torch.get_num_threads()
+        # One thread: sums are added in one order on every machine, and workers do not crowd.
+        torch.set_num_threads(1)
+        try:
+            scores = _scores(job, minibatch)
+        except Exception as error:  # the network could not be built: every proxy failed
+            return failed_records(job, f"{type(error).__name__}: {error}")
+        finally:
+            torch.set_num_threads(threads)
+    return [_record(job, proxy, score) for proxy, score in scores.items()]
+
+
+def _scores(job: Job, minibatch: Minibatch) -> dict[str, ProxyScore]:
+    study, spec = job.study, get_task(job.study.space, job.study.task)
+    space = spaces.get(study.space)
+    arch = space.parse(job.arch)
+    weights = derived_seed(job.seed, study.space, job.arch)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(weights)
+        net = space.build(
+            arch,
+            variant=study.variant or spec.variant,
+            num_classes=spec.num_classes,
+            in_channels=spec.in_channels,
+        )
+    probe = Probe(
+        net.to(study.device),
+        minibatch,
+        seed=weights,
+        num_classes=spec.num_classes,
+        settings={**study.settings, "depth": space.depth(arch)},
+    )
+    return score_network(probe, job.proxies)
+
+
+def failed_records(job: Job, reason: str) -> list[dict[str, Any]]:
+    """Records that say for every proxy of a job why there is no score."""
+    return [_record(job, proxy, ProxyScore(None, 0.0, reason)) for proxy in job.proxies]
+
+
+def _record(job: Job, proxy: str, score: ProxyScore) -> dict[str, Any]:
+    settings = settings_of(job.study, proxy, job.digest)
+    return {
+        "space": job.study.space,
+        "task": job.study.task,
+        "arch": job.arch,
+        "proxy": proxy,
+        "seed": job.seed,
+        "value": score.value,
+        "saturation": score.saturation,
+        "seconds": round(score.seconds, 6),
+        "error": score.error,
+        "settings_id": settings_id(settings),
+        "settings": settings,
+    }

@@ -1,0 +1,167 @@
+"""Statistics of two vectors: scores and accuracies. Pure functions of numpy arrays."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy import special, stats
+
+Vector = np.ndarray[Any, Any]
+
+_NAN = float("nan")
+_LEAST_STRATUM = 5
+
+# Up to this many architectures all pairs are held in memory: 16 MB a matrix.
+_PAIRWISE = 2000
+_RESAMPLES = 1000
+_RESAMPLES_OF_MANY = 200
+
+
+def spearman(x: Vector, y: Vector) -> float:
+    """Spearman's rank correlation of two vectors; NaN where either is constant."""
+    if not _ranked(x, y):
+        return _NAN
+    return float(stats.spearmanr(x, y).statistic)
+
+
+def kendall(x: Vector, y: Vector) -> float:
+    """Kendall's tau-b of two vectors; NaN where either is constant."""
+    if not _ranked(x, y):
+        return _NAN
+    return float(stats.kendalltau(x, y).statistic)
+
+
+def partial_spearman(x: Vector, y: Vector, z: Vector) -> float:
+    """Spearman's correlation of x and y with z held fixed: (rxy - rxz ryz) / norm.
+
+    The norm is sqrt((1 - rxz^2)(1 - ryz^2)). Where z is missing, x and y are left out. NaN where z
+    explains x or y entirely, as it does itself.
+    """
+    known = np.isfinite(z)
+    x, y, z = x[known], y[known], z[known]
+    xy, xz, yz = spearman(x, y), spearman(x, z), spearman(y, z)
+    norm = (1 - xz**2) * (1 - yz**2)
+    if not np.isfinite(norm) or norm < 1e-12:
+        return _NAN
+    return float((xy - xz * yz) / np.sqrt(norm))
+
+
+def within_spearman(x: Vector, y: Vector, strata: Vector) -> float:
+    """Mean of Spearman's correlations inside each stratum of at least 5, weighted by its size."""
+    found, weights = [], []
+    for value in np.unique(strata[np.isfinite(strata)]):
+        inside = strata == value
+        if inside.sum() >= _LEAST_STRATUM and np.isfinite(r := spearman(x[inside], y[inside])):
+            found.append(r)
+            weights.append(int(inside.sum()))
+    return float(np.average(found, weights=weights)) if found else _NAN
+
+
+def ndcg(score: Vector, truth: Vector, k: int) -> float:
+    """Normalised discounted cumulative gain of the k best scores, gains scaled to [0, 1].
+
+    Tied scores share their gains (Järvelin and Kekäläinen 2002; McSherry and Najork 2008).
+    """
+    from sklearn.metrics import ndcg_score
+
+    if len(score) < max(k, 2) or _constant(truth):
+        return _NAN
+    gain = (truth - truth.min()) / (truth.max() - truth.min())
+    return float(ndcg_score([gain], [score], k=k))
+
+
+def regret(score: Vector, truth: Vector, k: int) -> float:
+    """Best accuracy of all, less the best of the k best scores; in the accuracy's own unit.
+
+    Where equal scores compete for the last of the k places, chance decides: the expected regret.
+    """
+    if len(score) < k or k < 1:
+        return _NAN
+    last = np.sort(score)[-k]
+    certain, tied = truth[score > last], np.sort(truth[score == last])[::-1]
+    drawn = k - len(certain)
+    # The best of `drawn` out of the tied is the i-th best where it is drawn and no better one is.
+    none_better = _chance_of_none(np.arange(len(tied) + 1), drawn, len(tied))
+    chances = none_better[:-1] - none_better[1:]
+    best = np.maximum(tied, certain.max()) if len(certain) else tied
+    return float(truth.max() - (best * chances).sum())
+
+
+def _chance_of_none(special_ones: Vector, drawn: int, total: int) -> Vector:
+    """Chance that none of the special ones is among those drawn without replacement."""
+    left = total - special_ones
+    possible = left >= drawn
+    kept = np.where(possible, left, drawn)
+    logs = (
+        special.gammaln(kept + 1)
+        - special.gammaln(kept - drawn + 1)
+        - special.gammaln(total + 1)
+        + special.gammaln(total - drawn + 1)
+    )
+    chances: Vector = np.where(possible, np.exp(logs), 0.0)
+    return chances
+
+
+class Resampled(NamedTuple):
+    """Both correlations over resampled architectures, one value a resample."""
+
+    spearman: Vector
+    kendall: Vector
+
+
+def bootstrap(x: Vector, y: Vector, *, seed: int = 0) -> Resampled:
+    """Correlate architectures drawn with replacement, as many as there are, many times.
+
+    Returns 1000 values of each correlation (200 above 2000 architectures); NaN where a resample is
+    constant, and none at all where the vectors are.
+    """
+    if not _ranked(x, y):
+        return Resampled(np.empty(0), np.empty(0))
+    n = len(x)
+    times = _RESAMPLES if n <= _PAIRWISE else _RESAMPLES_OF_MANY
+    drawn = np.random.default_rng([seed, 4]).integers(n, size=(times, n))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return _by_pairs(x, y, drawn) if n <= _PAIRWISE else _one_by_one(x, y, drawn)
+
+
+def _by_pairs(x: Vector, y: Vector, drawn: Vector) -> Resampled:
+    """All resamples at once, from the sign of the difference of every pair.
+
+    With w the number of times that each architecture was drawn and S the signs, ranks about their
+    mean are S w / 2, concordant less discordant pairs w S_x S_y w / 2, untied pairs w S^2 w / 2.
+    All are sums of whole numbers below 2^24, which float32 holds exactly.
+    """
+    times, n = drawn.shape
+    w = np.zeros((times, n), dtype=np.float32)
+    np.add.at(w, (np.arange(times)[:, None], drawn), 1)
+    sx, sy = (np.sign(v[:, None] - v).astype(np.float32) for v in (x, y))
+    rx, ry, weight = ((m).astype(np.float64) for m in (w @ sx.T, w @ sy.T, w))
+    rho = (weight * rx * ry).sum(1) / np.sqrt((weight * rx**2).sum(1) * (weight * ry**2).sum(1))
+    pairs, untied_x, untied_y = (
+        ((w @ m).astype(np.float64) * weight).sum(1) for m in (sx * sy, sx**2, sy**2)
+    )
+    return Resampled(rho, pairs / np.sqrt(untied_x * untied_y))
+
+
+def _one_by_one(x: Vector, y: Vector, drawn: Vector) -> Resampled:
+    pairs = [(spearman(x[i], y[i]), kendall(x[i], y[i])) for i in drawn]
+    both = np.array(pairs)
+    return Resampled(both[:, 0], both[:, 1])
+
+
+def percentiles(values: Vector, level: float = 0.95) -> tuple[float, float]:
+    """Percentile interval of resampled values; NaN where there are none."""
+    finite = values[np.isfinite(values)]
+    if not len(finite):
+        return _NAN, _NAN
+    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
+    return float(low), float(high)
+
+
+def _ranked(x: Vector, y: Vector) -> bool:
+    return len(x) >= 3 and not _constant(x) and not _constant(y)
+
+
+def _constant(x: Vector) -> bool:
+    return bool(np.all(x == x[0]))
