@@ -60,12 +60,12 @@ def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
         )
     # Through JSON and back, so that tuples and lists compare as what they become on disk.
     expected = json.loads(json.dumps(dict(identity)))
-    for key in sorted(set(expected) | set(body["identity"])):
+    for key in [*expected, *(set(body["identity"]) - set(expected))]:
         found, wanted = body["identity"].get(key), expected.get(key)
         if found != wanted:
             raise SwapError(
-                f"checkpoint {path} belongs to another search: its {key} is {found!r}, this "
-                f"search's is {wanted!r}. Resume with the same options, or write elsewhere"
+                f"checkpoint {path} belongs to another search ({key}: {found!r} there, {wanted!r} "
+                "here): resume with the same options, or write elsewhere"
             )
     return unpack(body["state"])
 

@@ -51,7 +51,9 @@ def begin(folder: Path, identity: Mapping[str, Any], *, resume: bool) -> Evoluti
     if resume:
         return checkpoint.load(folder / CHECKPOINT, identity)
     if (folder / CHECKPOINT).exists():
-        raise SwapError(f"{folder} holds a search already: resume it, or write elsewhere")
+        raise SwapError(
+            f"{folder} holds a search already: resume it (--resume), or write elsewhere"
+        )
     return None
 
 

@@ -73,3 +73,13 @@ def test_time_limit_and_resume(tmp_path):
     resumed = invoke(SMALL + f"--cycles {cycles + 2} --resume", tmp_path)
     assert resumed.exit_code == 0, resumed.output
     assert json.loads((tmp_path / "result.json").read_text())["cycles"] == cycles + 2
+
+
+def test_interrupt_says_how_to_go_on(tmp_path, monkeypatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("naslib_swap.optimizers.native.find", interrupted)
+    result = invoke(SMALL, tmp_path)
+    assert result.exit_code == 130
+    assert "--resume" in result.output

@@ -42,9 +42,9 @@ def test_resumed_search_equals_the_undisturbed_one(half_way, letters, counting, 
 @pytest.mark.parametrize(
     ("key", "value", "message"),
     [
-        ("space", "darts", "its space is 'letters', this search's is 'darts'"),
-        ("version", "2.0", "its version is '1.0', this search's is '2.0'"),
-        ("settings", {"population": 7}, "its settings is"),
+        ("space", "darts", "space: 'letters' there, 'darts' here"),
+        ("version", "2.0", "version: '1.0' there, '2.0' here"),
+        ("settings", {"population": 7}, "settings: "),
     ],
 )
 def test_another_search_is_refused(half_way, tmp_path, key, value, message):

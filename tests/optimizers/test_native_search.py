@@ -161,8 +161,12 @@ def test_impossible_requests(change, message, tmp_path):
 def test_resuming_needs_the_same_request(tmp_path):
     find(SMALL, cycles=1, folder=tmp_path)
     before = (tmp_path / "checkpoint.json").read_bytes()
-    for change in ({"space": "nasbench201"}, {"seed": 4}, {"samples": 8}):
-        with pytest.raises(SwapError, match="belongs to another search: its"):
+    for change, name in (
+        ({"space": "nasbench201"}, "space"),
+        ({"seed": 4}, "seed"),
+        ({"samples": 8}, "samples"),
+    ):
+        with pytest.raises(SwapError, match=rf"belongs to another search \({name}: "):
             find(replace(SMALL, **change), cycles=2, folder=tmp_path, resume=True)
     with pytest.raises(SwapError, match="holds a search already"):
         find(SMALL, cycles=2, folder=tmp_path)

@@ -1,0 +1,75 @@
+"""What a search costs beside scoring: time and memory by number of evaluations.
+
+    python benchmarks/search_cost.py > cost.md
+
+Architectures are real DARTS cells, their scores are made up, so all time measured is overhead:
+moves, bookkeeping, history and checkpoints on disk. One real score puts it in proportion.
+"""
+
+from __future__ import annotations
+
+import tempfile
+import time
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from naslib_swap import inputs, spaces
+from naslib_swap.optimizers import search
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
+from naslib_swap.optimizers.fitness import Scored, SizeWeighting
+from naslib_swap.optimizers.measuring import NetworkMeasure, derived_seed
+from naslib_swap.optimizers.tied_cells import TiedCells
+
+SPACE = TiedCells(spaces.get("darts"))
+
+
+def made_up(arch: Any) -> Scored:
+    draw = derived_seed(0, SPACE.encode(arch)) / 2**32
+    return Scored(1000 * (1 + draw), 1 + draw)
+
+
+def overhead(evaluations: int, *, trace: bool) -> tuple[float, float]:
+    """CPU seconds, and MiB at the peak (traced separately: tracing is slow)."""
+    evolution = Evolution(
+        SPACE, made_up, EvolutionSettings(weighting=SizeWeighting("adaptive")), seed=0
+    )
+    cycles = round((evaluations - 20) / 7.5)
+    with tempfile.TemporaryDirectory() as folder:
+        if trace:
+            tracemalloc.start()
+        start = time.process_time()
+        search.run(evolution, cycles=cycles, folder=Path(folder), identity={})
+        seconds = time.process_time() - start
+        peak = tracemalloc.get_traced_memory()[1] / 2**20 if trace else 0.0
+        tracemalloc.stop()
+    return seconds * evaluations / len(evolution.state.history), peak
+
+
+def real_score() -> float:
+    """CPU seconds of one score of the default DARTS search."""
+    measure = NetworkMeasure("darts", "tiny", inputs.load("natural", samples=16), repeats=8)
+    rng = np.random.default_rng(0)
+    archs = [SPACE.sample(rng) for _ in range(21)]
+    measure(archs[0])
+    start = time.process_time()
+    for arch in archs[1:]:
+        measure(arch)
+    return (time.process_time() - start) / 20
+
+
+def main() -> None:
+    score = real_score()
+    print("| evaluations | overhead of one, ms | against a real score | peak memory, MiB |")
+    print("|---|---|---|---|")
+    for evaluations in (100, 1000, 10_000):
+        seconds, _ = overhead(evaluations, trace=False)
+        _, peak = overhead(evaluations, trace=True)
+        one = seconds / evaluations
+        print(f"| {evaluations} | {1000 * one:.2f} | {100 * one / score:.1f} % | {peak:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
