@@ -144,7 +144,8 @@ def _score_network(
             in_channels=task.in_channels,
         )
     score = swap_score(network, batch, repeats=wanted.repeats, seed=wanted.seed, device=device)
-    if score.saturation > _NEAR_BOUND:
+    # Where the bound is the number of values, more samples would not raise it.
+    if score.saturation > _NEAR_BOUND and score.bound < score.values:
         _warn_of_bound(space, score.bound, score.samples)
     return {
         "psi": score.score,
