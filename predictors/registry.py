@@ -19,6 +19,7 @@ _MODULES: dict[str, str] = {
     "reg_flops": "reg_flops",
     "l2_norm": "l2_norm",
     "nwot": "nwot",
+    "linear_regions": "linear_regions",
     "jacov": "jacov",
     "epe_nas": "epe_nas",
     "grad_norm": "grad_norm",
