@@ -139,6 +139,51 @@ def test_trainer_resumes_to_the_same_search(naslib_root, tmp_path):
     assert re.search("refused: .*its seed is 0, this search's is 1", done.stdout)
 
 
+_WITH_ACCURACIES = """
+    import os, sys
+    from naslib_swap.plugin import hook
+    hook.install()
+    sys.path.insert(0, sys.argv[1])
+    from fvcore.common.config import CfgNode
+    from naslib.search_spaces import NasBench201SearchSpace, NasBenchASRSearchSpace
+    from naslib_swap.optimizers.naslib_swap_re import SwapRE
+
+    class Benchmark(dict):
+        def __missing__(self, arch):
+            curves = dict(train_acc1es=[99.0], eval_acc1es=[90.0], cost_info=dict(train_time=7.0))
+            return {"cifar10-valid": curves}
+
+    config = CfgNode(dict(dataset="cifar10", seed=0, search=dict(
+        epochs=2, population_size=2, sample_size=2, weighting="adaptive", removal="oldest")))
+    optimizer = SwapRE(config)
+    optimizer.adapt_search_space(
+        NasBench201SearchSpace(), dataset_api={"nb201_data": Benchmark()})
+    optimizer.new_epoch(0)
+    for report_incumbent in (True, False):
+        assert optimizer.train_statistics(report_incumbent) == (99.0, 90.0, 90.0, 7.0)
+    assert optimizer.test_statistics()["cifar10-valid"]["eval_acc1es"] == [90.0]
+    assert optimizer.evolution.settings.weighting.mode == "adaptive"
+    assert optimizer.evolution.settings.removal == "oldest"
+    optimizer.adapt_search_space(NasBench201SearchSpace(), dataset_api=None)
+    optimizer.new_epoch(0)
+    assert optimizer.train_statistics() == (-1, -1, -1, -1)
+    assert optimizer.test_statistics() == -1
+    try:
+        optimizer.adapt_search_space(NasBenchASRSearchSpace())
+    except ValueError as error:
+        print("refused:", error)
+"""
+
+
+@pytest.mark.naslib
+@pytest.mark.slow
+def test_statistics_with_and_without_a_benchmark(naslib_root, tmp_path):
+    command = ["-c", textwrap.dedent(_WITH_ACCURACIES), str(naslib_root)]
+    done = run(command, tmp_path, NASLIB_SWAP_SAMPLES="4")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert re.search("refused: swap_re cannot search 'asr': expected one of", done.stdout)
+
+
 def test_there_is_a_config_for_every_task_of_naslibs_spaces():
     expected = {f"{space}_{task}" for space, task in TASKS if space != "darts"}
     assert {path.stem for path in CONFIGS.glob("*.yaml")} == expected
