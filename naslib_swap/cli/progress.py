@@ -17,7 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-_SECONDS_BETWEEN_LINES = 10.0
+# Seconds between two lines of a log: few at first, so that a reader soon knows how long it takes.
+_FIRST_PAUSE, _LAST_PAUSE = 2.0, 30.0
 
 
 @contextmanager
@@ -54,17 +55,19 @@ class _Lines:
     def __init__(self, description: str) -> None:
         self._description = description
         self._start = self._last = time.monotonic()
+        self._pause = _FIRST_PAUSE
 
     def show(self, done: int, total: int) -> None:
         now = time.monotonic()
-        if done < total and now - self._last < _SECONDS_BETWEEN_LINES:
-            return
+        if 0 < done < total:
+            if now - self._last < self._pause:
+                return
+            self._pause = min(2 * self._pause, _LAST_PAUSE)
         self._last = now
         spent = now - self._start
         left = f", {spent / done * (total - done):.0f} s left" if 0 < done < total else ""
         rate = f", {done / spent:.1f}/s" if done and spent > 0 else ""
+        passed = f", {spent:.0f} s" if done else ""
         print(
-            f"{self._description}: {done}/{total}{rate}, {spent:.0f} s{left}",
-            file=sys.stderr,
-            flush=True,
+            f"{self._description}: {done}/{total}{rate}{passed}{left}", file=sys.stderr, flush=True
         )

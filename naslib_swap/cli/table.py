@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 from rich.console import Console
@@ -16,77 +16,91 @@ from naslib_swap.cli.progress import progress
 if TYPE_CHECKING:
     import pandas as pd
 
-_PLAIN_WIDTH = 160
+    from naslib_swap.evaluation.plan import Plan
+    from naslib_swap.evaluation.report import Outcome
+
+_PLAIN_WIDTH = 200
 
 
 def table(
-    space: Annotated[str, typer.Option(help="Search space.")] = "nasbench201",
-    task: Annotated[str, typer.Option(help="Task of the space.")] = "cifar10",
+    config: Annotated[
+        Optional[str],
+        typer.Option(help="A YAML file of these options, or a packaged one: figure4, darts1000."),
+    ] = None,
+    space: Annotated[Optional[str], typer.Option(help="Search space. [nasbench201]")] = None,
+    task: Annotated[Optional[str], typer.Option(help="Task of the space. [cifar10]")] = None,
     archs: Annotated[
-        int, typer.Option(help="Architectures to sample; 0 takes all whose accuracy is known.")
-    ] = 200,
-    proxies: Annotated[str, typer.Option(help="Names separated by commas, or all.")] = "all",
-    seeds: Annotated[int, typer.Option(help="How many seeds: 0, 1, ...")] = 1,
+        Optional[str], typer.Option(help="Architectures to sample, or all. [200]")
+    ] = None,
+    proxies: Annotated[
+        Optional[str], typer.Option(help="Names separated by commas, or all. [all]")
+    ] = None,
+    seeds: Annotated[Optional[int], typer.Option(help="How many seeds: 0, 1, ... [1]")] = None,
     truth: Annotated[
         Optional[str],
-        typer.Option(help="Accuracies: analog, suite-zero, nasbench201, darts1000, csv."),
+        typer.Option(help="Accuracies: analog, suite-zero, nasbench201, darts1000, csv, ..."),
     ] = None,
     truth_file: Annotated[
         Optional[str], typer.Option(help="A file of accuracies, such as arch,val_accuracy CSV.")
     ] = None,
+    stored: Annotated[
+        Optional[str],
+        typer.Option(help="A source of scores to stand beside ours, e.g. suite-zero."),
+    ] = None,
     inputs: Annotated[
-        str, typer.Option(help="Images: natural, cifar10, ..., noise, or a path.")
-    ] = "natural",
+        Optional[str], typer.Option(help="Images: natural, cifar10, ..., noise, a path. [natural]")
+    ] = None,
     inputs_path: Annotated[Optional[str], typer.Option(help="Where the images are.")] = None,
-    order: Annotated[str, typer.Option(help="Images taken: first or random.")] = "first",
-    samples: Annotated[int, typer.Option(help="Images in the minibatch.")] = 16,
+    order: Annotated[Optional[str], typer.Option(help="Images: first or random. [first]")] = None,
+    samples: Annotated[Optional[int], typer.Option(help="Images in the minibatch. [16]")] = None,
     repeats: Annotated[
-        int, typer.Option(help="Re-initialisations for SWAP; 0 scores the weights as built.")
-    ] = 0,
+        Optional[int],
+        typer.Option(help="Re-initialisations for SWAP; 0 scores the weights as built. [0]"),
+    ] = None,
     batch_repeats: Annotated[
-        int, typer.Option(help="Re-initialisations computed at once (tiny networks).")
-    ] = 1,
+        Optional[int],
+        typer.Option(help="Re-initialisations computed at once, for tiny networks. [1]"),
+    ] = None,
     variant: Annotated[
         Optional[str], typer.Option(help="Which network of the space, e.g. tiny for darts.")
     ] = None,
     mu: Annotated[Optional[float], typer.Option(help="For reg-SWAP, thousands.")] = None,
     sigma: Annotated[Optional[float], typer.Option(help="For reg-SWAP, thousands.")] = None,
-    rule: Annotated[str, typer.Option(help="How mu and sigma come from sizes.")] = "largest",
-    config: Annotated[
-        Optional[Path], typer.Option(help="YAML with these options, for one or many tasks.")
+    rule: Annotated[
+        Optional[str], typer.Option(help="How mu and sigma come from sizes. [largest]")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for scores, table and pictures.")] = Path(
+    top: Annotated[Optional[int], typer.Option(help="k of nDCG and regret. [10]")] = None,
+    device: Annotated[Optional[str], typer.Option(help="cpu or cuda. [cpu]")] = None,
+    out: Annotated[Path, typer.Option(help="Folder for scores, tables and pictures.")] = Path(
         "results"
     ),
     workers: Annotated[int, typer.Option(help="Processes that score.")] = os.cpu_count() or 1,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    backend: Annotated[str, typer.Option(help="joblib's: loky, dask or ray.")] = "loky",
+    address: Annotated[
+        Optional[str], typer.Option(help="Of a running Dask or Ray cluster; all of it is used.")
+    ] = None,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Score again what failed in an earlier run.")
+    ] = False,
+    timings: Annotated[
+        bool, typer.Option(help="Show seconds; without them, equal runs give equal tables.")
+    ] = True,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Score architectures by zero-cost proxies and compare the ranks with their accuracies.
 
-    Writes scores.jsonl, correlations.csv, correlations.md and pictures under --out. Run again, it
-    scores only what is missing; a run that was cut off goes on where it was.
+    Writes scores.jsonl, correlations.csv, correlations.md, report.html and pictures under --out.
+    Run again, it scores only what is missing; a run that was cut off goes on where it was.
     """
-    # Imported here, so that `--help` does not wait for torch.
-    from naslib_swap.evaluation import pictures, report
-    from naslib_swap.evaluation.plan import (
-        Plan,
-        checked_together,
-        plan_of,
-        plans_from_yaml,
-        study_of,
-    )
-    from naslib_swap.evaluation.run import run
-    from naslib_swap.evaluation.store import ScoreStore
-
     options = {
         "space": space,
         "task": task,
-        "archs": archs or None,
+        "archs": archs,
         "proxies": proxies,
         "seeds": seeds,
         "truth": truth,
         "truth_file": truth_file,
+        "stored": stored,
         "inputs": inputs,
         "inputs_path": inputs_path,
         "order": order,
@@ -97,79 +111,95 @@ def table(
         "mu": mu,
         "sigma": sigma,
         "rule": rule,
+        "top": top,
         "device": device,
     }
-    plans: list[Plan] = (
-        plans_from_yaml(config) if config else [plan_of(options, "the command line")]
-    )
+    given = {name: value for name, value in options.items() if value is not None}
+    if not quiet:
+        _log("loading accuracies and images")
+    # Imported here, so that `--help` does not wait for torch.
+    from naslib_swap.evaluation.plan import checked_together, study_of
+    from naslib_swap.evaluation.report import outcome_of
+    from naslib_swap.evaluation.results import write_results
+    from naslib_swap.evaluation.run import run
+    from naslib_swap.evaluation.store import ScoreStore
+    from naslib_swap.evaluation.survey import gather
+
+    plans = _plans(config, given)
     planned = [study_of(plan) for plan in plans]
-    checked_together([study for study, _ in planned])
+    studies = [study for study, _ in planned]
+    checked_together(studies)
 
     scores_path = out / "scores.jsonl"
     with ScoreStore(scores_path) as store:
         try:
             with progress("scoring architectures", quiet=quiet) as show:
-                run([s for s, _ in planned], store, workers=workers, progress=show)
+                run(
+                    studies,
+                    store,
+                    workers=workers,
+                    backend=backend,
+                    address=address,
+                    progress=show,
+                    note=(lambda text: None) if quiet else _log,
+                    retry_failed=retry_failed,
+                )
         except KeyboardInterrupt:
-            typer.echo(
+            _log(
                 f"interrupted; what was scored is in {scores_path}. Run the same command again to "
-                "go on.",
-                err=True,
+                "go on."
             )
             raise typer.Exit(130) from None
 
-    sections = []
-    for study, truth_found in planned:
-        scores = report.scores_of(study, scores_path)
-        found = report.correlations_of(study, scores, truth_found)
-        title = report.heading(study, found, truth_found)
-        sections.append((title, found))
-        name = f"{study.space}-{study.task}"
-        pictures.save(pictures.ranking(title, found), out, f"ranking-{name}")
-        shown = [p for p in ("swap", "reg_swap", "params") if p in study.proxies]
-        if shown:
-            pictures.save(
-                pictures.scatter(scores, _series(truth_found.accuracy), shown, title),
-                out,
-                f"scatter-{name}",
-            )
+        outcomes = [
+            outcome_of(study, truth, scores, top=plan.top, timings=timings)
+            for plan, (study, truth), scores in zip(plans, planned, gather(studies, scores_path))
+        ]
         if not quiet:
-            _print(title, report.presented(found))
-            _warn_of_failures(scores)
-    report.write_correlations(out, sections)
-    if len(sections) > 1:
-        import pandas as pd
-
-        whole = pd.concat([t for _, t in sections], ignore_index=True)
-        pictures.save(pictures.heatmap(whole), out, "heatmap")
+            for outcome in outcomes:
+                _print(outcome)
+        write_results(out, outcomes)
     if not quiet:
-        typer.echo(f"\nWritten to {out}: scores.jsonl, correlations.csv, correlations.md, pictures")
+        print(
+            f"\nWritten to {out}: report.html, correlations.csv, correlations.md, scores.jsonl, "
+            "pictures"
+        )
 
 
-def _series(accuracy: dict[str, float]) -> pd.Series:
-    import pandas as pd
+def _plans(config: str | None, given: dict[str, Any]) -> list[Plan]:
+    from naslib_swap.evaluation.plan import plan_of, plans_from_config
 
-    return pd.Series(accuracy, dtype=float)
+    if config is None:
+        return [plan_of(given, "the command line")]
+    return plans_from_config(config, given)
 
 
-def _print(title: str, view: pd.DataFrame) -> None:
+def _log(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _print(outcome: Outcome) -> None:
+    from naslib_swap.evaluation.report import presented, presented_beside
+
+    ours = outcome.table["proxy"].isin(["swap", "reg_swap"]).tolist()
+    _print_table(outcome.title, presented(outcome.table), ours)
+    if len(outcome.beside):
+        _print_table(
+            "Computed and stored scores on the same architectures",
+            presented_beside(outcome.beside),
+            [],
+        )
+    for remark in outcome.remarks:
+        _log(f"warning: {remark}")
+
+
+def _print_table(title: str, view: pd.DataFrame, marked: list[bool]) -> None:
     shown = Table(title=title, title_justify="left")
     for name in view.columns:
         shown.add_column(name, justify="left" if name == "proxy" else "right", no_wrap=True)
-    for row in view.itertuples(index=False):
-        style = "bold" if "SWAP" in row[0] else None
-        shown.add_row(*row, style=style)
+    for number, row in enumerate(view.itertuples(index=False)):
+        shown.add_row(*map(str, row), style="bold" if marked and marked[number] else None)
     console = Console()
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH
     console.print(shown)
-
-
-def _warn_of_failures(scores: pd.DataFrame) -> None:
-    failed = scores[scores["error"].notna()]
-    for (proxy, error), rows in failed.groupby(["proxy", "error"]):
-        print(
-            f"warning: {proxy} failed on {len(rows)} architecture(s), {rows['arch'].iloc[0]} for "
-            f"one: {error}",
-            file=sys.stderr,
-        )

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Sequence
+import io
+import textwrap
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from naslib_swap.errors import SwapError
+from naslib_swap.evaluation.files import write_bytes
+from naslib_swap.evaluation.report import directions_of, title_of
 from naslib_swap.predictors import registry
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _OURS = "#c2410c"
-_OTHERS = "#64748b"
+_OTHERS = "#475569"
 _BASELINES = "#a8a29e"
 _TRIVIAL = ("params", "flops", "depth", "reg_params", "reg_flops")
+_GRID = "#e7e5e4"
+
+_MANY_POINTS = 400
 
 
 def _figure(width: float, height: float) -> Figure:
@@ -37,31 +43,41 @@ def _colour(proxy: str) -> str:
 def ranking(title: str, table: pd.DataFrame) -> Figure:
     """Spearman's correlation of each proxy with its interval, best on top."""
     rows = table.iloc[::-1].reset_index(drop=True)
-    figure = _figure(7, 1.2 + 0.32 * len(rows))
+    figure = _figure(7, 1.3 + 0.3 * len(rows))
     axes = figure.subplots()
-    for y, row in rows.iterrows():
-        colour = _colour(row["proxy"])
+    for y, row in enumerate(rows.to_dict("records")):
+        colour, filled = _colour(row["proxy"]), row["source"] == "computed"
         axes.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=2, alpha=0.5)
-        axes.plot(row["spearman"], y, "o", color=colour, ms=7)
+        axes.plot(row["spearman"], y, "o", color=colour, mfc=colour if filled else "white", ms=7)
         if np.isfinite(row["spearman"]):
-            right = max(row["spearman"], row["ci_high"])
             axes.annotate(
                 f"{row['spearman']:.2f}",
-                (right, y),
-                xytext=(5, 0),
+                (np.nanmax([row["spearman"], row["ci_high"]]), y),
+                xytext=(6, 0),
                 textcoords="offset points",
                 va="center",
                 fontsize=8,
             )
-    axes.set_yticks(range(len(rows)), [registry.get(p).title for p in rows["proxy"]])
-    axes.set_xlim(min(0.0, np.nanmin(rows["ci_low"].fillna(0))) - 0.02, 1.05)
+        else:
+            axes.annotate("no ranking", (0, y), xytext=(6, 0), textcoords="offset points",
+                          va="center", fontsize=8, color="#78716c")  # fmt: skip
+    names = [
+        title_of(p) + ("" if s == "computed" else " (stored)")
+        for p, s in zip(rows["proxy"], rows["source"])
+    ]
+    axes.set_yticks(range(len(rows)), names, fontsize=9)
+    for label, proxy in zip(axes.get_yticklabels(), rows["proxy"]):
+        label.set_color("black" if _colour(proxy) == _BASELINES else _colour(proxy))
+    axes.set_ylim(-0.7, len(rows) - 0.3)
+    lowest = float(rows["ci_low"].fillna(0).min())
+    axes.set_xlim(min(0.0, lowest) - 0.03, 1.08)
     axes.axvline(0, color="#d6d3d1", lw=1, zorder=0)
-    axes.grid(axis="x", color="#e7e5e4", lw=0.6)
+    axes.grid(axis="x", color=_GRID, lw=0.6)
+    axes.tick_params(left=False)
+    _bare(axes)
     axes.set_axisbelow(True)
-    axes.set_xlabel("Spearman correlation with accuracy (bar: 95 % interval)")
-    axes.set_title(title, fontsize=10, loc="left")
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
+    axes.set_xlabel("Spearman correlation with accuracy (bar: 95 % interval)", fontsize=9)
+    _headline(figure, title, 7)
     return figure
 
 
@@ -69,66 +85,165 @@ def heatmap(table: pd.DataFrame) -> Figure:
     """Proxies by tasks, coloured by Spearman's correlation, the best mean on top."""
     columns = list(dict.fromkeys(zip(table["space"], table["task"])))
     wide = table.pivot(index="proxy", columns=["space", "task"], values="spearman")[columns]
-    wide = wide.loc[wide.mean(axis=1).sort_values(ascending=False).index]
-    figure = _figure(2.2 + 0.75 * len(columns), 1.6 + 0.34 * len(wide))
+    mean = wide.mean(axis=1).sort_values(ascending=False)
+    cells = np.column_stack([wide.loc[mean.index].to_numpy(float), mean.to_numpy(float)])
+    figure = _figure(2.6 + 0.52 * cells.shape[1], 2.2 + 0.29 * len(cells))
     axes = figure.subplots()
-    picture = axes.imshow(wide.to_numpy(float), cmap="RdYlBu", vmin=-1, vmax=1, aspect="auto")
-    axes.set_yticks(range(len(wide)), [registry.get(str(p)).title for p in wide.index])
-    axes.set_xticks(
-        range(len(columns)), [f"{s}\n{t}" for s, t in columns], rotation=45, ha="right", fontsize=8
-    )
-    for (y, x), value in np.ndenumerate(wide.to_numpy(float)):
-        text = "–" if np.isnan(value) else f"{value:.2f}"
-        axes.text(
-            x,
-            y,
-            text,
-            ha="center",
-            va="center",
-            fontsize=7,
-            color="white" if abs(value) > 0.75 else "black",
-        )
-    figure.colorbar(picture, ax=axes, label="Spearman correlation", fraction=0.03)
+    picture = _coloured(axes, cells)
+    _row_names(axes, [str(p) for p in mean.index])
+    names = [f"{task}" for _, task in columns] + ["mean"]
+    axes.set_xticks(range(len(names)), names, rotation=40, ha="right", rotation_mode="anchor")
+    axes.tick_params(axis="x", labelsize=8)
+    axes.get_xticklabels()[-1].set_fontweight("bold")
+    spaces = [space for space, _ in columns]
+    for x in range(1, len(names)):  # a gap between spaces, and before the mean
+        if x == len(columns) or spaces[x] != spaces[x - 1]:
+            axes.axvline(x - 0.5, color="white", lw=5)
+    for space in dict.fromkeys(spaces):
+        inside = [x for x, name in enumerate(spaces) if name == space]
+        label = space.replace("transbench101_", "TransNAS ").replace("nasbench", "NB")
+        axes.text(sum(inside) / len(inside), -0.75, label, ha="center", va="bottom", fontsize=8.5,
+                  fontweight="bold", rotation=0 if len(inside) > 1 else 30)  # fmt: skip
+    bar = figure.colorbar(picture, ax=axes, fraction=0.02, pad=0.01, aspect=30)
+    bar.set_label("Spearman correlation with accuracy", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    bar.outline.set_visible(False)  # type: ignore[operator]
     return figure
+
+
+def proxies_against_proxies(title: str, scores: pd.DataFrame, order: Sequence[str]) -> Figure:
+    """Rank correlations between proxies, each turned so that higher is better; means over seeds."""
+    cells = rank_correlations(scores, order)
+    figure = _figure(2.4 + 0.42 * len(order), 2.0 + 0.36 * len(order))
+    axes = figure.subplots()
+    picture = _coloured(axes, cells, fontsize=6.5)
+    _row_names(axes, order)
+    axes.set_xticks(range(len(order)), [title_of(p) for p in order], rotation=45, ha="right",
+                    rotation_mode="anchor", fontsize=8)  # fmt: skip
+    bar = figure.colorbar(picture, ax=axes, fraction=0.025, pad=0.01, aspect=30)
+    bar.set_label("Spearman correlation between proxies", fontsize=8)
+    bar.ax.tick_params(labelsize=7)
+    bar.outline.set_visible(False)  # type: ignore[operator]
+    _headline(figure, title, 2.4 + 0.42 * len(order))
+    return figure
+
+
+def rank_correlations(scores: pd.DataFrame, order: Sequence[str]) -> np.ndarray:
+    """Spearman's correlation of each proxy with each, [proxies, proxies]; NaN where constant."""
+    directions = directions_of(order)
+    mean = scores.pivot_table(index="arch", columns="proxy", values="value", aggfunc="mean")
+    signed = pd.DataFrame(
+        {p: (1 if directions[p] else -1) * mean[p] if p in mean else np.nan for p in order},
+        index=mean.index,
+    )
+    return signed.corr("spearman", min_periods=3).to_numpy(float)
 
 
 def scatter(
-    scores: pd.DataFrame, accuracy: pd.Series, proxies: Sequence[str], title: str
+    title: str, scores: pd.DataFrame, accuracy: Mapping[str, float], order: Sequence[str]
 ) -> Figure:
-    """Score against accuracy, one panel a proxy."""
-    across = min(3, len(proxies))
-    down = -(-len(proxies) // across)
-    figure = _figure(3.2 * across, 2.8 * down)
-    panels = np.atleast_1d(figure.subplots(down, across)).ravel()
-    for axes, proxy in zip(panels, proxies):
-        values = scores[scores["proxy"] == proxy].groupby("arch")["value"].mean().dropna()
-        axes.plot(
-            values, accuracy.reindex(values.index), ".", ms=4, color=_colour(proxy), alpha=0.6
+    """Score against accuracy, one panel a proxy; a score is the mean over seeds."""
+    across = min(4, len(order))
+    down = -(-len(order) // across)
+    figure = _figure(2.5 * across + 0.3, 2.2 * down + 0.6)
+    panels: Any = np.atleast_1d(figure.subplots(down, across, sharey=True)).ravel()
+    truth = pd.Series(dict(accuracy), dtype=float)
+    depth = _mean_values(scores, "depth")
+    picture = None
+    for axes, proxy in zip(panels, order):
+        values = _mean_values(scores, proxy)
+        shown: dict[str, Any] = {"color": _colour(proxy)}
+        if len(depth) and depth.nunique() > 1:
+            shown = {"c": depth.reindex(values.index), "cmap": "viridis",
+                     "vmin": depth.min(), "vmax": depth.max()}  # fmt: skip
+        size = 14 if len(values) < 100 else 7
+        points = axes.scatter(
+            values,
+            truth.reindex(values.index),
+            s=size,
+            alpha=0.75,
+            lw=0,
+            rasterized=len(values) > _MANY_POINTS,
+            **shown,
         )
-        axes.set_title(registry.get(proxy).title, fontsize=9)
-        axes.set_xlabel(registry.get(proxy).scale or "score", fontsize=8)
+        picture = points if "c" in shown else picture
+        axes.set_title(title_of(proxy), fontsize=9, color=_OURS if "swap" in proxy else "black")
+        if scale := _scale(proxy):
+            axes.set_xlabel(scale, fontsize=7)
+        if proxy in registry.names() and not registry.get(proxy).higher_is_better:
+            axes.invert_xaxis()
         axes.tick_params(labelsize=7)
-    for axes in panels[len(proxies) :]:
+        axes.locator_params(axis="x", nbins=4)
+        axes.grid(color=_GRID, lw=0.5)
+        axes.set_axisbelow(True)
+        _bare(axes, left=True)
+    for axes in panels[len(order) :]:
         axes.set_visible(False)
-    figure.supylabel("accuracy", fontsize=8)
-    figure.suptitle(title, fontsize=10)
+    for axes in panels[::across]:
+        axes.set_ylabel("accuracy", fontsize=8)
+    if picture is not None:
+        bar = figure.colorbar(picture, ax=panels.tolist(), fraction=0.02, pad=0.01, aspect=40)
+        bar.set_label("depth: weighted layers on the longest path", fontsize=8)
+        bar.ax.tick_params(labelsize=7)
+        bar.outline.set_visible(False)  # type: ignore[operator]
+    _headline(figure, title, 2.5 * across)
     return figure
 
 
-def save(figure: Figure, out: Path, name: str) -> None:
-    """Write ``name.png`` and ``name.svg``, each whole or not at all."""
+def _scale(proxy: str) -> str:
+    scale = registry.get(proxy).scale if proxy in registry.names() else ""
+    return "" if scale == "linear" else scale
+
+
+def _mean_values(scores: pd.DataFrame, proxy: str) -> pd.Series:
+    return scores[scores["proxy"] == proxy].groupby("arch")["value"].mean().dropna()
+
+
+def _coloured(axes: Axes, cells: np.ndarray, fontsize: float = 7.5) -> Any:
+    picture = axes.imshow(cells, cmap="RdBu", vmin=-1, vmax=1, aspect="auto")
+    for (y, x), value in np.ndenumerate(cells):
+        text = "–" if np.isnan(value) else f"{value:.2f}".replace("0.", ".")
+        dark = abs(value) > 0.6
+        axes.text(x, y, text, ha="center", va="center", fontsize=fontsize,
+                  color="white" if dark else "#292524")  # fmt: skip
+    for side in axes.spines.values():
+        side.set_visible(False)
+    axes.tick_params(length=0)
+    return picture
+
+
+def _row_names(axes: Axes, proxies: Sequence[str]) -> None:
+    axes.set_yticks(range(len(proxies)), [title_of(p) for p in proxies], fontsize=9)
+    for label, proxy in zip(axes.get_yticklabels(), proxies):
+        label.set_color(_OURS if proxy in ("swap", "reg_swap") else "black")
+        label.set_fontweight("bold" if proxy in ("swap", "reg_swap") else "normal")
+
+
+def _bare(axes: Axes, *, left: bool = False) -> None:
+    for side in ("top", "right") if left else ("top", "right", "left"):
+        axes.spines[side].set_visible(False)
+
+
+def _headline(figure: Figure, title: str, width: float) -> None:
+    text = "\n".join(textwrap.wrap(title, int(13 * width)))
+    figure.suptitle(text, fontsize=9, x=0.01, ha="left", color="#44403c")
+
+
+def svg(figure: Figure, name: str) -> str:
+    """The figure as SVG, the same text for the same figure."""
     import matplotlib as mpl
 
-    for kind in ("png", "svg"):
-        part = out / f"{name}.part.{kind}"
-        try:
-            with mpl.rc_context({"svg.hashsalt": name}):
-                metadata = {"Date": None} if kind == "svg" else None
-                figure.savefig(part, dpi=150, metadata=metadata)
-            os.replace(part, out / f"{name}.{kind}")
-        except OSError as error:
-            part.unlink(missing_ok=True)
-            raise SwapError(
-                f"cannot write {out / name}.{kind}: {error.strerror or error}. Give a folder that "
-                "you may write to."
-            ) from None
+    buffer = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": name}):
+        figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=150)
+    return buffer.getvalue()
+
+
+def save(figure: Figure, out: Path, name: str) -> str:
+    """Write ``name.png`` and ``name.svg``, each whole or not at all; return the SVG."""
+    drawn = svg(figure, name)
+    png = io.BytesIO()
+    figure.savefig(png, format="png", dpi=150)
+    write_bytes(out / f"{name}.svg", drawn.encode())
+    write_bytes(out / f"{name}.png", png.getvalue())
+    return drawn

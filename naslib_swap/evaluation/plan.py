@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -29,14 +30,18 @@ DEFAULT_TRUTHS = {"darts": "darts1000"}
 class Plan:
     """One task of one space, and how to compare proxies on it. The options of ``table``.
 
-    ``truth`` None takes the source that fits the space; ``archs`` None takes every architecture
-    whose accuracy is known; ``mu`` and ``sigma`` None derives them by ``rule``.
+    ``truth`` None takes the source that fits the space; ``stored`` names a source of proxies
+    already scored, and only architectures that it holds are taken; None takes what comes with the
+    accuracies; ``archs`` None takes every architecture whose accuracy is known; ``proxies`` empty
+    takes all; ``mu`` and ``sigma`` None derives them by ``rule``; ``top`` is the k of nDCG and
+    regret.
     """
 
     space: str = "nasbench201"
     task: str = "cifar10"
     truth: str | None = None
     truth_file: str | None = None
+    stored: str | None = None
     archs: int | None = 200
     proxies: tuple[str, ...] = ()
     seeds: int = 1
@@ -50,11 +55,14 @@ class Plan:
     mu: float | None = None
     sigma: float | None = None
     rule: str = DEFAULT_RULE
+    top: int = 10
     device: str = "cpu"
 
 
 def study_of(plan: Plan) -> tuple[Study, GroundTruth]:
     """Check a plan, load its accuracies and draw its architectures.
+
+    The proxies of the returned ground truth are the plan's ``stored`` ones.
 
     Raises
     ------
@@ -72,12 +80,16 @@ def study_of(plan: Plan) -> tuple[Study, GroundTruth]:
     proxies = plan.proxies or registry.names()
     for name in proxies:
         registry.get(name)
-    if plan.seeds < 1:
-        raise SwapError(f"got {plan.seeds} seeds, expected at least 1.")
+    for option, least in (("seeds", 1), ("top", 1), ("repeats", 0), ("batch_repeats", 1)):
+        if getattr(plan, option) < least:
+            raise SwapError(f"got {option} {getattr(plan, option)}, expected at least {least}.")
     truth = ground_truth.load(
         _truth_source(plan), space=plan.space, task=plan.task, path=plan.truth_file
     )
-    archs = sample_architectures(tuple(truth.accuracy), plan.archs, seed=0)
+    if plan.stored is not None:
+        scored = ground_truth.load(plan.stored, space=plan.space, task=plan.task)
+        truth = replace(truth, proxies=scored.proxies)
+    archs = sample_architectures(_known(truth, plan), plan.archs, seed=0)
     regularisation = _regularisation(plan, spec.variant)
     study = Study(
         space=plan.space,
@@ -98,41 +110,113 @@ def study_of(plan: Plan) -> tuple[Study, GroundTruth]:
     return study, truth
 
 
-def plans_from_yaml(path: Path, base: Mapping[str, Any] | None = None) -> list[Plan]:
-    """Read plans from a YAML file: shared options at the top, one entry a task under ``tasks``.
+def plans_from_config(config: str, given: Mapping[str, Any] | None = None) -> list[Plan]:
+    """Read plans from YAML: shared options at the top, one entry a task under ``tasks``.
+
+    ``config`` is the path of a file or the name of a packaged one (`config_names`). Options in
+    ``given`` win over the file's, for every task; ``space`` and ``task`` among them choose from the
+    tasks of a file that lists several.
 
     Raises
     ------
     SwapError
-        The file is missing or no YAML mapping, or has a key that no option has.
+        The file is missing or no YAML mapping, has a key or a kind of value that no option has, or
+        none of its tasks is chosen.
     """
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise SwapError(f"cannot read the configuration {path}: {error}") from None
-    if not isinstance(content, dict):
-        raise SwapError(f"{path} holds {type(content).__name__}, expected options by name.")
-    tasks = content.pop("tasks", [{}])
+    content = _read_config(config)
+    options = dict(given or {})
+    tasks = content.pop("tasks", None)
+    if tasks is None:
+        return [plan_of({**content, **options}, config)]
     if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
-        raise SwapError(f"{path}: expected `tasks` to be a list of options by name.")
-    shared = {**(base or {}), **content}
-    return [plan_of({**shared, **task}, str(path)) for task in tasks]
+        raise SwapError(f"{config}: expected `tasks` to be a list of options by name.")
+    chosen: dict[str, Any] = {
+        name: options.pop(name) for name in ("space", "task") if name in options
+    }
+    plans = [plan_of({**content, **task, **options}, config) for task in tasks]
+    kept = [p for p in plans if all(getattr(p, n) == value for n, value in chosen.items())]
+    if not kept:
+        raise SwapError(
+            f"{config} has no task with {_listed(chosen)}; it holds "
+            f"{', '.join(f'{p.space}/{p.task}' for p in plans)}."
+        )
+    return kept
+
+
+def config_names() -> tuple[str, ...]:
+    """Names of the packaged configurations."""
+    folder = resources.files("naslib_swap.configs") / "table"
+    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+
+
+def _read_config(config: str) -> dict[str, Any]:
+    if config in config_names() and not Path(config).exists():
+        source = resources.files("naslib_swap.configs") / "table" / f"{config}.yaml"
+        content = yaml.safe_load(source.read_text(encoding="utf-8"))
+    else:
+        try:
+            content = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise SwapError(
+                f"cannot read the configuration {config}: {error}. Give a YAML file, or one of "
+                f"{', '.join(config_names())}."
+            ) from None
+    if not isinstance(content, dict):
+        raise SwapError(f"{config} holds {type(content).__name__}, expected options by name.")
+    return content
 
 
 def plan_of(options: Mapping[str, Any], where: str) -> Plan:
-    """Make a plan from options by name; SwapError names a key that there is not."""
-    known = [field.name for field in fields(Plan)]
-    unknown = [key for key in options if key not in known]
+    """Make a plan from options by name; SwapError names a key that there is not.
+
+    ``proxies`` may be text with commas or a list, ``archs`` and ``proxies`` may be ``all``.
+    """
+    kinds = {field.name: str(field.type) for field in fields(Plan)}
+    unknown = [key for key in options if key not in kinds]
     if unknown:
         raise SwapError(
-            f"{where}: unknown option(s) {', '.join(unknown)}, expected {', '.join(known)}."
+            f"{where}: unknown option(s) {', '.join(map(str, unknown))}, expected "
+            f"{', '.join(kinds)}."
         )
     given = dict(options)
-    proxies = given.get("proxies", ())
-    if isinstance(proxies, str):
-        proxies = proxies.replace(",", " ").split()
-    given["proxies"] = () if list(proxies) == ["all"] else tuple(proxies)
+    if "proxies" in given:
+        given["proxies"] = _proxies(given["proxies"], where)
+    if "archs" in given:
+        given["archs"] = _count(given["archs"], where)
+    for name, value in given.items():
+        if not _fits(value, kinds[name]):
+            raise SwapError(f"{where}: got {name} {value!r}, expected {kinds[name]}.")
     return Plan(**given)
+
+
+def _proxies(value: Any, where: str) -> tuple[str, ...]:
+    names = value.replace(",", " ").split() if isinstance(value, str) else value
+    if not isinstance(names, (list, tuple)) or not all(isinstance(n, str) for n in names):
+        raise SwapError(f"{where}: got proxies {value!r}, expected names, or all.")
+    return () if list(names) == ["all"] else tuple(names)
+
+
+def _count(value: Any, where: str) -> int | None:
+    if value in ("all", None):
+        return None
+    try:
+        return int(value)
+    except (TypeError, ValueError):
+        raise SwapError(f"{where}: got archs {value!r}, expected a number, or all.") from None
+
+
+_KINDS: Mapping[str, tuple[type, ...]] = {
+    "int": (int,),
+    "float": (int, float),
+    "str": (str,),
+    "None": (type(None),),
+    "tuple[str, ...]": (tuple,),
+}
+
+
+def _fits(value: Any, kind: str) -> bool:
+    allowed = tuple(t for name in kind.split(" | ") for t in _KINDS[name])
+    return isinstance(value, allowed) and not isinstance(value, bool)
 
 
 def _truth_source(plan: Plan) -> str:
@@ -143,6 +227,14 @@ def _truth_source(plan: Plan) -> str:
     if (plan.space, plan.task) == ("nasbench201", "cifar10"):
         return "analog"
     return DEFAULT_TRUTHS.get(plan.space, "suite-zero")
+
+
+def _known(truth: GroundTruth, plan: Plan) -> tuple[str, ...]:
+    """Architectures to draw from: with an accuracy and, where asked for, stored scores."""
+    if plan.stored is None:
+        return tuple(truth.accuracy)
+    scored = {arch for values in truth.proxies.values() for arch in values}
+    return tuple(arch for arch in truth.accuracy if arch in scored)
 
 
 def _regularisation(plan: Plan, task_variant: str | None) -> Regularisation:
@@ -171,3 +263,7 @@ def checked_together(studies: Sequence[Study]) -> None:
             f"{', '.join('/'.join(t) for t in sorted(twice))} stands twice, expected each task "
             "once. Use separate output folders."
         )
+
+
+def _listed(options: Mapping[str, Any]) -> str:
+    return " and ".join(f"{name} {value!r}" for name, value in options.items())

@@ -1,34 +1,74 @@
-"""From stored scores to a table: frames, CSV and Markdown."""
+"""From stored scores to tables: frames, CSV and Markdown."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from naslib_swap.errors import SwapError
 from naslib_swap.evaluation.correlate import correlate
+from naslib_swap.evaluation.files import write_text
+from naslib_swap.evaluation.published import beside_stored, stored_scores
 from naslib_swap.evaluation.study import Study
 from naslib_swap.evaluation.survey import gather
 from naslib_swap.ground_truth import GroundTruth
 from naslib_swap.predictors import registry
 
-# What correlations.md and the terminal show, of all that correlations.csv holds.
-SHOWN: Mapping[str, str] = {
-    "proxy": "proxy",
-    "spearman": "Spearman",
-    "interval": "95 % interval",
-    "kendall": "Kendall",
-    "spearman_given_params": "given #params",
-    "spearman_within_depth": "within depth",
-    "regret": "regret@k",
-    "seconds_per_arch": "ms/arch",
-    "saturated_fraction": "saturated",
-    "failed": "failed",
+# What people are shown, of all that correlations.csv holds: heading and format of each column.
+SHOWN: Mapping[str, tuple[str, str]] = {
+    "spearman": ("Spearman", ".3f"),
+    "interval": ("95 % interval", ""),
+    "spearman_std": ("± seeds", ".3f"),
+    "kendall": ("Kendall", ".3f"),
+    "spearman_given_params": ("given #params", ".2f"),
+    "spearman_given_flops": ("given FLOPs", ".2f"),
+    "spearman_within_depth": ("within depth", ".2f"),
+    "ndcg": ("nDCG@k", ".3f"),
+    "regret": ("regret@k", ".2f"),
+    "stored_spearman": ("stored", ".3f"),
+    "seconds_per_arch": ("ms/arch", ".1f"),
+    "saturated_fraction": ("saturated", ".0%"),
+    "failed": ("failed", "d"),
 }
+
+NOTES = (
+    "Correlations are positive where a proxy ranks as it is meant to. Interval: bootstrap over "
+    "architectures. ± seeds: standard deviation over seeds. Given #params, given FLOPs: partial "
+    "Spearman correlation with these held fixed. Within depth: Spearman correlation among "
+    "architectures of equal depth. nDCG@k: how good the k best by proxy are, 1 at best. regret@k: "
+    "accuracy lost, against the best of these architectures, by training the k best by proxy. "
+    "Stored: Spearman correlation of scores that came with the accuracies. ms/arch: what the proxy "
+    "costs alone, one thread. Saturated: scores at their upper bound, which tell nothing apart. No "
+    "computed proxy uses accuracies or trained weights."
+)
+
+_STORED_NOTES = (
+    "Computed and stored scores on the same architectures: Spearman correlation of each with the "
+    "accuracies, their difference, and the agreement, Spearman correlation of one with the other."
+)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one task.
+
+    ``table``: a row a proxy, see :class:`naslib_swap.evaluation.correlate.Correlation`, with
+    ``source`` "computed" or "stored". ``beside``: computed against stored scores. ``scores``: a row
+    an architecture, proxy and seed. ``remarks``: what a reader should be warned of.
+    """
+
+    space: str
+    task: str
+    title: str
+    table: pd.DataFrame
+    beside: pd.DataFrame
+    scores: pd.DataFrame
+    accuracy: Mapping[str, float]
+    remarks: tuple[str, ...]
 
 
 def scores_of(study: Study, path: str | os.PathLike[str]) -> pd.DataFrame:
@@ -36,66 +76,139 @@ def scores_of(study: Study, path: str | os.PathLike[str]) -> pd.DataFrame:
     return gather([study], path)[0]
 
 
-def correlations_of(study: Study, scores: pd.DataFrame, truth: GroundTruth) -> pd.DataFrame:
-    """Correlate a study's scores with the accuracies of its task; one row a proxy, best first."""
-    directions = {proxy: registry.get(proxy).higher_is_better for proxy in study.proxies}
-    return correlate(scores, truth.accuracy, directions)
+def outcome_of(
+    study: Study, truth: GroundTruth, scores: pd.DataFrame, *, top: int = 10, timings: bool = True
+) -> Outcome:
+    """Compare a study's scores with the accuracies, and with the scores that came with these.
+
+    Without ``timings`` the table has no ``seconds_per_arch``: two runs then give the same bytes.
+    """
+    directions = directions_of((*study.proxies, *truth.proxies))
+    stored = stored_scores(study, truth)
+    everything = pd.concat([f for f in (scores, stored) if len(f)], ignore_index=True)
+    table = correlate(everything, truth.accuracy, directions, k=top)
+    computed = table["proxy"].isin(study.proxies)
+    table["source"] = computed.map({True: "computed", False: "stored"})
+    table.loc[~computed, "seeds"] = 0
+    if not timings:
+        table["seconds_per_arch"] = float("nan")
+    beside = beside_stored(scores, truth, directions)
+    extra = ["proxy", "stored_n", "stored_spearman", "difference", "agreement"]
+    table = table.merge(beside[extra], on="proxy", how="left")
+    return Outcome(
+        space=study.space,
+        task=study.task,
+        title=_title(study, table, truth),
+        table=table,
+        beside=beside,
+        scores=everything,
+        accuracy=truth.accuracy,
+        remarks=tuple(_remarks(scores)),
+    )
+
+
+def directions_of(proxies: Sequence[str]) -> dict[str, bool]:
+    """Whether higher values of each proxy are better; True for those that are not known here."""
+    known = registry.names()
+    return {p: registry.get(p).higher_is_better if p in known else True for p in proxies}
+
+
+def title_of(proxy: str) -> str:
+    """What tables and pictures call a proxy."""
+    return registry.get(proxy).title if proxy in registry.names() else proxy
+
+
+def _title(study: Study, table: pd.DataFrame, truth: GroundTruth) -> str:
+    variant = f" ({study.variant})" if study.variant else ""
+    return (
+        f"{study.space}{variant} / {study.task}: {int(table['n'].max())} architectures, "
+        f"{_plural(len(study.seeds), 'seed')}, {study.inputs.samples} images "
+        f"({study.inputs.source}), accuracies: {truth.source}"
+    )
+
+
+def _remarks(scores: pd.DataFrame) -> list[str]:
+    found = []
+    failed = scores[scores["error"].notna()]
+    for error, rows in failed.groupby("error"):
+        proxies = list(dict.fromkeys(rows["proxy"]))
+        archs = list(dict.fromkeys(rows["arch"]))
+        found.append(
+            f"{', '.join(proxies)} failed on {_plural(len(archs), 'architecture')}, {archs[0]} "
+            f"{'for one' if len(archs) > 1 else 'alone'}: {error}"
+        )
+    for (proxy, seed), rows in scores.dropna(subset=["value"]).groupby(["proxy", "seed"]):
+        if len(rows) >= 3 and rows["value"].nunique() == 1:
+            full = (rows["saturation"] >= 1).all()
+            found.append(
+                f"{proxy} gives all {len(rows)} architectures the score "
+                f"{rows['value'].iloc[0]:g} under seed {seed}: nothing to rank."
+                + (" It is the upper bound; use more samples." if full else "")
+            )
+    return found
 
 
 def presented(table: pd.DataFrame) -> pd.DataFrame:
-    """Return the columns that people read, as text, under headings for people."""
-
-    def number(value: Any, form: str) -> str:
-        return "" if pd.isna(value) else format(value, form)
-
+    """Return the columns that people read, as text; those that hold nothing are left out."""
     view = pd.DataFrame(
         {
-            "proxy": [registry.get(p).title for p in table["proxy"]],
-            "spearman": [number(v, ".3f") for v in table["spearman"]],
-            "interval": [
-                "" if pd.isna(low) else f"{low:.2f} to {high:.2f}"
-                for low, high in zip(table["ci_low"], table["ci_high"])
-            ],
-            "kendall": [number(v, ".3f") for v in table["kendall"]],
-            "spearman_given_params": [number(v, ".2f") for v in table["spearman_given_params"]],
-            "spearman_within_depth": [number(v, ".2f") for v in table["spearman_within_depth"]],
-            "regret": [number(v, ".2f") for v in table["regret"]],
-            "seconds_per_arch": [number(1000 * v, ".1f") for v in table["seconds_per_arch"]],
-            "saturated_fraction": [number(v, ".0%") for v in table["saturated_fraction"]],
-            "failed": [str(v) if v else "" for v in table["failed"]],
+            "proxy": [
+                title_of(p) + (" (stored)" if s == "stored" else "")
+                for p, s in zip(table["proxy"], table["source"])
+            ]
         }
     )
-    return view.rename(columns=dict(SHOWN))
+    for name, (heading, form) in SHOWN.items():
+        if name == "interval":
+            cells = [
+                "" if pd.isna(low) else f"{low:.2f} to {high:.2f}"
+                for low, high in zip(table["ci_low"], table["ci_high"])
+            ]
+        elif name == "seconds_per_arch":
+            cells = [_number(1000 * value, form) for value in table[name]]
+        else:
+            cells = [_number(value, form) for value in table[name]]
+        if name == "failed":
+            cells = ["" if cell == "0" else cell for cell in cells]
+        if any(cells):
+            view[heading] = cells
+    return view
 
 
-def heading(study: Study, table: pd.DataFrame, truth: GroundTruth) -> str:
-    """One line that says what a table rests on."""
-    n = int(table["n"].max())
-    return (
-        f"{study.space} / {study.task}: {n} architectures, {len(study.seeds)} seed(s), "
-        f"{study.inputs.samples} images ({study.inputs.source}), accuracies: {truth.source}"
+def presented_beside(beside: pd.DataFrame) -> pd.DataFrame:
+    """Return computed against stored scores as text."""
+    return pd.DataFrame(
+        {
+            "proxy": [title_of(p) for p in beside["proxy"]],
+            "n": [str(n) for n in beside["stored_n"]],
+            "computed": [_number(v, ".3f") for v in beside["computed_spearman"]],
+            "stored": [_number(v, ".3f") for v in beside["stored_spearman"]],
+            "difference": [_number(v, "+.3f") for v in beside["difference"]],
+            "agreement": [_number(v, ".3f") for v in beside["agreement"]],
+        }
     )
 
 
-NOTES = (
-    "Correlations are positive where a proxy ranks as it is meant to. Interval: bootstrap over "
-    "architectures. Given #params: partial Spearman correlation with the number of parameters held "
-    "fixed. Within depth: Spearman correlation among architectures of equal depth. regret@k: "
-    "accuracy lost, against the best of these architectures, by training the k best by proxy. "
-    "ms/arch: what the proxy costs alone, one thread. Saturated: scores at their upper bound, "
-    "which tell nothing apart. No proxy here uses accuracies or trained weights."
-)
+def _number(value: Any, form: str) -> str:
+    return "" if pd.isna(value) else format(value, form)
 
 
-def markdown(sections: Sequence[tuple[str, pd.DataFrame]]) -> str:
+def _plural(count: int, noun: str) -> str:
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
+def markdown(outcomes: Sequence[Outcome]) -> str:
     """Return the tables as Markdown, with the notes that explain their columns."""
     parts = ["# Zero-cost proxies against accuracies\n"]
-    for title, table in sections:
+    for outcome in outcomes:
         parts += [
-            f"## {title}\n",
-            _markdown_table(presented(table)),
-            f"k = {int(table['k'].max())}.\n",
+            f"## {outcome.title}\n",
+            _markdown_table(presented(outcome.table)),
+            f"k = {int(outcome.table['k'].max())}.\n",
+            *(f"- {remark}\n" for remark in outcome.remarks),
         ]
+        if len(outcome.beside):
+            parts += [_STORED_NOTES + "\n", _markdown_table(presented_beside(outcome.beside))]
     parts.append(NOTES + "\n")
     return "\n".join(parts)
 
@@ -107,22 +220,8 @@ def _markdown_table(view: pd.DataFrame) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        os.replace(part, path)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise SwapError(
-            f"cannot write {path}: {error.strerror or error}. Give a folder that you may write to."
-        ) from None
-
-
-def write_correlations(out: Path, sections: Iterable[tuple[str, pd.DataFrame]]) -> None:
+def write_tables(out: Path, outcomes: Sequence[Outcome]) -> None:
     """Write ``correlations.csv`` and ``correlations.md`` into a folder."""
-    found = list(sections)
-    whole = pd.concat([table for _, table in found], ignore_index=True)
+    whole = pd.concat([outcome.table for outcome in outcomes], ignore_index=True)
     write_text(out / "correlations.csv", whole.to_csv(index=False, float_format="%.6g"))
-    write_text(out / "correlations.md", markdown(found))
+    write_text(out / "correlations.md", markdown(outcomes))

@@ -85,7 +85,7 @@ def regret(score: Vector, truth: Vector, k: int) -> float:
     none_better = _chance_of_none(np.arange(len(tied) + 1), drawn, len(tied))
     chances = none_better[:-1] - none_better[1:]
     best = np.maximum(tied, certain.max()) if len(certain) else tied
-    return float(truth.max() - (best * chances).sum())
+    return max(0.0, float(truth.max() - (best * chances).sum()))  # no -0.0 from rounding
 
 
 def _chance_of_none(special_ones: Vector, drawn: int, total: int) -> Vector:

@@ -102,8 +102,8 @@ def sample_architectures(known: Sequence[str], count: int | None, seed: int) -> 
         return tuple(ordered)
     if not 3 <= count <= len(ordered):
         raise SwapError(
-            f"got {count} architectures to sample, expected between 3 and the {len(ordered)} whose "
-            "accuracy is known."
+            f"got {count} architectures to sample, expected between 3 and the {len(ordered)} that "
+            "are known, or all."
         )
     chosen = np.random.default_rng([seed, 2]).choice(len(ordered), size=count, replace=False)
     return tuple(ordered[i] for i in chosen)

@@ -1,0 +1,66 @@
+"""Scores that a source already stores, beside ours: do both rank alike?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from naslib_swap.evaluation.statistics import spearman
+from naslib_swap.evaluation.study import Study
+from naslib_swap.ground_truth import GroundTruth
+
+COLUMNS = ("proxy", "stored_n", "computed_spearman", "stored_spearman", "difference", "agreement")
+
+
+def stored_scores(study: Study, truth: GroundTruth) -> pd.DataFrame:
+    """Stored scores of a study's architectures by the proxies that it does not compute itself.
+
+    Rows like those of :func:`naslib_swap.evaluation.survey.gather`, under one seed; a missing value
+    where the source has none.
+    """
+    rows = [
+        (study.space, study.task, proxy, arch, 0, values.get(arch, np.nan), np.nan, np.nan, None)
+        for proxy, values in truth.proxies.items()
+        if proxy not in study.proxies and any(arch in values for arch in study.archs)
+        for arch in study.archs
+    ]
+    columns = (
+        "space", "task", "proxy", "arch", "seed", "value", "saturation", "seconds", "error",
+    )  # fmt: skip
+    return pd.DataFrame(rows, columns=list(columns))
+
+
+def beside_stored(
+    scores: pd.DataFrame, truth: GroundTruth, directions: Mapping[str, bool]
+) -> pd.DataFrame:
+    """Compare computed with stored scores, on the architectures that have both.
+
+    Returns one row a proxy: how many architectures, Spearman's correlation with the accuracies
+    computed (mean over seeds) and stored, the difference, and the ``agreement``: Spearman's
+    correlation of both scores with one another (of our mean over seeds).
+    """
+    rows = []
+    for proxy, stored in truth.proxies.items():
+        ours = scores[(scores["proxy"] == proxy) & scores["value"].notna()]
+        ours = ours[ours["arch"].isin(stored) & ours["arch"].isin(truth.accuracy)]
+        if ours["arch"].nunique() < 3:
+            continue
+        sign = 1.0 if directions.get(proxy, True) else -1.0
+        wide = sign * ours.pivot(index="arch", columns="seed", values="value")
+        theirs = sign * np.array([stored[arch] for arch in wide.index])
+        accuracy = np.array([truth.accuracy[arch] for arch in wide.index])
+        per_seed = [_spearman(wide[seed].to_numpy(), accuracy) for seed in wide.columns]
+        computed = float(np.mean(per_seed))
+        published = spearman(theirs, accuracy)
+        agreement = spearman(wide.mean(axis=1).to_numpy(), theirs)
+        rows.append((proxy, len(wide), computed, published, computed - published, agreement))
+    return pd.DataFrame(rows, columns=list(COLUMNS)).sort_values(
+        ["stored_spearman", "proxy"], ascending=[False, True], ignore_index=True
+    )
+
+
+def _spearman(values: np.ndarray, accuracy: np.ndarray) -> float:
+    present = np.isfinite(values)
+    return spearman(values[present], accuracy[present])
