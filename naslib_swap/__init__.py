@@ -3,12 +3,8 @@
 Names are resolved on first use, so that ``import naslib_swap`` stays free of torch.
 """
 
-from __future__ import annotations
-
-from importlib import import_module
-
-# Not from typing: the start-up hook imports this package with every interpreter, and typing would
-# cost more than all the rest of it.
+# No import at run time, not even of typing or __future__: the start-up hook imports this package
+# with every interpreter.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -40,7 +36,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> "Any":
     if name in _HOMES:
+        from importlib import import_module
+
         return getattr(import_module(_HOMES[name]), name)
     raise AttributeError(f"module 'naslib_swap' has no attribute {name!r}")

@@ -148,8 +148,22 @@ def _with_table(original: Any) -> Any:
     return query
 
 
+@functools.lru_cache(maxsize=4)
+def _all_accuracies(space: str, dataset: str) -> dict[str, float]:
+    """Accuracies of every NAS-Bench-201 architecture, where that table is here; else nothing."""
+    from naslib_swap import ground_truth
+    from naslib_swap.ground_truth import catalogue
+
+    if space != "nasbench201" or catalogue.find(catalogue.entry("nasbench201-all")) is None:
+        return {}
+    return dict(ground_truth.load("nasbench201", space=space, task=dataset).accuracy)
+
+
 def _accuracy(graph: Any, api: LazyApi) -> Any:
     arch = str(graph.get_hash())
+    known = _all_accuracies(api.space, api.dataset)
+    if arch not in api.table() and arch in known:
+        return known[arch]
     if arch not in api.table():
         failure.fail(
             f"the accuracy of {arch} is neither in the zero-cost table of {api.space} "

@@ -1,25 +1,20 @@
 """The import hook: runs our functions around the import of NASLib's modules, and only of those.
 
-A finder at the front of ``sys.meta_path`` ignores every name that is not NASLib's. For NASLib's own
-it lets the ordinary machinery find the module, runs it, and then calls what `PATCHES` lists for
-that name. A function that fails leaves the module as NASLib made it, with one warning a process.
-Nothing here imports more than the standard library's start-up modules.
+The finder of `naslib_swap.plugin.startup` stands at the front of ``sys.meta_path`` and comes here
+for NASLib's names. The ordinary machinery finds the module and runs it; then what `PATCHES` lists for that name
+is called. A function that fails leaves the module as NASLib made it, with one warning a process.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
+from typing import Any, Optional
 
-# Not from typing: at interpreter start its import would cost more than all the rest.
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any, Optional
-
-PACKAGE = "naslib"
+from naslib_swap.plugin.startup import PACKAGE, Finder, is_installed, is_ours
 
 _PLUGIN = "naslib_swap.plugin"
 _MEASURES = "naslib_swap.predictors.naslib_measures"
@@ -64,33 +59,16 @@ problems: list[str] = []
 """What went wrong while patching, in words; `naslib-swap doctor` prints it."""
 
 
-class Finder:
-    """A meta-path finder that answers for NASLib's modules alone."""
-
-    def __init__(self) -> None:
-        self._searching: set[str] = set()
-
-    def find_spec(
-        self,
-        name: str,
-        path: Optional[Sequence[str]] = None,
-        target: Optional[ModuleType] = None,
-    ) -> Optional[ModuleSpec]:
-        """Return the ordinary spec of a NASLib module with `Loader` around its loader."""
-        if name != PACKAGE and not name.startswith(PACKAGE + "."):
-            return None
-        if name in self._searching:
-            return None
-        self._searching.add(name)
-        try:
-            spec = _ordinary_spec(name, path, target)
-            if spec is None and name == PACKAGE:
-                spec = _spec_from_checkout()
-        finally:
-            self._searching.discard(name)
-        if spec is not None and spec.loader is not None:
-            spec.loader = Loader(spec.loader)  # type: ignore[assignment]
-        return spec
+def find_spec(
+    name: str, path: Optional[Sequence[str]] = None, target: Optional[ModuleType] = None
+) -> Optional[ModuleSpec]:
+    """Return the ordinary spec of a NASLib module with `Loader` around its loader."""
+    spec = _ordinary_spec(name, path, target)
+    if spec is None and name == PACKAGE:
+        spec = _spec_from_checkout()
+    if spec is not None and spec.loader is not None:
+        spec.loader = Loader(spec.loader)  # type: ignore[assignment]
+    return spec
 
 
 class Loader:
@@ -134,12 +112,7 @@ def install() -> None:
 
 def uninstall() -> None:
     """Take the finder out; modules that are imported already keep what was done to them."""
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not _is_ours(finder)]
-
-
-def is_installed() -> bool:
-    """Whether the finder is in place."""
-    return any(_is_ours(finder) for finder in sys.meta_path)
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not is_ours(finder)]
 
 
 def warn(message: str) -> None:
@@ -156,17 +129,11 @@ def warn(message: str) -> None:
         logger.warning("naslib-swap: %s (`naslib-swap doctor` says more)", message)
 
 
-def _is_ours(finder: object) -> bool:
-    # By name: the class differs where this module was loaded twice.
-    kind = type(finder)
-    return kind.__name__ == "Finder" and kind.__module__ == __name__
-
-
 def _ordinary_spec(
     name: str, path: Optional[Sequence[str]], target: Optional[ModuleType]
 ) -> Optional[ModuleSpec]:
     for finder in list(sys.meta_path):
-        if _is_ours(finder) or not hasattr(finder, "find_spec"):
+        if is_ours(finder) or not hasattr(finder, "find_spec"):
             continue
         spec: Optional[ModuleSpec] = finder.find_spec(name, path, target)
         if spec is not None:

@@ -1,15 +1,50 @@
-"""What the interpreter runs at start: put the import hook in place, and nothing else.
+"""What the interpreter runs at start: put a finder in place, and nothing else.
 
-Two files in site-packages call `start`: `naslib_swap.pth`, and `naslib_swap.start` (PEP 829).
-It costs about a millisecond beside the interpreter's own start, and imports neither torch nor
-NASLib. `NASLIB_SWAP_DISABLE=1` switches it off.
+Two files in site-packages call `start`: `naslib_swap.pth`, and `naslib_swap.start` (PEP 829). It
+costs about a millisecond beside the interpreter's own start, and imports neither torch nor NASLib:
+this module, its packages, and nothing more. `NASLIB_SWAP_DISABLE=1` switches it off.
 """
 
-from __future__ import annotations
-
 import os
+import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Optional
+
+PACKAGE = "naslib"
 DISABLE_VARIABLE = "NASLIB_SWAP_DISABLE"
+
+
+class Finder:
+    """A meta-path finder that answers for NASLib's modules alone."""
+
+    def find_spec(
+        self,
+        name: str,
+        path: "Optional[Sequence[str]]" = None,
+        target: "Optional[ModuleType]" = None,
+    ) -> "Optional[ModuleSpec]":
+        """Return the spec of a NASLib module, with our functions around its execution."""
+        if name != PACKAGE and not name.startswith(PACKAGE + "."):
+            return None
+        try:
+            from naslib_swap.plugin.hook import find_spec
+        except ImportError as error:
+            # Half removed, half upgraded: NASLib is imported as if the plugin were not there.
+            sys.stderr.write(f"naslib-swap: the plugin is damaged ({error}); reinstall it\n")
+            sys.meta_path[:] = [finder for finder in sys.meta_path if not is_ours(finder)]
+            return None
+        return find_spec(name, path, target)
+
+
+def start() -> None:
+    """Put the finder in place, unless it is there or switched off."""
+    if not disabled() and not is_installed():
+        sys.meta_path.insert(0, Finder())
 
 
 def disabled() -> bool:
@@ -17,17 +52,12 @@ def disabled() -> bool:
     return os.environ.get(DISABLE_VARIABLE, "").strip().lower() not in ("", "0", "false", "no")
 
 
-def start() -> None:
-    """Install the import hook, unless it is switched off; may run any number of times."""
-    if disabled():
-        return
-    # An interpreter must start whatever state this package is in (half removed, half upgraded):
-    # the failure is said on stderr and the hook stays out.
-    try:
-        from naslib_swap.plugin.hook import install
+def is_installed() -> bool:
+    """Whether the finder is in place."""
+    return any(is_ours(finder) for finder in sys.meta_path)
 
-        install()
-    except Exception as error:
-        import sys
 
-        sys.stderr.write(f"naslib-swap: the NASLib hook is not installed: {error!r}\n")
+def is_ours(finder: object) -> bool:
+    """Whether a finder is ours; by name, as this module may have been loaded twice."""
+    kind = type(finder)
+    return kind.__name__ == "Finder" and kind.__module__ == __name__

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from naslib_swap.plugin import hook
+from naslib_swap.plugin import hook, startup
 
 ROOT = Path(hook.__file__).parents[2]
 SITE = Path(hook.__file__).parent / "site"
@@ -41,11 +41,26 @@ def test_start_imports_neither_torch_nor_naslib_and_may_run_twice():
         "import sys\n"
         "from naslib_swap.plugin.startup import start\n"
         "start(); start()\n"
-        "finders = [f for f in sys.meta_path if type(f).__module__ == 'naslib_swap.plugin.hook']\n"
-        "heavy = {'torch', 'naslib', 'numpy', 'sklearn', 'logging'} & set(sys.modules)\n"
+        "finders = [f for f in sys.meta_path if type(f).__module__.startswith('naslib_swap')]\n"
+        "heavy = {'torch', 'naslib', 'numpy', 'sklearn', 'logging', 'typing'} & set(sys.modules)\n"
         "print(len(finders), sorted(heavy))"
     )
     assert result.stdout.strip() == "1 []", result.stderr
+
+
+def test_a_damaged_plugin_does_not_keep_naslib_from_importing(empty_naslib: Path):
+    result = python(
+        "import sys\n"
+        "from naslib_swap.plugin.startup import start\n"
+        "start()\n"
+        "sys.modules['naslib_swap.plugin.hook'] = None\n"
+        "import naslib.utils\n"
+        "print('fine')",
+        empty_naslib,
+    )
+    assert result.stdout.strip() == "fine"
+    assert len(result.stderr.splitlines()) == 1
+    assert "reinstall it" in result.stderr
 
 
 def test_the_kill_switch_keeps_the_hook_out():
@@ -98,8 +113,8 @@ def test_other_packages_are_not_looked_at(tmp_path: Path):
         "from naslib_swap.plugin import hook\nhook.install()\nimport naslibrary", tmp_path
     )
     assert "No module named 'naslib_that_is_nowhere'" in result.stderr
-    assert hook.Finder().find_spec("naslibrary") is None
-    assert hook.Finder().find_spec("torch") is None
+    assert startup.Finder().find_spec("naslibrary") is None
+    assert startup.Finder().find_spec("torch") is None
 
 
 def test_modules_imported_before_install_are_patched_too(empty_naslib: Path):
