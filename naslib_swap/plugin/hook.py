@@ -1,8 +1,9 @@
 """The import hook: runs our functions around the import of NASLib's modules, and only of those.
 
 The finder of `naslib_swap.plugin.startup` stands at the front of ``sys.meta_path`` and comes here
-for NASLib's names. The ordinary machinery finds the module and runs it; then what `PATCHES` lists for that name
-is called. A function that fails leaves the module as NASLib made it, with one warning a process.
+for NASLib's names. The ordinary machinery finds the module and runs it; then what `PATCHES` lists
+for that name is called. A function that fails leaves the module as NASLib made it, with one warning
+a process.
 """
 
 from __future__ import annotations
