@@ -20,6 +20,7 @@ _MODULES: dict[str, str] = {
     "l2_norm": "l2_norm",
     "nwot": "nwot",
     "linear_regions": "linear_regions",
+    "ntk": "ntk",
     "jacov": "jacov",
     "epe_nas": "epe_nas",
     "grad_norm": "grad_norm",

@@ -26,7 +26,8 @@ def compute(probe: Probe) -> float:
     orders of magnitude.
 
     Raises:
-        SwapError: If the flow is 0: nothing connects the image with the output.
+        SwapError: If the flow is 0: nothing connects the image with the output, or a final tanh or
+            sigmoid saturates, as in the decoders of TransNAS-Bench-101.
     """
     net = probe.net
     state = {name: _flowing(tensor) for name, tensor in _tensors(net)}
@@ -39,7 +40,10 @@ def compute(probe: Probe) -> float:
     pairs = zip(layers, gradients)
     flow = float(sum((w.detach() * g).abs().sum() for w, g in pairs if g is not None))
     if flow == 0:
-        raise SwapError("the flow is 0: no path of non-zero weights joins the image and the output")
+        raise SwapError(
+            "the flow is 0: no path of non-zero weights joins the image and the output, or the "
+            "output saturates (a final tanh or sigmoid)"
+        )
     return math.log(flow)
 
 

@@ -337,3 +337,68 @@ def test_linear_regions_counts_the_patterns_of_a_line() -> None:
         net[0].bias[1:] = 0  # dead channels are constant: one threshold stays
     thin = score("linear_regions", net, batch, regions_width=1 / 7, **options)
     assert thin.value == 2
+
+
+class Assorted(nn.Module):
+    """Convolutions of every sort, and a linear layer on positions."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Sequential(
+            nn.Conv2d(2, 4, 3, padding="same", padding_mode="circular"),
+            nn.BatchNorm2d(4),
+            nn.ReLU(),
+            nn.Conv2d(4, 8, 3, stride=2, padding=(1, 0), dilation=(1, 2), groups=2),
+            nn.BatchNorm2d(8, affine=False),
+            nn.ReLU(),
+        )
+        self.again = nn.Conv2d(8, 8, 1)
+        self.position = nn.Linear(8, 5)
+        self.head = nn.Linear(5, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.body(x)
+        x = self.again(self.again(x))  # one weight, two calls
+        return self.head(torch.tanh(self.position(x.flatten(2).transpose(1, 2))).mean(1))
+
+
+def test_ntk_with_fixed_statistics_equals_image_by_image_gradients() -> None:
+    net, batch = Assorted().double(), minibatch()
+    # What fixed statistics mean: a network in eval mode whose running statistics are the batch's.
+    frozen = Assorted().double().train()
+    for module in frozen.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.momentum = 1.0
+    frozen(batch.images.double())
+    frozen.eval()
+    for index in (1, 4):
+        values = SAMPLES * (64 if index == 1 else 8)
+        frozen.body[index].running_var *= (values - 1) / values  # kept unbiased, used biased
+    weights = [p for name, p in frozen.named_parameters() if "weight" in name]
+    rows = [
+        torch.cat([g.flatten() for g in torch.autograd.grad(frozen(image[None]).sum(), weights)])
+        for image in batch.images.double()
+    ]
+    eigenvalues = torch.linalg.svdvals(torch.stack(rows)) ** 2
+    assert value("ntk", net, batch) == pytest.approx(float(eigenvalues[0] / eigenvalues[-1]))
+
+
+def test_ntk_by_batch_goes_back_through_the_statistics() -> None:
+    net, batch = network().train(), minibatch()
+    weights = [p for p in net.parameters() if p.ndim > 1] + [net[1].weight]
+    rows = [
+        torch.cat([g.flatten() for g in torch.autograd.grad(out.sum(), weights, retain_graph=True)])
+        for out in net(batch.images.double())
+    ]
+    eigenvalues = torch.linalg.svdvals(torch.stack(rows)) ** 2
+    expected = float(eigenvalues[0] / eigenvalues[-1])
+    assert value("ntk", net, batch, ntk_statistics="batch") == pytest.approx(expected, rel=1e-5)
+    assert value("ntk", net, batch) != pytest.approx(expected, rel=1e-2)
+
+
+def test_ntk_of_equal_images_is_singular() -> None:
+    batch = minibatch()
+    batch.images[1] = batch.images[0]
+    result = score("ntk", nn.Sequential(nn.Flatten(), nn.Linear(128, 3)), batch)
+    assert "the tangent kernel is singular" in str(result.error)

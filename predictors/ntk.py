@@ -1,0 +1,108 @@
+"""Condition number of the neural tangent kernel."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from naslib_swap.errors import SwapError
+from naslib_swap.predictors.fixed_statistics import FixedStatistics
+from naslib_swap.predictors.forward import logits
+from naslib_swap.predictors.image_gradients import (
+    Layer,
+    layers_with_gradients,
+    tangent_kernel,
+    weight_gradients,
+)
+from naslib_swap.predictors.isolation import isolated, run
+from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.proxy import Proxy
+
+STATISTICS = ("fixed", "batch")
+
+
+def compute(probe: Probe) -> float:
+    """Largest over smallest eigenvalue of K, K_ij = <df_i / dW, df_j / dW>. Lower is better.
+
+    f_i is the sum of the network's outputs for image i, W the weights of convolutions, linear and
+    batch norm layers.
+
+    Settings:
+        ntk_statistics: ``"fixed"`` takes the batch's mean and variance as constants in gradients,
+            so that f_i depends on image i alone and one backward pass is enough. ``"batch"``
+            goes back through them, image by image, as TE-NAS's code does: about five times the
+            work at 16 images. docs/proxies.md compares the two.
+
+    Raises:
+        SwapError: If the kernel is singular, or a layer does not keep one row an image.
+    """
+    how = probe.settings.get("ntk_statistics", STATISTICS[0])
+    if how not in STATISTICS:
+        raise SwapError(f"unknown ntk_statistics {how!r}; expected one of {', '.join(STATISTICS)}")
+    kernel = _kernel_by_batch(probe) if how == "batch" else _kernel_at_once(probe)
+    eigenvalues = torch.linalg.eigvalsh(kernel)
+    if eigenvalues[0] <= len(kernel) * torch.finfo(kernel.dtype).eps * eigenvalues[-1]:
+        raise SwapError(
+            "the tangent kernel is singular: at least two images have the same gradients to within "
+            "rounding"
+        )
+    return float(eigenvalues[-1] / eigenvalues[0])
+
+
+def _kernel_at_once(probe: Probe) -> Tensor:
+    calls: list[tuple[Layer, Tensor, Tensor]] = []
+
+    def note(layer: Any, given: Any, output: Tensor) -> None:
+        if output.requires_grad:
+            calls.append((layer, given[0].detach(), output))
+
+    hooks = [layer.register_forward_hook(note) for layer in layers_with_gradients(probe.net)]
+    try:
+        with isolated(probe.net, probe.seed), FixedStatistics():
+            output = _outputs(probe)
+    finally:
+        for hook in hooks:
+            hook.remove()
+    found = torch.autograd.grad(output.sum(), [output for _, _, output in calls], allow_unused=True)
+    gradients: dict[Layer, Tensor] = {}
+    for (layer, given, _), gradient in zip(calls, found):
+        if gradient is None:
+            continue
+        if len(gradient) != len(probe.images):
+            raise SwapError(
+                f"a layer gave {len(gradient)} rows for {len(probe.images)} images; set "
+                "ntk_statistics to 'batch' for networks that fold other dimensions into the batch"
+            )
+        rows = weight_gradients(layer, given, gradient)
+        gradients[layer] = gradients[layer] + rows if layer in gradients else rows
+    return tangent_kernel(gradients)
+
+
+def _kernel_by_batch(probe: Probe) -> Tensor:
+    layers = layers_with_gradients(probe.net)
+    weights = [layer.weight for layer in layers]
+    rows = []
+    with isolated(probe.net, probe.seed):
+        for single in _outputs(probe).flatten(1).sum(1):
+            found = torch.autograd.grad(single, weights, retain_graph=True, allow_unused=True)
+            rows.append([None if g is None else g.flatten() for g in found])
+    columns = zip(layers, zip(*rows))
+    return tangent_kernel({layer: torch.stack(c) for layer, c in columns if c[0] is not None})
+
+
+def _outputs(probe: Probe) -> Tensor:
+    return logits(run(probe.net, probe.images, channels_last=True), probe.num_classes)
+
+
+PROXY = Proxy(
+    name="ntk",
+    title="NTK",
+    compute=compute,
+    needs=frozenset({"data", "gradients"}),
+    higher_is_better=False,
+    reference="Chen et al. 2021 (TE-NAS), arXiv 2102.11535, section 3.1.1",
+    scale="ratio",
+    reads=frozenset({"ntk_statistics"}),
+)
