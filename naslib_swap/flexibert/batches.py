@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from naslib_swap.flexibert.documents import OPENWEBTEXT, load_documents
 HUB_TOKENIZER = "google/electra-small-discriminator"
 _VOCABULARY_COPY = Path("text") / "vocab.txt"
 _TRAINED_VOCABULARY = 8192
+_SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 @dataclass(frozen=True, eq=False)
@@ -160,8 +162,20 @@ def _from_hub() -> Tokenizer:
 
 
 def _trained(documents: list[str]) -> Tokenizer:
-    tokenizer = BertWordPieceTokenizer(lowercase=True)
-    tokenizer.train_from_iterator(
-        documents, vocab_size=_TRAINED_VOCABULARY, min_frequency=2, show_progress=False
-    )
-    return tokenizer._tokenizer
+    """Build a WordPiece vocabulary: every character, and the most frequent words.
+
+    The library's own trainer breaks ties in another order on every run, so that no score could be
+    found again.
+    """
+    bare = BertWordPieceTokenizer(lowercase=True)._tokenizer
+    words: Counter[str] = Counter()
+    for document in documents:
+        split = bare.pre_tokenizer.pre_tokenize_str(bare.normalizer.normalize_str(document))
+        words.update(word for word, _ in split)
+    characters = sorted({character for word in words for character in word})
+    pieces = [*_SPECIAL, *characters, *(f"##{character}" for character in characters)]
+    ranked = sorted(words, key=lambda word: (-words[word], word))
+    pieces += [word for word in ranked if len(word) > 1][
+        : max(0, _TRAINED_VOCABULARY - len(pieces))
+    ]
+    return BertWordPieceTokenizer({piece: i for i, piece in enumerate(pieces)})._tokenizer

@@ -133,7 +133,7 @@ def released_table(
                 "n": len(mine),
                 "spearman": spearman(mine, theirs),
                 "equal": float(np.mean(mine == theirs)),
-                "median_ratio": float(np.median(mine / theirs)),
+                "median_ratio": float(np.median(mine[theirs != 0] / theirs[theirs != 0])),
             }
         )
     return pd.DataFrame(rows)

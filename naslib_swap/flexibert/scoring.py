@@ -17,13 +17,13 @@ from naslib_swap.evaluation.run import key_of
 from naslib_swap.evaluation.store import ScoreStore
 from naslib_swap.evaluation.study import derived_seed, settings_id
 from naslib_swap.flexibert.batches import TextBatch
+from naslib_swap.flexibert.chunked import count_patterns
 from naslib_swap.flexibert.comparators import COMPARATORS, TRIVIAL
 from naslib_swap.flexibert.configuration import FIDELITIES, FlexiBertConfig
 from naslib_swap.flexibert.encoder import Encoder, attention_only, parse
 from naslib_swap.flexibert.modelling import FlexiBertModel
 from naslib_swap.flexibert.observation import COTANGENTS, observe
 from naslib_swap.predictors.proxy import ProxyScore
-from naslib_swap.score import swap_score
 
 SPACE = "flexibert"
 SWAP = "swap"
@@ -167,10 +167,11 @@ def score_encoder(
 def _swap(net: FlexiBertModel, batch: TextBatch, settings: Settings, seed: int) -> ProxyScore:
     start = time.perf_counter()
     try:
-        found = swap_score(net, batch.inputs(), seed=seed, mode=settings.mode)
+        counter = count_patterns(net, batch, seed=seed, mode=settings.mode)
+        score = float(counter.count())
     except (RuntimeError, SwapError) as error:
         return ProxyScore(None, time.perf_counter() - start, _reason(error))
-    return ProxyScore(found.score, time.perf_counter() - start, None, found.saturation)
+    return ProxyScore(score, time.perf_counter() - start, None, score / counter.bound)
 
 
 def _timed(compute: Callable[[], float], before: float = 0.0) -> ProxyScore:

@@ -1,0 +1,75 @@
+"""SWAP-Score of an encoder whose documents pass through it a few at a time.
+
+Nothing in these encoders mixes documents, so the signs of a whole batch can be gathered from
+chunks: the same count as :func:`naslib_swap.swap_score` (exactly so without dropout), in less
+memory, and faster, since a chunk's activations stay in cache.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from naslib_swap.activations import Kind, recording
+from naslib_swap.errors import SwapError
+from naslib_swap.flexibert.batches import TextBatch
+from naslib_swap.flexibert.modelling import FlexiBertModel
+from naslib_swap.patterns import PatternCounter
+
+_CHUNK = 16
+
+
+def count_patterns(
+    net: FlexiBertModel, batch: TextBatch, *, seed: int = 0, mode: str = "train"
+) -> PatternCounter:
+    """Return a counter that has seen every activation of a batch, one row a document.
+
+    ``mode`` is ``"train"`` (dropout, drawn from ``seed``) or ``"eval"``. The network comes back in
+    the mode that it had.
+    """
+    if mode not in ("train", "eval"):
+        raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
+    samples = len(batch.input_ids)
+    gathered = _Signs(samples)
+    training = net.training
+    try:
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), recording(net, gathered.take):
+            net.train(mode == "train")
+            torch.manual_seed(seed)
+            for start in range(0, samples, _CHUNK):
+                gathered.start_chunk(start)
+                net(**{k: v[start : start + _CHUNK] for k, v in batch.inputs().items()})
+    finally:
+        net.train(training)
+    counter = PatternCounter(samples)
+    for signs, signed in gathered.calls:
+        counter.add(signs, signed=signed)
+    return counter
+
+
+class _Signs:
+    """The signs of each activation call, int8 [S, values], filled chunk by chunk."""
+
+    def __init__(self, samples: int) -> None:
+        self._samples = samples
+        self._start = 0
+        self._call = 0
+        self.calls: list[tuple[Tensor, bool]] = []
+
+    def start_chunk(self, start: int) -> None:
+        self._start, self._call = start, 0
+
+    def take(self, activation: Tensor, kind: Kind) -> bool:
+        flat = activation.flatten(1)
+        if self._call == len(self.calls):
+            signs = torch.empty(self._samples, flat.shape[1], dtype=torch.int8)
+            self.calls.append((signs, kind.signed))
+        signs = self.calls[self._call][0]
+        # NaN has no sign; as an integer it would pass for one.
+        if bool(torch.isnan(flat.amax())):
+            raise SwapError(
+                f"activation call {self._call} holds NaN, which has no sign; check the weights"
+            )
+        signs[self._start : self._start + len(flat)].copy_(flat.sign())
+        self._call += 1
+        return True

@@ -1,0 +1,101 @@
+"""The command `flexibert`, called as Typer calls it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from naslib_swap.cli.flexibert import Options, find_encoder, flexibert, options_from_yaml
+from naslib_swap.errors import SwapError
+from naslib_swap.flexibert.benchmark import AVERAGE, TASKS
+from naslib_swap.flexibert.encoder import parse, to_dict
+
+TEXTS = ["128/SA-SDP-2-512x1/LT-DFT-2-512x1", "128/SA-WMA-4-512x1", "256/LT-DCT-4-512x1"]
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    benchmark = [
+        {
+            "id": i,
+            "scores": {task: float(i) for task in (*TASKS, AVERAGE)},
+            "hparams": {"model_hparam_overrides": to_dict(parse(text))},
+        }
+        for i, text in enumerate(TEXTS)
+    ]
+    paths = {"benchmark": tmp_path / "benchmark.json", "text": tmp_path / "text.txt"}
+    paths["benchmark"].write_text(json.dumps(benchmark))
+    paths["text"].write_text("the cat sat\nthe dog sat on the mat\na mat and a cat\na dog\n")
+    return {name: str(path) for name, path in paths.items()}
+
+
+def _command(*arguments: str) -> str:
+    app = typer.Typer()
+    app.command()(flexibert)
+    result = CliRunner().invoke(app, list(arguments), catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result.output
+
+
+def test_compares_and_resumes(files: dict[str, str], tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    arguments = [
+        *("--benchmark", files["benchmark"], "--text", files["text"], "--tokenizer", "trained"),
+        *("--samples", "4", "--length", "4", "--proxies", "swap,params,depth"),
+        *("--out", str(out), "--workers", "1"),
+    ]
+    assert "3 encoders, paper, 4 documents of 4 tokens" in _command(*arguments)
+    names = {path.name for path in out.iterdir()}
+    assert {"flexibert.md", "table-i.csv", "tasks.csv", "proxies.png", "tasks.svg"} <= names
+    before = (out / "scores.jsonl").read_bytes()
+    _command(*arguments, "--quiet")
+    assert (out / "scores.jsonl").read_bytes() == before
+
+
+def test_scores_one_encoder(files: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "encoder.json"
+    path.write_text(json.dumps(to_dict(parse(TEXTS[0]))))
+    common = ("--text", files["text"], "--tokenizer", "trained", "--samples", "4")
+    found = _command("--encoder", str(path), "--proxies", "swap,params", *common)
+    assert TEXTS[0] in found.replace("\n", "")
+    assert "#params" in found
+
+
+def test_finds_encoders(files: dict[str, str]) -> None:
+    assert find_encoder("1", files["benchmark"]) == parse(TEXTS[1])
+    assert find_encoder(TEXTS[2]) == parse(TEXTS[2])
+    assert find_encoder("random:3") == find_encoder("random:3") != find_encoder("random:4")
+    for given, message in (
+        ("9", "no encoder 9"),
+        ("random:x", "expected random or random:SEED"),
+        ("none.json", "cannot read the encoder none.json"),
+        ("bert", "cannot read the encoder 'bert'"),
+    ):
+        with pytest.raises(SwapError, match=message):
+            find_encoder(given, files["benchmark"])
+
+
+def test_reads_options(tmp_path: Path) -> None:
+    path = tmp_path / "options.yaml"
+    path.write_text("fidelity: trained\nsamples: 8\n")
+    assert options_from_yaml(path) == Options(fidelity="trained", samples=8)
+    for content, message in (
+        ("colour: red", "unknown option 'colour'"),
+        ("samples: many", "samples is 'many'; expected a value of type int"),
+        ("- 1", "expected options by name"),
+    ):
+        path.write_text(content)
+        with pytest.raises(SwapError, match=message):
+            options_from_yaml(path)
+    with pytest.raises(SwapError, match="cannot read"):
+        options_from_yaml(tmp_path / "none.yaml")
+
+
+@pytest.mark.parametrize("name", ["paper", "table1", "trained"])
+def test_shipped_configurations_are_valid(name: str) -> None:
+    root = Path(__file__).parents[2]
+    assert options_from_yaml(root / "configs" / "flexibert" / f"{name}.yaml").length == 128

@@ -1,0 +1,237 @@
+"""Scoring and reporting, from an encoder to the tables."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from naslib_swap import swap_score
+from naslib_swap.errors import SwapError
+from naslib_swap.evaluation.store import ScoreStore, read_records
+from naslib_swap.flexibert import report
+from naslib_swap.flexibert.batches import TextBatch
+from naslib_swap.flexibert.benchmark import TASKS, BenchmarkEntry
+from naslib_swap.flexibert.chunked import count_patterns
+from naslib_swap.flexibert.configuration import FlexiBertConfig
+from naslib_swap.flexibert.encoder import parse
+from naslib_swap.flexibert.modelling import FlexiBertModel
+from naslib_swap.flexibert.scoring import (
+    PROXIES,
+    SWAP,
+    Settings,
+    check_proxies,
+    named,
+    run,
+    score_encoder,
+)
+
+TEXTS = [
+    "16/SA-SDP-2-8x1/LT-DFT-2-8x1",
+    "16/SA-WMA-4-8x2",
+    "32/DSC-5-2-16x1",
+    "32/LT-DCT-2-16x2/SA-SDP-2-16x1",
+    "16/LT-DCT-2-8x1",
+    "32/SA-SDP-2-16x1",
+]
+TRAINED = Settings(fidelity="trained", observed=2)
+
+
+def _batch(samples: int = 6, length: int = 5) -> TextBatch:
+    ids = torch.randint(1, 90, (samples, length), generator=torch.Generator().manual_seed(1))
+    return TextBatch(ids, torch.ones_like(ids), torch.zeros_like(ids), "test", "test", "digest")
+
+
+def _entries() -> list[BenchmarkEntry]:
+    rng = np.random.default_rng(0)
+    return [
+        BenchmarkEntry(i, parse(text), {task: float(rng.normal()) + i for task in (*TASKS, "glue")})
+        for i, text in enumerate(TEXTS)
+    ]
+
+
+@pytest.mark.parametrize("text", TEXTS[:4])
+def test_chunks_count_as_the_whole_does(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("naslib_swap.flexibert.chunked._CHUNK", 4)
+    torch.manual_seed(0)
+    net = FlexiBertModel(FlexiBertConfig.from_encoder(parse(text), "trained", vocab_size=90))
+    whole = swap_score(net, _batch().inputs(), mode="eval")
+    counter = count_patterns(net, _batch(), mode="eval")
+    assert (counter.count(), counter.values, counter.bound) == (
+        whole.score,
+        whole.values,
+        whole.bound,
+    )
+    trained = count_patterns(net, _batch(), seed=1, mode="train").count()
+    assert trained == count_patterns(net, _batch(), seed=1, mode="train").count()
+
+
+def test_counting_leaves_no_trace() -> None:
+    net = FlexiBertModel(FlexiBertConfig.from_encoder(parse(TEXTS[0]), vocab_size=90)).eval()
+    state = torch.random.get_rng_state()
+    count_patterns(net, _batch())
+    assert not net.training
+    assert torch.equal(torch.random.get_rng_state(), state)
+    with pytest.raises(SwapError, match="got mode='test'"):
+        count_patterns(net, _batch(), mode="test")
+
+
+def test_nan_has_no_sign() -> None:
+    net = FlexiBertModel(FlexiBertConfig.from_encoder(parse(TEXTS[0]), vocab_size=90))
+    torch.nn.init.constant_(net.layers[0].feed_forward.layers[0].bias, float("nan"))
+    with pytest.raises(SwapError, match="activation call 0 holds NaN"):
+        count_patterns(net, _batch())
+    scores = score_encoder(parse(TEXTS[0]), _batch(), (SWAP,), settings=TRAINED)
+    assert scores[SWAP].error is None
+
+
+def test_scores_are_those_of_the_seed_alone() -> None:
+    encoder = parse(TEXTS[0])
+    state = torch.random.get_rng_state()
+    first = score_encoder(encoder, _batch(), settings=TRAINED, seed=3)
+    assert list(first) == list(PROXIES)
+    assert all(score.error is None for score in first.values())
+    assert torch.equal(torch.random.get_rng_state(), state)
+    again = score_encoder(encoder, _batch(), ("synaptic_diversity", SWAP), settings=TRAINED, seed=3)
+    for name, score in again.items():
+        assert score.value == first[name].value
+    other = score_encoder(encoder, _batch(), (SWAP,), settings=TRAINED, seed=4)
+    assert other[SWAP].value != first[SWAP].value
+
+
+def test_settings_tell_apart_what_matters() -> None:
+    batch = _batch()
+    base = TRAINED.relevant(SWAP, batch)
+    assert Settings(fidelity="paper").relevant(SWAP, batch) != base
+    assert TRAINED.relevant(SWAP, _batch(samples=4)) != base
+    cotangent = Settings(fidelity="trained", observed=2, cotangent="paper")
+    assert cotangent.relevant(SWAP, batch) == base
+    assert cotangent.relevant("jacobian", batch) != TRAINED.relevant("jacobian", batch)
+    assert cotangent.relevant("params", batch) == TRAINED.relevant("params", batch)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"fidelity": "best"}, "unknown fidelity 'best'"),
+        ({"operations": "none"}, "unknown operations 'none'"),
+        ({"mode": "both"}, "unknown mode 'both'"),
+        ({"cotangent": "ones"}, "unknown cotangent 'ones'"),
+        ({"observed": 1}, "observed=1"),
+    ],
+)
+def test_bad_settings_are_refused(change: dict[str, object], message: str) -> None:
+    with pytest.raises(SwapError, match=message):
+        Settings(**change)  # type: ignore[arg-type]
+
+
+def test_unknown_proxies_are_refused() -> None:
+    with pytest.raises(SwapError, match="unknown proxies nwot"):
+        check_proxies(["swap", "nwot"])
+    with pytest.raises(SwapError, match="none given"):
+        check_proxies([])
+
+
+def test_attention_in_every_layer() -> None:
+    stated = score_encoder(parse(TEXTS[0]), _batch(), ("params",), settings=TRAINED)
+    attention = score_encoder(
+        parse(TEXTS[0]),
+        _batch(),
+        ("params",),
+        settings=Settings(fidelity="trained", operations="attention"),
+    )
+    # a linear transform has one projection of 16 x 16 and a bias; attention has three
+    assert attention["params"].value - stated["params"].value == 2 * (16 * 16 + 16)
+
+
+def _run(path: Path, count: int = len(TEXTS), workers: int = 1) -> int:
+    encoders = {report.name_of(e): e.encoder for e in _entries()[:count]}
+    names = ("swap", "params", "head_confidence")
+    with ScoreStore(path) as store:
+        return run(encoders, names, store, _batch(), settings=TRAINED, workers=workers)
+
+
+def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    path = tmp_path / "scores.jsonl"
+    assert _run(path, count=4) == 4
+    assert _run(path) == 2
+    assert _run(path) == 0
+    other = tmp_path / "other.jsonl"
+    assert _run(other) == 6
+
+    def values(p: Path) -> dict[tuple[str, str], float]:
+        return {(r["arch"], r["proxy"]): r["value"] for r in read_records(p)}
+
+    assert values(path) == values(other)
+    assert len(values(path)) == 18
+
+
+@pytest.mark.slow
+def test_workers_change_nothing(tmp_path: Path) -> None:
+    _run(tmp_path / "one.jsonl")
+    _run(tmp_path / "two.jsonl", workers=2)
+    one, two = (
+        {(r["arch"], r["proxy"]): r["value"] for r in read_records(tmp_path / name)}
+        for name in ("one.jsonl", "two.jsonl")
+    )
+    assert one == two
+
+
+def test_tables(tmp_path: Path) -> None:
+    path, entries = tmp_path / "scores.jsonl", _entries()
+    _run(path)
+    archs = [report.name_of(e) for e in entries]
+    assert archs[0] == "#0 16/SA-SDP-2-8x1/LT-DFT-2-8x1"
+    assert named(archs[0]) == entries[0].encoder
+    scores = report.scores_of(path, archs, ("swap", "params"), (0,), TRAINED, _batch())
+    assert len(scores) == 12
+    table = report.table_one(scores, entries).set_index("proxy")
+    assert table.loc["swap", "n"] == 6
+    # one-layer encoders are four, too few for a correlation within their depth
+    assert {"within_depth_1", "within_depth_2", "within_1x16"} <= set(table.columns)
+    assert table["within_depth_1"].isna().all()
+    tasks = report.task_table(scores, entries)
+    assert list(tasks.columns) == ["proxy", *TASKS, "glue"]
+    values = scores[scores["proxy"] == "params"].set_index("arch")["value"]
+    expected = values.rank().corr(pd.Series(report.truth_of(entries, "rte")).rank())
+    assert tasks.set_index("proxy").loc["params", "rte"] == pytest.approx(expected)
+    numbers, view = table.reset_index(), report.presented_table_one(table.reset_index())
+    report.write_tables(tmp_path, {"Table I: test": (numbers, view)})
+    assert "| SWAP |" in (tmp_path / "flexibert.md").read_text()
+    assert len(pd.read_csv(tmp_path / "table-i.csv")) == 2
+
+
+def test_within_a_depth_by_hand() -> None:
+    entries = [
+        BenchmarkEntry(i, parse(f"16/SA-SDP-2-{i + 1}x1"), {t: float(i) for t in (*TASKS, "glue")})
+        for i in range(6)
+    ]
+    values = [0.0, 1.0, 2.0, 3.0, 5.0, 4.0]
+    scores = pd.DataFrame(
+        {
+            "space": "flexibert",
+            "task": "",
+            "proxy": "swap",
+            "arch": [report.name_of(e) for e in entries],
+            "seed": 0,
+            "value": values,
+            "saturation": 0.5,
+            "seconds": 1.0,
+            "error": None,
+        }
+    )
+    row = report.table_one(scores, entries).iloc[0]
+    assert row["within_depth_1"] == pytest.approx(1 - 6 * 2 / (6 * 35))
+    assert row["within_1x16"] == row["within_depth_1"] == row["spearman"]
+    released = pd.DataFrame({"SWAP": [0.0, 2.0, 4.0, 6.0, 10.0, 8.0]})
+    against = report.released_table(scores, released, {"swap": "SWAP"}).iloc[0]
+    assert (against["spearman"], against["n"]) == (1.0, 6)
+    assert against["equal"] == pytest.approx(1 / 6)  # 0 and 0
+
+
+def test_an_unknown_task_is_refused() -> None:
+    with pytest.raises(SwapError, match="unknown task 'wnli'"):
+        report.truth_of(_entries(), "wnli")
