@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from naslib_swap.evaluation.correlate import spearman
+from naslib_swap.evaluation.statistics import spearman
 from naslib_swap.flexibert.benchmark import AVERAGE, TASKS, BenchmarkEntry
 from naslib_swap.flexibert.encoder import parse
 from naslib_swap.flexibert.report import truth_of

@@ -13,9 +13,9 @@ import joblib
 import torch
 
 from naslib_swap.errors import SwapError
-from naslib_swap.evaluation.run import key_of
 from naslib_swap.evaluation.store import ScoreStore
 from naslib_swap.evaluation.study import derived_seed, settings_id
+from naslib_swap.evaluation.survey import key_of
 from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.chunked import count_patterns
 from naslib_swap.flexibert.comparators import COMPARATORS, TRIVIAL
