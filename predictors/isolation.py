@@ -28,8 +28,10 @@ def isolated(net: nn.Module, seed: int) -> Iterator[None]:
     kept by `run`.
     """
     device = device_of(net)
-    modes = [(module, module.training) for module in net.modules()]
-    wants = [(p, p.requires_grad) for p in net.parameters() if p.is_floating_point()]
+    modules = list(net.modules())
+    modes = [(module, module.training) for module in modules]
+    parameters = [p for module in modules for p in module.parameters(recurse=False)]
+    wants = [(p, p.requires_grad) for p in parameters if p.is_floating_point()]
     with ExitStack() as stack:
         cuda = [device] if device.type == "cuda" else []
         stack.enter_context(torch.random.fork_rng(devices=cuda))

@@ -51,7 +51,8 @@ def _gradients(probe: Probe, rows: slice) -> list[Tensor | None]:
 
 def _steadiness(gradients: Tensor) -> float:
     """Sum over weights of mean|g| / std(g): [minibatches, ...] -> a number."""
-    deviation = gradients.std(0, correction=0)
+    # Some ten times faster than `std` over so short a dimension.
+    deviation = (gradients - gradients.mean(0)).pow_(2).mean(0).sqrt_()
     varies = deviation > 0
     return float((gradients.abs().mean(0)[varies] / deviation[varies]).sum())
 
