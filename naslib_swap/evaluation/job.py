@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 import torch
@@ -49,6 +49,17 @@ def study_minibatch(study: Study, seed: int) -> Minibatch:
     """The minibatch on which a study scores under a seed."""
     spec = get_task(study.space, study.task)
     return minibatch_of(study.inputs, spec.input_shape, spec.num_classes, seed)
+
+
+@cache
+def _digest(spec: InputsSpec, shape: tuple[int, ...], num_classes: int, seed: int) -> str:
+    return minibatch_of(spec, shape, num_classes, seed).digest
+
+
+def digest_of(study: Study, seed: int) -> str:
+    """What identifies the images on which a study scores under a seed; SwapError as for loading."""
+    spec = get_task(study.space, study.task)
+    return _digest(study.inputs, spec.input_shape, spec.num_classes, seed)
 
 
 def score_job(job: Job) -> list[dict[str, Any]]:

@@ -6,7 +6,7 @@ import io
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -28,10 +28,12 @@ _GRID = "#e7e5e4"
 _MANY_POINTS = 400
 
 
-def _figure(width: float, height: float) -> Figure:
+def _figure(
+    width: float, height: float, layout: Literal["constrained"] | None = "constrained"
+) -> Figure:
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    return Figure(figsize=(width, height), layout=layout)
 
 
 def _colour(proxy: str) -> str:
@@ -145,7 +147,16 @@ def scatter(
     """Score against accuracy, one panel a proxy; a score is the mean over seeds."""
     across = min(4, len(order))
     down = -(-len(order) // across)
-    figure = _figure(2.5 * across + 0.3, 2.2 * down + 0.6)
+    width, height = 2.3 * across + 1.4, 2.1 * down + 0.5
+    figure = _figure(width, height, layout=None)  # panels alike need no search for their places
+    figure.subplots_adjust(
+        left=0.6 / width,
+        right=1 - 0.9 / width,
+        bottom=0.45 / height,
+        top=1 - 0.65 / height,
+        wspace=0.12,
+        hspace=0.55,
+    )
     panels: Any = np.atleast_1d(figure.subplots(down, across, sharey=True)).ravel()
     truth = pd.Series(dict(accuracy), dtype=float)
     depth = _mean_values(scores, "depth")
@@ -173,7 +184,8 @@ def scatter(
         if proxy in registry.names() and not registry.get(proxy).higher_is_better:
             axes.invert_xaxis()
         axes.tick_params(labelsize=7)
-        axes.locator_params(axis="x", nbins=4)
+        axes.locator_params(axis="x", nbins=3)
+        axes.locator_params(axis="y", nbins=5)
         axes.grid(color=_GRID, lw=0.5)
         axes.set_axisbelow(True)
         _bare(axes, left=True)
@@ -182,11 +194,12 @@ def scatter(
     for axes in panels[::across]:
         axes.set_ylabel("accuracy", fontsize=8)
     if picture is not None:
-        bar = figure.colorbar(picture, ax=panels.tolist(), fraction=0.02, pad=0.01, aspect=40)
+        strip = figure.add_axes((1 - 0.7 / width, 0.25, 0.12 / width, 0.5))
+        bar = figure.colorbar(picture, cax=strip)
         bar.set_label("depth: weighted layers on the longest path", fontsize=8)
         bar.ax.tick_params(labelsize=7)
         bar.outline.set_visible(False)  # type: ignore[operator]
-    _headline(figure, title, 2.5 * across)
+    _headline(figure, title, width)
     return figure
 
 
@@ -229,19 +242,21 @@ def _headline(figure: Figure, title: str, width: float) -> None:
     figure.suptitle(text, fontsize=9, x=0.01, ha="left", color="#44403c")
 
 
-def svg(figure: Figure, name: str) -> str:
+def _svg(figure: Figure, name: str) -> str:
     """The figure as SVG, the same text for the same figure."""
     import matplotlib as mpl
 
     buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": name}):
+    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
         figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=150)
     return buffer.getvalue()
 
 
 def save(figure: Figure, out: Path, name: str) -> str:
     """Write ``name.png`` and ``name.svg``, each whole or not at all; return the SVG."""
-    drawn = svg(figure, name)
+    figure.draw_without_rendering()  # finds the layout, which both kinds then share
+    figure.set_layout_engine("none")
+    drawn = _svg(figure, name)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=150)
     write_bytes(out / f"{name}.svg", drawn.encode())

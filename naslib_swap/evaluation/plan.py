@@ -12,6 +12,7 @@ import yaml
 
 from naslib_swap import ground_truth, spaces
 from naslib_swap.errors import SwapError
+from naslib_swap.evaluation.job import digest_of
 from naslib_swap.evaluation.study import (
     InputsSpec,
     Study,
@@ -68,7 +69,7 @@ def study_of(plan: Plan) -> tuple[Study, GroundTruth]:
     ------
     SwapError
         Unknown space, task, proxy, rule or source; an impossible number of seeds or architectures;
-        only one of mu and sigma.
+        only one of mu and sigma; images that cannot be loaded.
     """
     space = spaces.get(plan.space)
     spec = get_task(plan.space, plan.task)
@@ -107,6 +108,8 @@ def study_of(plan: Plan) -> tuple[Study, GroundTruth]:
         variant=plan.variant,
         device=plan.device,
     )
+    for seed in study.seeds:
+        digest_of(study, seed)
     return study, truth
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from naslib_swap.errors import SwapError
-from naslib_swap.evaluation.job import study_minibatch
+from naslib_swap.evaluation.job import digest_of
 from naslib_swap.evaluation.store import read_records
 from naslib_swap.evaluation.study import Job, Study, settings_id, settings_of
 
@@ -78,7 +78,7 @@ def missing_jobs(study: Study, done: frozenset[Key]) -> Iterator[Job]:
     """Yield what a study still lacks: one job an architecture and seed."""
     alone = replace(study, archs=())  # a job travels to its worker without the others' names
     for seed in study.seeds:
-        digest = study_minibatch(study, seed).digest
+        digest = digest_of(study, seed)
         ids = {p: settings_id(settings_of(study, p, digest)) for p in study.proxies}
         for arch in study.archs:
             lacking = tuple(
@@ -131,7 +131,7 @@ class _Wanted:
         self._wants: dict[tuple[str, str, str, int], _Want] = {}
         for study in studies:
             for seed in study.seeds:
-                digest = study_minibatch(study, seed).digest
+                digest = digest_of(study, seed)
                 for proxy in study.proxies:
                     settings = settings_of(study, proxy, digest)
                     want = _Want(settings, settings_id(settings))
