@@ -11,6 +11,7 @@ from naslib_swap import __version__
 from naslib_swap.cli import data, naslib
 from naslib_swap.cli.doctor import doctor
 from naslib_swap.cli.flexibert import flexibert
+from naslib_swap.cli.precompute import precompute
 from naslib_swap.cli.score import score
 from naslib_swap.cli.search import search
 from naslib_swap.cli.table import table
@@ -22,6 +23,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command()(table)
+app.command()(precompute)
 app.command()(score)
 app.command()(search)
 app.command()(flexibert)

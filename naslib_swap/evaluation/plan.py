@@ -68,35 +68,33 @@ def study_of(plan: Plan) -> tuple[Study, GroundTruth]:
     Raises
     ------
     SwapError
-        Unknown space, task, proxy, rule or source; an impossible number of seeds or architectures;
-        only one of mu and sigma; images that cannot be loaded.
+        As `study_with`; an unknown source of accuracies, more architectures than there are.
     """
-    space = spaces.get(plan.space)
-    spec = get_task(plan.space, plan.task)
-    if plan.variant is not None and plan.variant not in space.variants:
-        raise SwapError(
-            f"got variant {plan.variant!r}, expected one of {', '.join(space.variants)} for "
-            f"{plan.space}."
-        )
-    proxies = plan.proxies or registry.names()
-    for name in proxies:
-        registry.get(name)
-    for option, least in (("seeds", 1), ("top", 1), ("repeats", 0), ("batch_repeats", 1)):
-        if getattr(plan, option) < least:
-            raise SwapError(f"got {option} {getattr(plan, option)}, expected at least {least}.")
-    truth = ground_truth.load(
-        _truth_source(plan), space=plan.space, task=plan.task, path=plan.truth_file
-    )
+    _check(plan)
+    truth = truth_of(plan)
     if plan.stored is not None:
         scored = ground_truth.load(plan.stored, space=plan.space, task=plan.task)
         truth = replace(truth, proxies=scored.proxies)
     archs = sample_architectures(_known(truth, plan), plan.archs, seed=0)
-    regularisation = _regularisation(plan, spec.variant)
+    return study_with(plan, archs), truth
+
+
+def study_with(plan: Plan, archs: Sequence[str]) -> Study:
+    """Check a plan and make its study of given architectures (canonical strings).
+
+    Raises
+    ------
+    SwapError
+        Unknown space, task, variant, proxy or rule; an impossible number of seeds; only one of mu
+        and sigma; images that cannot be loaded.
+    """
+    _check(plan)
+    regularisation = _regularisation(plan, get_task(plan.space, plan.task).variant)
     study = Study(
         space=plan.space,
         task=plan.task,
-        archs=archs,
-        proxies=tuple(dict.fromkeys(proxies)),
+        archs=tuple(archs),
+        proxies=tuple(dict.fromkeys(plan.proxies or registry.names())),
         seeds=tuple(range(plan.seeds)),
         inputs=InputsSpec(plan.inputs, plan.samples, plan.inputs_path, plan.order),
         settings={
@@ -110,7 +108,29 @@ def study_of(plan: Plan) -> tuple[Study, GroundTruth]:
     )
     for seed in study.seeds:
         digest_of(study, seed)
-    return study, truth
+    return study
+
+
+def truth_of(plan: Plan) -> GroundTruth:
+    """Load the accuracies that a plan names, or those that fit its space."""
+    return ground_truth.load(
+        _truth_source(plan), space=plan.space, task=plan.task, path=plan.truth_file
+    )
+
+
+def _check(plan: Plan) -> None:
+    space = spaces.get(plan.space)
+    get_task(plan.space, plan.task)
+    if plan.variant is not None and plan.variant not in space.variants:
+        raise SwapError(
+            f"got variant {plan.variant!r}, expected one of {', '.join(space.variants)} for "
+            f"{plan.space}."
+        )
+    for name in plan.proxies:
+        registry.get(name)
+    for option, least in (("seeds", 1), ("top", 1), ("repeats", 0), ("batch_repeats", 1)):
+        if getattr(plan, option) < least:
+            raise SwapError(f"got {option} {getattr(plan, option)}, expected at least {least}.")
 
 
 def plans_from_config(config: str, given: Mapping[str, Any] | None = None) -> list[Plan]:

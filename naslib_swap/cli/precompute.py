@@ -1,0 +1,136 @@
+"""`naslib-swap precompute`: tables of scores in the form that NASLib reads."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Optional
+
+import typer
+
+from naslib_swap.cli.progress import progress
+from naslib_swap.errors import SwapError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def precompute(
+    space: Annotated[str, typer.Option(help="Search space.")] = "nasbench201",
+    task: Annotated[str, typer.Option(help="Tasks, separated by commas.")] = "cifar10",
+    proxies: Annotated[
+        str, typer.Option(help="Names separated by commas, or all.")
+    ] = "swap,reg_swap",
+    out: Annotated[
+        Optional[Path], typer.Option(help="The table to write. [zc_SPACE_swap.json]")
+    ] = None,
+    into: Annotated[
+        Optional[Path],
+        typer.Option(help="A table to add to. It stays as it is, unless --out names it too."),
+    ] = None,
+    archs: Annotated[
+        str, typer.Option(help="How many of the architectures with an accuracy, or all.")
+    ] = "all",
+    archs_file: Annotated[
+        Optional[Path], typer.Option(help="Architectures, one a line, in any known notation.")
+    ] = None,
+    truth: Annotated[
+        Optional[str], typer.Option(help="Source of accuracies; suite-zero, analog, csv, ...")
+    ] = None,
+    truth_file: Annotated[Optional[str], typer.Option(help="A file of accuracies.")] = None,
+    anew: Annotated[
+        bool, typer.Option("--anew", help="Compute anew what the table has already.")
+    ] = False,
+    inputs: Annotated[str, typer.Option(help="Images: natural, cifar10, ..., a path.")] = "natural",
+    inputs_path: Annotated[Optional[str], typer.Option(help="Where the images are.")] = None,
+    samples: Annotated[int, typer.Option(help="Images in the minibatch.")] = 16,
+    variant: Annotated[Optional[str], typer.Option(help="Which network of the space.")] = None,
+    mu: Annotated[Optional[float], typer.Option(help="For reg-SWAP, thousands.")] = None,
+    sigma: Annotated[Optional[float], typer.Option(help="For reg-SWAP, thousands.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes that score.")] = os.cpu_count() or 1,
+    backend: Annotated[str, typer.Option(help="joblib's: loky, dask or ray.")] = "loky",
+    address: Annotated[Optional[str], typer.Option(help="Of a Dask or Ray cluster.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
+) -> None:
+    """Score architectures and write NAS-Bench-Suite-Zero's JSON, for NASLib and others.
+
+    Scores are kept beside --out (NAME.scores.jsonl) as they come: run again, it goes on where it
+    was cut off.
+    """
+    target = out or Path(f"zc_{space}_swap.json")
+    if target.is_dir():
+        raise SwapError(f"got the folder {target} for --out, expected the name of a JSON file.")
+    if not quiet:
+        _log("loading accuracies and images")
+    from naslib_swap.evaluation import precompute as tables
+    from naslib_swap.evaluation.files import write_text
+    from naslib_swap.evaluation.plan import checked_together, plan_of, study_with
+    from naslib_swap.evaluation.run import run
+    from naslib_swap.evaluation.store import ScoreStore
+    from naslib_swap.evaluation.survey import gather
+
+    options: dict[str, Any] = {
+        "space": space,
+        "proxies": proxies,
+        "archs": archs,
+        "truth": truth,
+        "truth_file": truth_file,
+        "inputs": inputs,
+        "inputs_path": inputs_path,
+        "samples": samples,
+        "variant": variant,
+        "mu": mu,
+        "sigma": sigma,
+    }
+    table = tables.read_table(into, space) if into else {}
+    chosen, studies = [], []
+    for name in task.split(","):
+        plan = plan_of({**options, "task": name}, "the command line")
+        chosen.append(tables.chosen(plan, table if into else None, archs_file))
+        study = study_with(plan, chosen[-1].archs)
+        studies.append(study if anew else tables.lacking(study, table))
+    checked_together(studies)
+
+    scores_path = target.with_name(f"{target.stem}.scores.jsonl")
+    with ScoreStore(scores_path) as store:
+        try:
+            with progress("scoring architectures", quiet=quiet) as show:
+                run(
+                    studies,
+                    store,
+                    workers=workers,
+                    backend=backend,
+                    address=address,
+                    progress=show,
+                    note=(lambda text: None) if quiet else _log,
+                )
+        except KeyboardInterrupt:
+            _log(f"interrupted; what was scored is in {scores_path}. Run the same command again.")
+            raise typer.Exit(130) from None
+        for study, found, scores in zip(studies, chosen, gather(studies, scores_path)):
+            table = tables.merged(
+                table, scores, found.accuracy, space=space, task=study.task, anew=anew
+            )
+            _warn(study.task, scores, tables.without_accuracy(table, space, study.task))
+        write_text(target, json.dumps(table))
+    if not quiet:
+        print(f"Written to {target}")
+
+
+def _warn(task: str, scores: pd.DataFrame, blank: int) -> None:
+    for proxy, errors in scores[scores["error"].notna()].groupby("proxy")["error"]:
+        _log(
+            f"warning: {task}: {proxy} failed on {len(errors)} architectures and is left out "
+            f"there: {errors.iloc[0]}"
+        )
+    if blank:
+        _log(
+            f"warning: {task}: {blank} architectures have no val_accuracy, which NASLib's runners "
+            "read; name their accuracies with --truth or --truth-file."
+        )
+
+
+def _log(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
