@@ -10,7 +10,6 @@ import importlib.util
 import json
 import math
 import os
-import random
 import subprocess
 import sys
 from pathlib import Path
@@ -80,11 +79,12 @@ def test_naslibs_own_predictors_keep_their_values(naslib_root, data_dir, tmp_pat
     assert result.returncode == 0, result.stderr
     found = scores(tmp_path, "nasbench201", "cifar10", predictor, 7)
     table = json.loads((data_dir / "naslib" / "zc_nasbench201.json").read_text())["cifar10"]
-    random.seed(7)
-    archs = [eval(text) for text in table]
-    drawn = [table[str(random.choice(archs))] for _ in range(200)]
-    assert found["full_testpred"] == [entry[predictor]["score"] for entry in drawn]
-    assert found["full_ytest"] == [entry["val_accuracy"] for entry in drawn]
+    # NASLib's search space draws from Python's generator while it is built: which rows are drawn is
+    # NASLib's business, that they are the table's is ours.
+    rows = {(entry[predictor]["score"], entry["val_accuracy"]) for entry in table.values()}
+    drawn = list(zip(found["full_testpred"], found["full_ytest"]))
+    assert len(drawn) == 200
+    assert set(drawn) <= rows
     assert math.isfinite(found["kendalltau"])
 
 
