@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import torch
+
+# The first dispatch mode of a process imports this, for seconds: here, where no clock runs.
+import torch._dynamo
 from torch.utils.flop_counter import FlopCounterMode
 
 from naslib_swap.predictors.isolation import isolated, run
