@@ -100,9 +100,9 @@ class ActivationTable:
         """Return a table in which outputs of this module class are of this kind."""
         return replace(self, modules={**self.modules, module: kind})
 
-    def kind_of_module(self, module: nn.Module) -> Kind | None:
-        """Return the kind of a module that is recorded by its output, or None."""
-        for cls in type(module).__mro__:
+    def kind_of_module(self, module_class: type[nn.Module]) -> Kind | None:
+        """Return the kind of a class of modules that are recorded by their output, or None."""
+        for cls in module_class.__mro__:
             kind = self.modules.get(cls) or self.modules.get(cls.__name__)
             if kind is not None:
                 return kind
@@ -158,20 +158,22 @@ def recording(
     """
     recorder = _Recorder(table, consume)
     handles = []
+    modules = list(net.modules())
+    found = {cls: table.kind_of_module(cls) for cls in {type(module) for module in modules}}
+    kinds = {cls: kind for cls, kind in found.items() if kind is not None}
 
     def enter(module: nn.Module, args: Any) -> None:
         recorder.inside += 1
 
     def leave(module: nn.Module, args: Any, output: Any) -> None:
         recorder.inside -= 1
-        kind = table.kind_of_module(module)
-        if kind is not None and not recorder.inside:
-            recorder.see(output, kind)
+        if not recorder.inside:
+            recorder.see(output, kinds[type(module)])
 
     fused = torch.backends.mha.get_fastpath_enabled()
     try:
-        for module in net.modules():
-            if table.kind_of_module(module) is not None:
+        for module in modules:
+            if type(module) in kinds:
                 handles.append(module.register_forward_pre_hook(enter))
                 handles.append(module.register_forward_hook(leave))
         torch.backends.mha.set_fastpath_enabled(False)

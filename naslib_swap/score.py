@@ -130,10 +130,10 @@ def swap_score(
         raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
     with _as_it_was(net, weights=repeats > 0):
         target = torch.device(device) if device is not None else _device_of(net)
-        if target is not None:
+        if target is not None and target != _device_of(net):
             net.to(target)
         arguments = _Arguments.of(inputs, target)
-        net.train(mode == "train")
+        _set_mode(net, mode == "train")
         parameters = count_parameters(net)
         initialisation = StandardNormal(net, seed) if repeats else None
         torch.manual_seed(seed)
@@ -327,10 +327,17 @@ def _device_of(net: nn.Module) -> torch.device | None:
     return tensor.device if tensor is not None else None
 
 
+def _set_mode(net: nn.Module, train: bool) -> None:
+    # Not where nothing would change: on a network of many modules this costs as much as counting.
+    if any(module.training != train for module in net.modules()):
+        net.train(train)
+
+
 @contextmanager
 def _as_it_was(net: nn.Module, *, weights: bool) -> Iterator[None]:
     """Restore a network (modes, buffers, device, and weights if asked) and all random states."""
-    modes = [(module, module.training) for module in net.modules()]
+    modules = list(net.modules())
+    modes = [(module, module.training) for module in modules]
     device = _device_of(net)
     buffers = [
         (
@@ -338,7 +345,7 @@ def _as_it_was(net: nn.Module, *, weights: bool) -> Iterator[None]:
             dict(module._buffers),
             {k: b.clone() for k, b in module._buffers.items() if b is not None},
         )
-        for module in net.modules()
+        for module in modules
         if module._buffers
     ]
     kept = [(p, p.detach().clone()) for p in net.parameters()] if weights else []
@@ -359,4 +366,5 @@ def _as_it_was(net: nn.Module, *, weights: bool) -> Iterator[None]:
                     for key, value in values.items():
                         module._buffers[key].copy_(value)  # type: ignore[union-attr]
             for module, training in modes:
-                module.training = training
+                if module.training != training:
+                    module.training = training
