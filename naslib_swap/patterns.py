@@ -48,18 +48,23 @@ class PatternCounter:
         self.signed = False
         self._device = torch.device(device)
         self._stages: dict[bool, _Stage] = {}
-        self._maxima: list[tuple[str, torch.Tensor]] = []
+        self._maxima: list[tuple[str, Any]] = []
 
     def add(self, activation: torch.Tensor, *, signed: bool, name: str = "activation") -> None:
         """Take in one activation of shape [S, ...]; ``signed`` says whether it can be negative."""
         flat = activation.detach().reshape(self.samples, -1)
         if flat.shape[1] == 0:
             return
-        # The maximum is NaN exactly if a value is, and reads the activation while it is in cache.
-        self._maxima.append((name, flat.amax()))
+        values: Any = flat
+        if self._device.type == "cpu":
+            # As numpy: the calls are many and small, where torch's threads cost more than they
+            # bring, above all on a busy machine.
+            values = (flat.float() if flat.dtype == torch.bfloat16 else flat).numpy()
+        # The maximum is NaN exactly if a value is.
+        self._maxima.append((name, values.max()))
         if signed not in self._stages:
             self._stages[signed] = _Stage(self.samples, signed, self._device)
-        self._stages[signed].add(flat)
+        self._stages[signed].add(values)
         self.values += flat.shape[1]
         self.signed = self.signed or signed
 
@@ -77,7 +82,7 @@ class PatternCounter:
             If an activation held NaN: it has no sign.
         """
         if self._maxima:
-            maxima = torch.stack([maximum.double() for _, maximum in self._maxima])
+            maxima = torch.stack([torch.as_tensor(m).double() for _, m in self._maxima])
             bad = torch.isnan(maxima).nonzero()
             if len(bad):
                 name = self._maxima[int(bad[0])][0]
@@ -97,8 +102,7 @@ class PatternCounter:
 class _Stage:
     """Packs activations of one kind into keys, one row of bytes a value.
 
-    The stage is a torch tensor on the activations' device. On the CPU it is worked on as a numpy
-    array: its calls are many and small, where torch's threads cost more than they bring.
+    The stage is a torch tensor on the activations' device, on the CPU seen as a numpy array.
     """
 
     def __init__(self, samples: int, signed: bool, device: torch.device) -> None:
@@ -114,13 +118,10 @@ class _Stage:
         self._filled = 0
         self._keys = _KeySet(self._bytes)
 
-    def add(self, flat: torch.Tensor) -> None:
-        values: Any = flat
-        compare: Any = torch
-        if isinstance(self._bits, np.ndarray):
-            values = (flat.float() if flat.dtype == torch.bfloat16 else flat).numpy()
-            compare = np
-        start, end = 0, flat.shape[1]
+    def add(self, values: Any) -> None:
+        """Take in [S, values], a numpy array on the CPU, else a tensor."""
+        compare: Any = np if isinstance(values, np.ndarray) else torch
+        start, end = 0, values.shape[1]
         while start < end:
             take = min(end - start, _STAGE_VALUES - self._filled)
             part = values[:, start : start + take]
