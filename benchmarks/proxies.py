@@ -1,6 +1,6 @@
 """Proxies computed here against NAS-Bench-Suite-Zero's stored scores, and what each costs.
 
-    python benchmarks/proxies.py --data FOLDER [--archs 50] [--samples 64] [--out FOLDER]
+    python benchmarks/proxies.py --data FOLDER [--archs 50] [--samples 32] [--out FOLDER]
 
 FOLDER holds `tables/nasbench201__cifar10.csv.gz` and `images/cifar10_train_first512.npz`. Writes
 `agreement.md`, `scores.csv` and `seconds.md`; a run that was stopped goes on where it was.
@@ -27,7 +27,8 @@ def main() -> None:
     options = parse()
     torch.set_num_threads(1)
     table = pd.read_csv(options.data / "tables" / f"{SPACE}__cifar10.csv.gz")
-    table = table.sample(options.archs, random_state=options.seed).set_index("arch")
+    table = table[table["nwot"].notna()]  # the 725 of Suite-Zero's file; others are of older runs
+    table = table.sample(options.archs, random_state=0).set_index("arch")
     options.out.mkdir(parents=True, exist_ok=True)
     chosen = options.proxies.split(",") if options.proxies else list(names())
     live = score_all(list(table.index), chosen, options)
@@ -35,14 +36,21 @@ def main() -> None:
     values.to_csv(options.out / "scores.csv")
     write(options.out / "agreement.md", agreement(values[chosen], table))
     write(options.out / "seconds.md", seconds(live, chosen))
+    if options.against:
+        other = pd.read_csv(options.against, index_col="arch").loc[table.index]
+        shared = [name for name in chosen if name in other]
+        ranks = pd.Series({name: spearman(values[name], other[name]) for name in shared})
+        write(options.out / "against.md", ranks.rename("run with run").round(3).to_frame())
 
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--archs", type=int, default=50)
-    parser.add_argument("--samples", type=int, default=64)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--samples", type=int, default=32, help="Suite-Zero's")
+    parser.add_argument("--seed", type=int, default=0, help="of weights, and of a random order")
+    parser.add_argument("--order", default="first", help="first or random images")
+    parser.add_argument("--against", type=Path, help="scores.csv of another run, to compare with")
     parser.add_argument("--proxies", help="names with commas between; all by default")
     parser.add_argument("--out", type=Path, default=Path("proxies-benchmark"))
     return parser.parse_args()
@@ -52,7 +60,13 @@ def score_all(archs: list[str], chosen: list[str], options: argparse.Namespace) 
     """One row an architecture and proxy; rows are appended to `rows.jsonl` as they come."""
     space = spaces.get(SPACE)
     images = options.data / "images" / "cifar10_train_first512.npz"
-    minibatch = inputs.load("cifar10", samples=options.samples, path=images)
+    minibatch = inputs.load(
+        "cifar10",
+        samples=options.samples,
+        path=images,
+        order=options.order,
+        seed=options.seed,
+    )
     size = from_sizes(space.parameters(space.parse(arch)) / 1000 for arch in archs)
     store = options.out / "rows.jsonl"
     rows = [json.loads(line) for line in store.read_text().splitlines()] if store.exists() else []

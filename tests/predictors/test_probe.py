@@ -81,7 +81,7 @@ def test_every_proxy_leaves_the_network_as_it_was(name: str) -> None:
 def test_a_network_that_fails_midway_is_left_as_it_was() -> None:
     class Broken(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
-            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB")
 
     net = lived_in()
     net.pool = Broken()
