@@ -18,6 +18,7 @@ Task = Any
 """What ``joblib.delayed`` makes of a function and its arguments."""
 
 _CONNECT_SECONDS = 20
+_WORKER_SECONDS = 120  # a worker that starts, or starts again, imports torch first
 
 
 @dataclass(frozen=True)
@@ -102,8 +103,44 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
         raise SwapError(
             f"no Dask scheduler answers at {address}: {error}. Start one with `dask scheduler`."
         ) from None
-    stack.enter_context(joblib.parallel_config("dask", client=client))
+    try:
+        client.wait_for_workers(1, timeout=_WORKER_SECONDS)
+    except TimeoutError:
+        raise SwapError(
+            f"the Dask cluster at {address} has no workers; start some with `dask worker ADDRESS`."
+        ) from None
+    backend = _reporting_backend()(client=client, wait_for_workers_timeout=_WORKER_SECONDS)
+    stack.enter_context(joblib.parallel_config(backend))
     return Crew(_streamed(-1), _streamed_alone(-1), (KilledWorker,))
+
+
+class _Lost:
+    """What a task gave whose workers died."""
+
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
+
+
+def _reporting_backend() -> Any:
+    """joblib's Dask backend, which waits for ever (1.6) for a task that Dask itself gave up."""
+    from joblib._dask import DaskDistributedBackend
+
+    class Reporting(DaskDistributedBackend):  # type: ignore[misc]
+        def submit(self, func: Any, callback: Any = None) -> Any:
+            def report(done: Any) -> None:
+                if (error := done.exception()) is not None:
+                    callback(_Lost(error))
+
+            future = super().submit(func, callback)
+            future.add_done_callback(report)
+            return future
+
+        def retrieve_result_callback(self, out: Any) -> Any:
+            if isinstance(out, _Lost):
+                raise out.error
+            return super().retrieve_result_callback(out)
+
+    return Reporting
 
 
 def _ray(stack: ExitStack, workers: int, address: str | None) -> Crew:

@@ -1,0 +1,112 @@
+"""The same scores from a Dask cluster, one of whose workers is killed midway."""
+
+from __future__ import annotations
+
+import os
+import signal
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from naslib_swap.errors import SwapError
+from naslib_swap.evaluation.backends import crew
+from naslib_swap.evaluation.job import failed_records
+from naslib_swap.evaluation.run import run, score_jobs
+from naslib_swap.evaluation.store import ScoreStore, read_records
+from naslib_swap.evaluation.study import Study
+from naslib_swap.evaluation.survey import missing_jobs
+
+distributed = pytest.importorskip("distributed", reason="needs the cluster extra")
+
+
+def _values(path: Path) -> dict:
+    return {(r["arch"], r["proxy"], r["seed"]): r["value"] for r in read_records(path)}
+
+
+def _score(study: Study, path: Path, **options) -> dict:
+    with ScoreStore(path) as store:
+        run([study], store, **options)
+    return _values(path)
+
+
+@pytest.mark.slow
+def test_a_cluster_with_a_worker_killed_midway_gives_the_same_bits(study, tmp_path):
+    many = replace(study, seeds=tuple(range(15)))
+    jobs = len(many.archs) * len(many.seeds)
+    reference = _score(many, tmp_path / "here.jsonl")
+    killed: list[int] = []
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=2, dashboard_address=None
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        pids = list(client.run(os.getpid).values())
+
+        def kill_one(done: int, total: int) -> None:
+            assert total == jobs
+            if done == total // 4:
+                killed.append(pids[0])
+                os.kill(pids[0], signal.SIGKILL)
+
+        found = _score(
+            many,
+            tmp_path / "dask.jsonl",
+            backend="dask",
+            address=cluster.scheduler_address,
+            progress=kill_one,
+        )
+        client.wait_for_workers(2)
+        assert pids[0] not in client.run(os.getpid).values()
+    assert killed
+    assert found == reference
+    assert None not in found.values()
+
+
+@pytest.mark.slow
+def test_without_an_address_a_cluster_is_started(study, tmp_path):
+    few = replace(study, archs=study.archs[:4], seeds=(0,))
+    reference = _score(few, tmp_path / "here.jsonl")
+    assert _score(few, tmp_path / "dask.jsonl", backend="dask", workers=2) == reference
+
+
+@pytest.mark.slow
+def test_an_architecture_that_kills_every_worker_fails_alone(study):
+    unlucky = study.archs[1]
+
+    def dying(job):  # nested, so that it travels to the workers by value
+        if job.arch == unlucky:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return failed_records(job, "scored")
+
+    jobs = list(missing_jobs(replace(study, seeds=(0,)), frozenset()))
+    with crew("dask", 2) as hands:
+        done = list(score_jobs(jobs, hands, dying))
+    errors = {records[0]["arch"]: records[0]["error"] for records in done}
+    assert len(done) == len(jobs) == len(errors)
+    assert errors.pop(unlucky).startswith("KilledWorker: the worker died")
+    assert set(errors.values()) == {"scored"}
+
+
+def test_a_scheduler_that_does_not_answer_is_an_error(study, tmp_path, monkeypatch):
+    monkeypatch.setattr("naslib_swap.evaluation.backends._CONNECT_SECONDS", 0.5)
+    with pytest.raises(SwapError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
+        _score(study, tmp_path / "s.jsonl", backend="dask", address="tcp://127.0.0.1:1")
+
+
+def test_a_cluster_without_workers_is_an_error(study, tmp_path, monkeypatch):
+    monkeypatch.setattr("naslib_swap.evaluation.backends._WORKER_SECONDS", 0.5)
+    with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster:
+        address = cluster.scheduler_address
+        with pytest.raises(SwapError, match="has no workers; start some with `dask worker"):
+            _score(study, tmp_path / "s.jsonl", backend="dask", address=address)
+
+
+def test_a_missing_package_says_how_to_install_it(study, tmp_path, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "distributed", None)
+    with pytest.raises(SwapError, match=r"pip install 'naslib-swap\[cluster\]'"):
+        _score(study, tmp_path / "s.jsonl", backend="dask")
+    monkeypatch.setitem(__import__("sys").modules, "ray", None)
+    with pytest.raises(SwapError, match="pip install ray"):
+        _score(study, tmp_path / "s.jsonl", backend="ray")
