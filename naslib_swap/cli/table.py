@@ -119,8 +119,6 @@ def table(
         _log("loading accuracies and images")
     # Imported here, so that `--help` does not wait for torch.
     from naslib_swap.evaluation.plan import checked_together, study_of
-    from naslib_swap.evaluation.report import outcome_of
-    from naslib_swap.evaluation.results import write_results
     from naslib_swap.evaluation.run import run
     from naslib_swap.evaluation.store import ScoreStore
     from naslib_swap.evaluation.survey import gather
@@ -150,6 +148,10 @@ def table(
                 "go on."
             )
             raise typer.Exit(130) from None
+
+        # Statistics and pictures import much that scoring does not need.
+        from naslib_swap.evaluation.report import outcome_of
+        from naslib_swap.evaluation.results import write_results
 
         outcomes = [
             outcome_of(study, truth, scores, top=plan.top, timings=timings)

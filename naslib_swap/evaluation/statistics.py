@@ -61,14 +61,16 @@ def within_spearman(x: Vector, y: Vector, strata: Vector) -> float:
 def ndcg(score: Vector, truth: Vector, k: int) -> float:
     """Normalised discounted cumulative gain of the k best scores, gains scaled to [0, 1].
 
-    Tied scores share their gains (Järvelin and Kekäläinen 2002; McSherry and Najork 2008).
+    Tied scores share their gains (McSherry and Najork 2008), as in scikit-learn's ``ndcg_score``.
     """
-    from sklearn.metrics import ndcg_score
-
     if len(score) < max(k, 2) or _constant(truth):
         return _NAN
     gain = (truth - truth.min()) / (truth.max() - truth.min())
-    return float(ndcg_score([gain], [score], k=k))
+    _, group = np.unique(-score, return_inverse=True)  # 0 is the best
+    shared = np.bincount(group, weights=gain) / np.bincount(group)
+    chosen, ideal = shared[np.sort(group)[:k]], np.sort(gain)[::-1][:k]
+    discount = 1 / np.log2(np.arange(2, k + 2))
+    return float((chosen @ discount) / (ideal @ discount))
 
 
 def regret(score: Vector, truth: Vector, k: int) -> float:

@@ -6,14 +6,15 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from sys import intern
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation.job import digest_of
 from naslib_swap.evaluation.store import read_records
 from naslib_swap.evaluation.study import Job, Study, settings_id, settings_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Key = tuple[str, str, str, str, int, str]
 
@@ -109,6 +110,8 @@ def gather(studies: Sequence[Study], path: str | os.PathLike[str]) -> list[pd.Da
 
 
 def _frame(rows: Iterable[list[Any]]) -> pd.DataFrame:
+    import pandas as pd  # here, so that scoring starts without it
+
     frame = pd.DataFrame(list(rows), columns=list(_COLUMNS))
     # The order of writing depends on the workers; the table must not.
     frame = frame.sort_values(["proxy", "seed", "arch"], ignore_index=True)
