@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,22 +30,24 @@ def test_settings_in_any_order_are_one_key():
     assert settings_key(SETTINGS) == settings_key(dict(reversed(SETTINGS.items())))
 
 
-def _write(path: Path, worker: int) -> None:
-    cache = ScoreCache(path)
-    for number in range(25):
-        cache.put("space", "data", str(number), SETTINGS, {"psi": number})
-        cache.put("space", "data", f"{worker}-{number}", SETTINGS, {"psi": number})
+WRITER = """
+import sys
+from pathlib import Path
+from naslib_swap.plugin.cache import ScoreCache
+cache = ScoreCache(Path(sys.argv[1]))
+settings = {"samples": 16, "seed": 0}
+for number in range(25):
+    cache.put("space", "data", str(number), settings, {"psi": number})
+    cache.put("space", "data", f"{sys.argv[2]}-{number}", settings, {"psi": number})
+"""
 
 
 def test_several_processes_write_one_file(tmp_path: Path):
     path = tmp_path / "scores.sqlite"
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=_write, args=(path, n)) for n in range(3)]
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
-    assert [worker.exitcode for worker in workers] == [0, 0, 0]
+    workers = [
+        subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(n)]) for n in range(3)
+    ]
+    assert [worker.wait() for worker in workers] == [0, 0, 0]
     cache = ScoreCache(path)
     assert cache.count() == 25 + 3 * 25
     assert all(cache.get("space", "data", str(n), SETTINGS) == {"psi": n} for n in range(25))
