@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Union
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.grad import conv2d_weight
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from naslib_swap.predictors.fixed_statistics import normalised
@@ -40,15 +40,21 @@ def weight_gradients(layer: Layer, given: Tensor, gradient: Tensor) -> Tensor:
 
 
 def _convolution(layer: nn.Conv2d, given: Tensor, gradient: Tensor) -> Tensor:
+    # Images become groups of one convolution, whose weight gradient then keeps them apart.
     mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
     padded = F.pad(given, layer._reversed_padding_repeated_twice, mode=mode)
-    windows = F.unfold(padded, layer.kernel_size, layer.dilation, 0, layer.stride)
-    groups = (len(given), layer.groups, -1, windows.shape[-1])
-    by_group = gradient.reshape(groups) @ windows.reshape(groups).transpose(2, 3)
-    return by_group.flatten(1)
+    images, channels = gradient.shape[:2]
+    rows = conv2d_weight(
+        padded.reshape(1, -1, *padded.shape[2:]),
+        (images * channels, *layer.weight.shape[1:]),
+        gradient.reshape(1, -1, *gradient.shape[2:]),
+        stride=layer.stride,
+        dilation=layer.dilation,
+        groups=images * layer.groups,
+    )
+    return rows.reshape(images, -1)
 
 
-def tangent_kernel(gradients: dict[Layer, Tensor]) -> Tensor:
-    """Sum over layers of the inner products of images' gradients: float64 [S, S]."""
-    parts = [g @ g.T for g in gradients.values()]
-    return torch.stack(parts).double().sum(0)
+def inner_products(gradients: Tensor) -> Tensor:
+    """Inner products of images' gradients [S, number of weights]: float64 [S, S]."""
+    return (gradients @ gradients.T).double()

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Callable
 
 import torch
 from torch import Tensor
+from torch.autograd.graph import Node
 
 from naslib_swap.errors import SwapError
 from naslib_swap.predictors.fixed_statistics import FixedStatistics
 from naslib_swap.predictors.forward import logits
 from naslib_swap.predictors.image_gradients import (
     Layer,
+    inner_products,
     layers_with_gradients,
-    tangent_kernel,
     weight_gradients,
 )
 from naslib_swap.predictors.isolation import isolated, run
@@ -52,32 +53,50 @@ def compute(probe: Probe) -> float:
 
 
 def _kernel_at_once(probe: Probe) -> Tensor:
-    calls: list[tuple[Layer, Tensor, Tensor]] = []
+    images = probe.images.clone()
+    if not images.is_floating_point():
+        raise SwapError(
+            f"ntk needs floating-point inputs, not {images.dtype}; set ntk_statistics to 'batch'"
+        )
+    images.requires_grad_()
+    # Where a layer's gradient will pass, noted before an activation can overwrite its output.
+    calls: list[tuple[Layer, Tensor, Node]] = []
 
     def note(layer: Any, given: Any, output: Tensor) -> None:
-        if output.requires_grad:
-            calls.append((layer, given[0].detach(), output))
+        if output.grad_fn is not None:
+            calls.append((layer, given[0].detach(), output.grad_fn))
 
-    hooks = [layer.register_forward_hook(note) for layer in layers_with_gradients(probe.net)]
+    handles = [layer.register_forward_hook(note) for layer in layers_with_gradients(probe.net)]
+    rows: dict[Layer, Tensor] = {}
     try:
         with isolated(probe.net, probe.seed), FixedStatistics():
-            output = _outputs(probe)
+            output = _outputs(probe, images)
+        for layer, given, node in calls:
+            handles.append(node.register_prehook(_adding(rows, layer, given, len(images))))
+        torch.autograd.grad(output.sum(), images)
     finally:
-        for hook in hooks:
-            hook.remove()
-    found = torch.autograd.grad(output.sum(), [output for _, _, output in calls], allow_unused=True)
-    gradients: dict[Layer, Tensor] = {}
-    for (layer, given, _), gradient in zip(calls, found):
-        if gradient is None:
-            continue
-        if len(gradient) != len(probe.images):
+        for handle in handles:
+            handle.remove()
+    return torch.stack([inner_products(gradients) for gradients in rows.values()]).sum(0)
+
+
+def _adding(
+    rows: dict[Layer, Tensor], layer: Layer, given: Tensor, samples: int
+) -> Callable[[Any], None]:
+    """A hook that adds one call's share to the gradients of `layer`."""
+
+    def add(gradients: Any) -> None:
+        gradient = gradients[0]
+        if len(gradient) != samples:
             raise SwapError(
-                f"a layer gave {len(gradient)} rows for {len(probe.images)} images; set "
-                "ntk_statistics to 'batch' for networks that fold other dimensions into the batch"
+                f"a layer gave {len(gradient)} rows for {samples} images; set ntk_statistics to "
+                "'batch' for networks that fold other dimensions into the batch"
             )
-        rows = weight_gradients(layer, given, gradient)
-        gradients[layer] = gradients[layer] + rows if layer in gradients else rows
-    return tangent_kernel(gradients)
+        with torch.no_grad():
+            share = weight_gradients(layer, given, gradient)
+        rows[layer] = rows[layer] + share if layer in rows else share
+
+    return add
 
 
 def _kernel_by_batch(probe: Probe) -> Tensor:
@@ -85,15 +104,15 @@ def _kernel_by_batch(probe: Probe) -> Tensor:
     weights = [layer.weight for layer in layers]
     rows = []
     with isolated(probe.net, probe.seed):
-        for single in _outputs(probe).flatten(1).sum(1):
+        for single in _outputs(probe, probe.images).flatten(1).sum(1):
             found = torch.autograd.grad(single, weights, retain_graph=True, allow_unused=True)
             rows.append([None if g is None else g.flatten() for g in found])
-    columns = zip(layers, zip(*rows))
-    return tangent_kernel({layer: torch.stack(c) for layer, c in columns if c[0] is not None})
+    columns = [torch.stack(column) for column in zip(*rows) if column[0] is not None]
+    return torch.stack([inner_products(column) for column in columns]).sum(0)
 
 
-def _outputs(probe: Probe) -> Tensor:
-    return logits(run(probe.net, probe.images, channels_last=True), probe.num_classes)
+def _outputs(probe: Probe, images: Tensor) -> Tensor:
+    return logits(run(probe.net, images, channels_last=True), probe.num_classes)
 
 
 PROXY = Proxy(

@@ -169,7 +169,7 @@ def test_fisher_weighs_each_channel_by_the_weights_that_feed_it() -> None:
     assert value("fisher", net, batch) == pytest.approx(expected)
 
 
-def test_fisher_is_the_same_where_activations_overwrite_their_input() -> None:
+def test_nothing_changes_where_activations_overwrite_their_input() -> None:
     class Swish(nn.Sequential):
         def __init__(self, inplace: bool) -> None:
             torch.manual_seed(0)
@@ -178,8 +178,8 @@ def test_fisher_is_the_same_where_activations_overwrite_their_input() -> None:
                 nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4, 3),
             )  # fmt: skip
 
-    plain = score_network(Probe(Swish(False), minibatch()), ["fisher", "nwot", "snip"])
-    written = score_network(Probe(Swish(True), minibatch()), ["fisher", "nwot", "snip"])
+    plain = score_network(Probe(Swish(False), minibatch()), ["fisher", "nwot", "snip", "ntk"])
+    written = score_network(Probe(Swish(True), minibatch()), ["fisher", "nwot", "snip", "ntk"])
     assert {k: v.error for k, v in written.items()} == dict.fromkeys(written)
     for name, score_ in plain.items():
         assert written[name].value == pytest.approx(score_.value, rel=1e-6)
