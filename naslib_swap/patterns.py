@@ -50,8 +50,18 @@ class PatternCounter:
         self._stages: dict[bool, _Stage] = {}
         self._maxima: list[tuple[str, Any]] = []
 
-    def add(self, activation: torch.Tensor, *, signed: bool, name: str = "activation") -> None:
-        """Take in one activation of shape [S, ...]; ``signed`` says whether it can be negative."""
+    def add(
+        self,
+        activation: torch.Tensor,
+        *,
+        signed: bool,
+        name: str = "activation",
+        maximum: torch.Tensor | None = None,
+    ) -> None:
+        """Take in one activation of shape [S, ...]; ``signed`` says whether it can be negative.
+
+        What was reduced to booleans (positive or not) comes with its ``maximum``, for NaN.
+        """
         flat = activation.detach().reshape(self.samples, -1)
         if flat.shape[1] == 0:
             return
@@ -61,7 +71,7 @@ class PatternCounter:
             # bring, above all on a busy machine.
             values = (flat.float() if flat.dtype == torch.bfloat16 else flat).numpy()
         # The maximum is NaN exactly if a value is.
-        self._maxima.append((name, values.max()))
+        self._maxima.append((name, values.max() if maximum is None else maximum))
         if signed not in self._stages:
             self._stages[signed] = _Stage(self.samples, signed, self._device)
         self._stages[signed].add(values)
