@@ -122,10 +122,17 @@ class _Lost:
 
 
 def _reporting_backend() -> Any:
-    """joblib's Dask backend, which waits for ever (1.6) for a task that Dask itself gave up."""
+    """joblib's Dask backend, less two habits that it has in joblib 1.6.
+
+    It waits for ever for a task that Dask itself gave up, and runs tasks in this process while the
+    cluster has a single thread.
+    """
     from joblib._dask import DaskDistributedBackend
 
     class Reporting(DaskDistributedBackend):  # type: ignore[misc]
+        def effective_n_jobs(self, n_jobs: int) -> int:
+            return max(2, super().effective_n_jobs(n_jobs))
+
         def submit(self, func: Any, callback: Any = None) -> Any:
             def report(done: Any) -> None:
                 if (error := done.exception()) is not None:
@@ -155,7 +162,7 @@ def _ray(stack: ExitStack, workers: int, address: str | None) -> Crew:
         raise SwapError(f"no Ray cluster answers at {address}: {error}") from None
     stack.callback(ray.shutdown)
     register_ray()
-    size = int(ray.cluster_resources().get("CPU", workers))
+    size = max(2, int(ray.cluster_resources().get("CPU", workers)))  # 1 would stay in this process
     stack.enter_context(joblib.parallel_config("ray", n_jobs=size))
     return Crew(_in_portions(size), lambda task: joblib.Parallel()([task])[0])
 

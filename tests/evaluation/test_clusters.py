@@ -72,10 +72,20 @@ def test_without_an_address_a_cluster_is_started(study, tmp_path):
 
 
 @pytest.mark.slow
+def test_a_cluster_of_one_thread_is_used_all_the_same(study):
+    jobs = list(missing_jobs(replace(study, seeds=(0,)), frozenset()))
+    with crew("dask", 1) as hands:
+        done = list(score_jobs(jobs, hands, lambda job: failed_records(job, str(os.getpid()))))
+    assert len(done) == len(jobs)
+    assert str(os.getpid()) not in {records[0]["error"] for records in done}
+
+
+@pytest.mark.slow
 def test_an_architecture_that_kills_every_worker_fails_alone(study):
-    unlucky = study.archs[1]
+    unlucky, here = study.archs[1], os.getpid()
 
     def dying(job):  # nested, so that it travels to the workers by value
+        assert os.getpid() != here
         if job.arch == unlucky:
             os.kill(os.getpid(), signal.SIGKILL)
         return failed_records(job, "scored")

@@ -174,9 +174,10 @@ def test_a_worker_refuses_other_images(study):
 
 
 def test_a_killed_worker_costs_its_own_architecture_alone(study):
-    unlucky = study.archs[1]
+    unlucky, here = study.archs[1], os.getpid()
 
     def dying(job):  # nested, so that it travels to the workers by value
+        assert os.getpid() != here
         if job.arch == unlucky:
             os.kill(os.getpid(), signal.SIGKILL)
         return failed_records(job, "scored")
