@@ -158,7 +158,9 @@ def scatter(
         hspace=0.55,
     )
     panels: Any = np.atleast_1d(figure.subplots(down, across, sharey=True)).ravel()
-    truth = pd.Series(dict(accuracy), dtype=float)
+    known = {arch: accuracy[arch] for arch in scores["arch"].unique() if arch in accuracy}
+    truth = pd.Series(known, dtype=float)
+    floor = _floor(truth)
     depth = _mean_values(scores, "depth")
     picture = None
     for axes, proxy in zip(panels, order):
@@ -168,9 +170,10 @@ def scatter(
             shown = {"c": depth.reindex(values.index), "cmap": "viridis",
                      "vmin": depth.min(), "vmax": depth.max()}  # fmt: skip
         size = 14 if len(values) < 100 else 7
+        heights = truth.reindex(values.index)
         points = axes.scatter(
             values,
-            truth.reindex(values.index),
+            heights,
             s=size,
             alpha=0.75,
             lw=0,
@@ -178,6 +181,11 @@ def scatter(
             **shown,
         )
         picture = points if "c" in shown else picture
+        if floor is not None:
+            axes.set_ylim(bottom=floor)
+            below = values[heights < floor]
+            axes.scatter(below, np.full(len(below), floor), s=18, marker="v", clip_on=False,
+                         color="#78716c")  # fmt: skip
         axes.set_title(title_of(proxy), fontsize=9, color=_OURS if "swap" in proxy else "black")
         if scale := _scale(proxy):
             axes.set_xlabel(scale, fontsize=7)
@@ -189,6 +197,9 @@ def scatter(
         axes.grid(color=_GRID, lw=0.5)
         axes.set_axisbelow(True)
         _bare(axes, left=True)
+    if floor is not None:
+        lost = int((truth < floor).sum())
+        title += f" (grey triangles: {lost} below {floor:.3g})"
     for axes in panels[len(order) :]:
         axes.set_visible(False)
     for axes in panels[::across]:
@@ -201,6 +212,13 @@ def scatter(
         bar.outline.set_visible(False)  # type: ignore[operator]
     _headline(figure, title, width)
     return figure
+
+
+def _floor(accuracy: pd.Series) -> float | None:
+    """Where to cut the axis, so that a few failed trainings do not flatten all the others."""
+    low, high = accuracy.quantile(0.02), accuracy.max()
+    floor = low - 0.5 * (high - low)
+    return float(floor) if accuracy.min() < floor - 0.5 * (high - low) else None
 
 
 def _scale(proxy: str) -> str:

@@ -222,6 +222,12 @@ def test_proxies_are_compared_by_rank_and_in_their_directions(monkeypatch):
     assert found[0, 3] == pytest.approx(expected.statistic)
 
 
+def test_a_failed_training_does_not_flatten_the_others():
+    accuracy = pd.Series([10.0, 10.0, *np.linspace(88, 94, 198)])
+    assert 80 < pictures._floor(accuracy) < 88
+    assert pictures._floor(accuracy[2:]) is None
+
+
 def test_a_picture_that_cannot_be_written_says_so(outcome, tmp_path):
     with pytest.raises(SwapError, match=r"cannot write .*ranking\.svg"):
         pictures.save(pictures.ranking("t", outcome.table), tmp_path / "nowhere", "ranking")
