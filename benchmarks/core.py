@@ -1,9 +1,9 @@
 """Speed and memory of swap_score beside a bare forward pass and the textbook count.
 
-    python benchmarks/core.py [--threads 2] [--rounds 7]
+    python benchmarks/core.py [--threads 2] [--rounds 15]
 
-Each round times forward, swap_score and (a few times) the textbook in turn; what is printed are
-medians of the ratios within rounds, so that a machine that slows down slows all three. Extra memory
+Forward passes and swap_score take turns, and so do the two counts; what is printed are medians of
+the ratios of neighbours, so that a machine that slows down slows both. Extra memory
 is the peak resident size of a process of its own, less that of one that runs the forward pass only.
 """
 
@@ -104,7 +104,7 @@ def use(name: str, samples: int, what: str) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--memory", nargs=3, metavar=("NET", "S", "WHAT"), help=argparse.SUPPRESS)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
@@ -123,16 +123,15 @@ def main() -> None:
         swap_score(net, x)
         found = activations(net, x)
         assert our_count(found) == textbook_count(found)
-        bare, ratios, counts = [], [], []
-        for number in range(options.rounds):
-            before = timed(forward, net, x)
+        bare, ratios = [], []
+        before = timed(forward, net, x)
+        for _ in range(options.rounds):
             ours = timed(swap_score, net, x)
             after = timed(forward, net, x)
-            bare.append(min(before, after))
+            bare.append(after)
             ratios.append(2 * ours / (before + after))
-            if number < 3:
-                book = timed(textbook_count, found)
-                counts.append(book / timed(our_count, found))
+            before = after
+        counts = [timed(textbook_count, found) / timed(our_count, found) for _ in range(3)]
         values = sum(a.shape[1] for a, _ in found)
         base = peak(name, samples, "forward", options.threads)
         ours_mb = peak(name, samples, "swap_score", options.threads) - base

@@ -218,12 +218,20 @@ def _as_words(keys: _Array) -> _Array:
 
 
 def _mix(words: _Array) -> _Array:
-    """Hash each row of uint64 words to one uint64 (multiply and xor-shift, word by word)."""
+    """Hash each row of uint64 words to one uint64, word by word.
+
+    Each word goes through the whole finaliser of splitmix64 (Steele et al. 2014): one
+    multiplication leaves differences in the top bits, where patterns often differ, to cancel
+    against those of the next word.
+    """
     mixed = np.zeros(len(words), dtype=np.uint64)
     for column in words.T:
         mixed ^= column
-        mixed *= np.uint64(0x9E3779B97F4A7C15)
-        mixed ^= mixed >> np.uint64(32)
+        mixed ^= mixed >> np.uint64(30)
+        mixed *= np.uint64(0xBF58476D1CE4E5B9)
+        mixed ^= mixed >> np.uint64(27)
+        mixed *= np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
     return mixed
 
 

@@ -72,6 +72,13 @@ def test_equal_hashes_are_not_taken_for_equal_rows(monkeypatch: pytest.MonkeyPat
     assert counted(activations, [True, True]).count() == 50
 
 
+def test_words_that_differ_in_their_top_bits_only_have_hashes_of_their_own() -> None:
+    # Documents that share tokens give such patterns; equal hashes would be settled by a slow sort.
+    top = np.arange(8, dtype=np.uint64) << np.uint64(61)
+    words = np.stack([w.ravel() for w in np.meshgrid(top, ~top, top, ~top)], axis=1)
+    assert len(np.unique(patterns._mix(words))) == len(words) == 8**4
+
+
 def test_rectified_and_signed_patterns_are_one_set() -> None:
     relu = torch.tensor([[1.0, 0.0], [0.0, 0.0]])  # patterns (1,0) and (0,0)
     gelu = torch.tensor([[1.0, -1.0], [0.0, 0.0]])  # patterns (1,0) and (-1,0)
