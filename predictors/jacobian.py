@@ -17,7 +17,8 @@ def jacobian_pass(probe: Probe) -> Tensor:
     image's outputs alone; the published implementations take it so.
 
     Raises:
-        SwapError: If the inputs are not floating-point numbers.
+        SwapError: If the inputs are not floating-point numbers, or the output does not depend on
+            them.
     """
     forward = probe.forward()
     if not forward.images.requires_grad:
@@ -26,5 +27,9 @@ def jacobian_pass(probe: Probe) -> Tensor:
             "defined for tokens"
         )
     with isolated(probe.net, probe.seed):
-        (jacobian,) = torch.autograd.grad(forward.output.sum(), forward.images, retain_graph=True)
+        (jacobian,) = torch.autograd.grad(
+            forward.output.sum(), forward.images, retain_graph=True, allow_unused=True
+        )
+    if jacobian is None:
+        raise SwapError("the output does not depend on the images: no path joins them")
     return jacobian.flatten(1)

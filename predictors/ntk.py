@@ -73,10 +73,12 @@ def _kernel_at_once(probe: Probe) -> Tensor:
             output = _outputs(probe, images)
         for layer, given, node in calls:
             handles.append(node.register_prehook(_adding(rows, layer, given, len(images))))
-        torch.autograd.grad(output.sum(), images)
+        torch.autograd.grad(output.sum(), images, allow_unused=True)
     finally:
         for handle in handles:
             handle.remove()
+    if not rows:
+        raise SwapError("the output does not depend on the images: no path joins them")
     return torch.stack([inner_products(gradients) for gradients in rows.values()]).sum(0)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
@@ -18,7 +20,7 @@ def compute(probe: Probe) -> float:
 
     Raises:
         SwapError: If no ReLU ran, or one that does not keep the batch as its first
-            dimension.
+            dimension, or if K is singular.
     """
     patterns = probe.forward().active
     if not patterns:
@@ -32,7 +34,10 @@ def compute(probe: Probe) -> float:
                 "the first dimension of every ReLU"
             )
         kernel += agreement(active)
-    return float(torch.linalg.slogdet(kernel).logabsdet)
+    score = float(torch.linalg.slogdet(kernel).logabsdet)
+    if score == -math.inf:
+        raise SwapError("K is singular: at least two images have the same pattern at every ReLU")
+    return score
 
 
 def agreement(active: Tensor) -> Tensor:

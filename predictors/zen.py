@@ -25,6 +25,9 @@ def compute(probe: Probe) -> float:
     0, all from the seed: neither the images' values nor the given weights matter. `running_var` is
     read after the two passes, with the momentum and the history that the network has, as in the
     authors' and in Suite-Zero's code, although the formula means the variance itself.
+
+    Raises:
+        SwapError: If there are no feature maps, or they do not depend on the images.
     """
     generator = torch.Generator().manual_seed(probe.seed)
     state: dict[str, Tensor] = {**_gaussian(probe.net, generator), **scratch_buffers(probe.net)}
@@ -34,7 +37,10 @@ def compute(probe: Probe) -> float:
     with isolated(probe.net, probe.seed), torch.no_grad():
         calm = _features(probe, first, state)
         shaken = _features(probe, first + GAMMA * second, state)
-        score = math.log((calm - shaken).abs().flatten(1).sum(1).mean())
+        difference = float((calm - shaken).abs().flatten(1).sum(1).mean())
+        if difference == 0:
+            raise SwapError("the feature maps do not depend on the images: no path joins them")
+        score = math.log(difference)
         variances = [state[name].mean() for name in _running_variances(probe.net)]
         return score + sum(math.log(variance) / 2 for variance in variances)
 

@@ -7,6 +7,9 @@ memory, and faster, since a chunk's activations stay in cache.
 
 from __future__ import annotations
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -43,7 +46,7 @@ def count_patterns(
         net.train(training)
     counter = PatternCounter(samples)
     for signs, signed in gathered.calls:
-        counter.add(signs, signed=signed)
+        counter.add(torch.from_numpy(signs), signed=signed)
     return counter
 
 
@@ -54,22 +57,23 @@ class _Signs:
         self._samples = samples
         self._start = 0
         self._call = 0
-        self.calls: list[tuple[Tensor, bool]] = []
+        self.calls: list[tuple[Any, bool]] = []  # numpy arrays
 
     def start_chunk(self, start: int) -> None:
         self._start, self._call = start, 0
 
     def take(self, activation: Tensor, kind: Kind) -> bool:
-        flat = activation.flatten(1)
+        flat = activation.detach().flatten(1).numpy()
         if self._call == len(self.calls):
-            signs = torch.empty(self._samples, flat.shape[1], dtype=torch.int8)
+            signs = np.empty((self._samples, flat.shape[1]), dtype=np.int8)
             self.calls.append((signs, kind.signed))
-        signs = self.calls[self._call][0]
         # NaN has no sign; as an integer it would pass for one.
-        if bool(torch.isnan(flat.amax())):
+        if np.isnan(flat.max()):
             raise SwapError(
                 f"activation call {self._call} holds NaN, which has no sign; check the weights"
             )
-        signs[self._start : self._start + len(flat)].copy_(flat.sign())
+        above, below = np.greater(flat, 0).view(np.int8), np.less(flat, 0).view(np.int8)
+        rows = self.calls[self._call][0][self._start : self._start + len(flat)]
+        np.subtract(above, below, out=rows)
         self._call += 1
         return True

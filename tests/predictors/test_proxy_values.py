@@ -402,3 +402,27 @@ def test_ntk_of_equal_images_is_singular() -> None:
     batch.images[1] = batch.images[0]
     result = score("ntk", nn.Sequential(nn.Flatten(), nn.Linear(128, 3)), batch)
     assert "the tangent kernel is singular" in str(result.error)
+
+
+@pytest.mark.parametrize(
+    ("proxy", "reason"),
+    [
+        ("jacov", "the output does not depend on the images"),
+        ("epe_nas", "the output does not depend on the images"),
+        ("ntk", "the output does not depend on the images"),
+        ("zen", "the feature maps do not depend on the images"),
+        ("nwot", "at least two images have the same pattern at every ReLU"),
+    ],
+)
+def test_a_network_that_cuts_off_its_images_is_named_as_one(proxy: str, reason: str) -> None:
+    class CutOff(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.convolution = nn.Conv2d(2, 4, 3)
+            self.classifier = nn.Linear(4, 3)
+
+        def forward(self, x: Tensor) -> Tensor:
+            maps = self.convolution(torch.zeros_like(x))  # as the operation "none" does
+            return self.classifier(F.relu(maps).mean((2, 3)))
+
+    assert reason in str(score(proxy, CutOff(), minibatch()).error)
