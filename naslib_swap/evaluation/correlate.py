@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import reduce
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,9 @@ class Correlation:
     over depths, weighted by how many architectures each has. ``ndcg`` and ``regret`` are at the top
     ``k``: the regret is the accuracy lost by training the proxy's k best instead of all.
     ``saturated_fraction`` is the share of scores at their upper bound. ``failed`` counts missing
-    scores. NaN where a statistic is not defined (constant scores, say).
+    scores. ``spearman_common`` is ``spearman`` on the ``n_common`` architectures that every
+    computed proxy scored: comparable where proxies failed. NaN where a statistic is not defined
+    (constant scores, say).
     """
 
     proxy: str
@@ -52,6 +55,8 @@ class Correlation:
     ndcg: float
     regret: float
     failed: int
+    n_common: int
+    spearman_common: float
 
 
 def correlate(
@@ -59,6 +64,7 @@ def correlate(
     accuracy: Mapping[str, float],
     directions: Mapping[str, bool],
     *,
+    computed: Collection[str] | None = None,
     k: int = 10,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -74,6 +80,9 @@ def correlate(
         Accuracy of each architecture; higher is better.
     directions
         Whether a higher value of a proxy is meant to be better; True where it is not said.
+    computed
+        The proxies whose failures decide which architectures are common to all; None for all of
+        them. A proxy that scored nothing at all has no say.
     k
         How many of a proxy's best are trained, for ndcg and regret.
 
@@ -102,13 +111,22 @@ def correlate(
     context: dict[str, pd.Series] = {
         name: wide[name].mean(axis=1) for name in ("params", "flops", "depth") if name in wide
     }
+    common = _common([v for p, v in wide.items() if computed is None or p in computed])
     rows = []
     for proxy, values in wide.items():
         frame = known[known["proxy"] == proxy]
         sign = 1.0 if directions.get(proxy, True) else -1.0
-        rows.append(_correlation(proxy, frame, sign * values, accuracy, context, k=k, seed=seed))
+        rows.append(
+            _correlation(proxy, frame, sign * values, accuracy, context, common, k=k, seed=seed)
+        )
     table = pd.DataFrame([asdict(row) for row in rows])
     return table.sort_values(["spearman", "proxy"], ascending=[False, True], ignore_index=True)
+
+
+def _common(wide: Sequence[pd.DataFrame]) -> pd.Index | None:
+    """Architectures that all proxies scored under all seeds; None where there are no proxies."""
+    complete = [v.index[v.notna().all(axis=1)] for v in wide if v.notna().any(axis=None)]
+    return reduce(pd.Index.intersection, complete) if complete else None
 
 
 def _correlation(
@@ -117,12 +135,15 @@ def _correlation(
     values: pd.DataFrame,
     accuracy: Mapping[str, float],
     context: Mapping[str, pd.Series],
+    common: pd.Index | None,
     *,
     k: int,
     seed: int,
 ) -> Correlation:
     truth = pd.Series({arch: accuracy[arch] for arch in values.index}, dtype=float)
     per_seed = [_Ranked.of(values[column], truth, context) for column in values.columns]
+    shared = values if common is None else values.loc[values.index.intersection(common)]
+    on_common = [_Ranked.of(shared[column], truth, {}) for column in shared.columns]
     top = min(k, len(values))
     found = pd.DataFrame([ranked.statistics(top) for ranked in per_seed])
     resampled = [statistics.bootstrap(r.score, r.truth, seed=seed) for r in per_seed]
@@ -145,6 +166,10 @@ def _correlation(
         kendall_std=float(found["kendall"].std(ddof=1)),
         k=top,
         failed=int(frame["value"].isna().sum()),
+        n_common=max(len(ranked.score) for ranked in on_common),
+        spearman_common=float(
+            np.mean([statistics.spearman(ranked.score, ranked.truth) for ranked in on_common])
+        ),
         **{str(name): float(mean) for name, mean in found.mean().items()},
     )
 

@@ -8,7 +8,7 @@ from html import escape
 import pandas as pd
 
 from naslib_swap import __version__
-from naslib_swap.evaluation.report import NOTES, Outcome, presented, presented_beside
+from naslib_swap.evaluation.report import NOTES, Outcome, footnote, presented, presented_beside
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #292524; background: #fafaf9; margin: 0 auto;
@@ -71,7 +71,7 @@ def page(
         parts.append(f'<h2 id="{_id(outcome)}">{escape(outcome.title)}</h2>')
         ours = outcome.table["proxy"].isin(["swap", "reg_swap"]).tolist()
         parts.append(_table(presented(outcome.table), ours))
-        parts.append(f'<p class="notes">k = {int(outcome.table["k"].max())}.</p>')
+        parts.append(f'<p class="notes">{escape(footnote(outcome.table))}</p>')
         parts += [f'<p class="remark">{escape(remark)}</p>' for remark in outcome.remarks]
         if len(outcome.beside):
             parts.append("<h3>Computed and stored scores on the same architectures</h3>")

@@ -20,7 +20,9 @@ from naslib_swap.predictors import registry
 
 # What people are shown, of all that correlations.csv holds: heading and format of each column.
 SHOWN: Mapping[str, tuple[str, str]] = {
+    "n": ("n", "d"),
     "spearman": ("Spearman", ".3f"),
+    "spearman_common": ("common", ".3f"),
     "interval": ("95 % interval", ""),
     "spearman_std": ("± seeds", ".3f"),
     "kendall": ("Kendall", ".3f"),
@@ -36,8 +38,10 @@ SHOWN: Mapping[str, tuple[str, str]] = {
 }
 
 NOTES = (
-    "Correlations are positive where a proxy ranks as it is meant to. Interval: bootstrap over "
-    "architectures. ± seeds: standard deviation over seeds. Given #params, given FLOPs: partial "
+    "Correlations are positive where a proxy ranks as it is meant to. n: architectures that the "
+    "proxy scored. Common: Spearman correlation on the architectures that every computed proxy "
+    "scored; where proxies failed, compare these, as failures are seldom average networks. "
+    "Interval: bootstrap over architectures. ± seeds: standard deviation over seeds. Given #params, given FLOPs: partial "
     "Spearman correlation with these held fixed. Within depth: Spearman correlation among "
     "architectures of equal depth. nDCG@k: how good the k best by proxy are, 1 at best. regret@k: "
     "accuracy lost, against the best of these architectures, by training the k best by proxy. "
@@ -86,7 +90,7 @@ def outcome_of(
     directions = directions_of((*study.proxies, *truth.proxies))
     stored = stored_scores(study, truth)
     everything = pd.concat([f for f in (scores, stored) if len(f)], ignore_index=True)
-    table = correlate(everything, truth.accuracy, directions, k=top)
+    table = correlate(everything, truth.accuracy, directions, computed=study.proxies, k=top)
     computed = table["proxy"].isin(study.proxies)
     table["source"] = computed.map({True: "computed", False: "stored"})
     table.loc[~computed, "seeds"] = 0
@@ -158,7 +162,10 @@ def presented(table: pd.DataFrame) -> pd.DataFrame:
             ]
         }
     )
+    alike = (table["n_common"] == table["n"]).all()  # then n and common say nothing new
     for name, (heading, form) in SHOWN.items():
+        if alike and name in ("n", "spearman_common"):
+            continue
         if name == "interval":
             cells = [
                 "" if pd.isna(low) else f"{low:.2f} to {high:.2f}"
@@ -173,6 +180,15 @@ def presented(table: pd.DataFrame) -> pd.DataFrame:
         if any(cells):
             view[heading] = cells
     return view
+
+
+def footnote(table: pd.DataFrame) -> str:
+    """What the headings of the table above it stand for."""
+    text = f"k = {int(table['k'].max())}."
+    if (table["n_common"] == table["n"]).all():
+        return text
+    common = _plural(int(table["n_common"].max()), "architecture")
+    return f"{text} Common to all computed proxies: {common}."
 
 
 def presented_beside(beside: pd.DataFrame) -> pd.DataFrame:
@@ -204,7 +220,7 @@ def markdown(outcomes: Sequence[Outcome]) -> str:
         parts += [
             f"## {outcome.title}\n",
             _markdown_table(presented(outcome.table)),
-            f"k = {int(outcome.table['k'].max())}.\n",
+            footnote(outcome.table) + "\n",
             *(f"- {remark}\n" for remark in outcome.remarks),
         ]
         if len(outcome.beside):

@@ -109,6 +109,38 @@ def test_failures_are_left_out_and_counted():
     )
 
 
+def test_proxies_that_failed_are_compared_on_the_architectures_that_all_scored():
+    # The last ten are told from the others by anything; one proxy fails on most of them.
+    easy = {a: 10.0 + 0.01 * n if n >= 20 else ACCURACY[a] for n, a in enumerate(ARCHS)}
+    truth = np.array(list(easy.values()))
+    lucky = np.concatenate([RNG.normal(size=20), np.full(10, -9.0)])
+    failing = [truth + RNG.normal(size=30) for _ in range(2)]
+    failing[0][24:] = np.nan
+    failing[1][[3, 25]] = np.nan
+    table = correlate(_scores(lucky=lucky, failing=failing, broken=np.full(30, np.nan)), easy, {})
+    common = [n for n in range(24) if n != 3]
+    rows = {name: _row(table, name) for name in ("lucky", "failing", "broken")}
+    assert {rows["lucky"]["n_common"], rows["failing"]["n_common"]} == {23}
+    assert rows["lucky"]["n"] == 30
+    expected = stats.spearmanr(lucky[common], truth[common]).statistic
+    assert rows["lucky"]["spearman_common"] == pytest.approx(expected)
+    assert rows["lucky"]["spearman"] > expected + 0.1
+    assert rows["failing"]["spearman_common"] == pytest.approx(
+        np.mean([stats.spearmanr(s[common], truth[common]).statistic for s in failing])
+    )
+    assert rows["broken"]["n_common"] == 0
+    assert np.isnan(rows["broken"]["spearman_common"])
+
+
+def test_only_computed_proxies_decide_what_is_common():
+    stored = NOISY.copy()
+    stored[:4] = np.nan
+    scores = _scores(mine=NOISY, stored=stored)
+    table = correlate(scores, ACCURACY, {}, computed=["mine"])
+    assert (_row(table, "mine")["n_common"], _row(table, "stored")["n_common"]) == (30, 26)
+    assert _row(correlate(scores, ACCURACY, {}), "mine")["n_common"] == 26
+
+
 def test_a_proxy_that_always_failed_or_is_constant_has_a_row_without_numbers():
     table = correlate(
         _scores(good=NOISY, failed=np.full(30, np.nan), constant=np.ones(30)), ACCURACY, {}

@@ -121,6 +121,21 @@ def test_the_view_leaves_out_what_is_empty_and_marks_what_is_stored(outcome):
     assert view.set_index("proxy").loc["#Params", "failed"] == "1"
 
 
+def test_where_a_proxy_failed_all_are_shown_on_what_every_one_scored(outcome):
+    view = presented(outcome.table).set_index("proxy")
+    both = [a for a in ARCHS if a != "a07"]
+    expected = stats.spearmanr([COMPUTED["swap"][a] for a in both], [TRUTH[a] for a in both])
+    assert (view.loc["SWAP", "n"], view.loc["#Params", "n"]) == ("20", "19")
+    assert view.loc["SWAP", "common"] == f"{expected.statistic:.3f}"
+    assert "k = 10. Common to all computed proxies: 19 architectures." in markdown([outcome])
+    whole = _scores()
+    whole.loc[whole["arch"] == "a07", ["value", "error"]] = [1.0, None]
+    truth = GroundTruth("nasbench201", "cifar10", "analog", TRUTH)
+    complete = outcome_of(_study(), truth, whole)
+    assert {"n", "common"}.isdisjoint(presented(complete.table).columns)
+    assert "Common to all" not in markdown([complete])
+
+
 def test_without_timings_nothing_of_them_is_left(outcome):
     quiet = _outcome(timings=False)
     assert quiet.table["seconds_per_arch"].isna().all()
@@ -196,6 +211,8 @@ def test_the_page_stands_alone(folder):
     assert not page.open
     assert page.seen.count("table") == 4
     assert page.seen.count("svg") == 7
+    assert "<th>common</th>" in text
+    assert "Common to all computed proxies: 19 architectures." in text
     outside = [link for link in page.links if not link.startswith(("#", "data:"))]
     assert outside == []
     assert not re.search(r"@import|url\(['\"]?http", text)
