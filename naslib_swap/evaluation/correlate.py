@@ -26,7 +26,8 @@ class Correlation:
     bootstrap over architectures, each resample averaged over the seeds. ``spearman_given_params``
     and ``spearman_given_flops`` are partial correlations; ``spearman_within_depth`` is the mean
     over depths, weighted by how many architectures each has. ``ndcg`` and ``regret`` are at the top
-    ``k``: the regret is the accuracy lost by training the proxy's k best instead of all.
+    ``k``: the regret is the accuracy lost by training the proxy's k best instead of all, those
+    that it failed to score among them.
     ``saturated_fraction`` is the share of scores at their upper bound. ``failed`` counts missing
     scores. ``spearman_common`` is ``spearman`` on the ``n_common`` architectures that every
     computed proxy scored: comparable where proxies failed. NaN where a statistic is not defined
@@ -111,6 +112,7 @@ def correlate(
     context: dict[str, pd.Series] = {
         name: wide[name].mean(axis=1) for name in ("params", "flops", "depth") if name in wide
     }
+    accuracy = {arch: accuracy[arch] for arch in archs}
     common = _common([v for p, v in wide.items() if computed is None or p in computed])
     rows = []
     for proxy, values in wide.items():
@@ -145,7 +147,8 @@ def _correlation(
     shared = values if common is None else values.loc[values.index.intersection(common)]
     on_common = [_Ranked.of(shared[column], truth, {}) for column in shared.columns]
     top = min(k, len(values))
-    found = pd.DataFrame([ranked.statistics(top) for ranked in per_seed])
+    best = max(accuracy.values())
+    found = pd.DataFrame([ranked.statistics(top, best) for ranked in per_seed])
     resampled = [statistics.bootstrap(r.score, r.truth, seed=seed) for r in per_seed]
     ci_low, ci_high = _interval(resampled, "spearman")
     kendall_low, kendall_high = _interval(resampled, "kendall")
@@ -200,7 +203,7 @@ class _Ranked:
             {name: other.reindex(present.index).to_numpy(float) for name, other in context.items()},
         )
 
-    def statistics(self, k: int) -> dict[str, float]:
+    def statistics(self, k: int, best: float) -> dict[str, float]:
         unknown = np.full(len(self.score), np.nan)
         params, flops, depth = (self.context.get(n, unknown) for n in ("params", "flops", "depth"))
         return {
@@ -210,5 +213,5 @@ class _Ranked:
             "spearman_given_flops": statistics.partial_spearman(self.score, self.truth, flops),
             "spearman_within_depth": statistics.within_spearman(self.score, self.truth, depth),
             "ndcg": statistics.ndcg(self.score, self.truth, k),
-            "regret": statistics.regret(self.score, self.truth, k),
+            "regret": statistics.regret(self.score, self.truth, k, best),
         }

@@ -41,13 +41,13 @@ NOTES = (
     "Correlations are positive where a proxy ranks as it is meant to. n: architectures that the "
     "proxy scored. Common: Spearman correlation on the architectures that every computed proxy "
     "scored; where proxies failed, compare these, as failures are seldom average networks. "
-    "Interval: bootstrap over architectures. ± seeds: standard deviation over seeds. Given #params, given FLOPs: partial "
-    "Spearman correlation with these held fixed. Within depth: Spearman correlation among "
-    "architectures of equal depth. nDCG@k: how good the k best by proxy are, 1 at best. regret@k: "
-    "accuracy lost, against the best of these architectures, by training the k best by proxy. "
-    "Stored: Spearman correlation of scores that came with the accuracies. ms/arch: what the proxy "
-    "costs alone, one thread. Saturated: scores at their upper bound, which tell nothing apart. No "
-    "computed proxy uses accuracies or trained weights."
+    "Interval: bootstrap over architectures. ± seeds: standard deviation over seeds. Given "
+    "#params, given FLOPs: partial Spearman correlation with these held fixed. Within depth: "
+    "Spearman correlation among architectures of equal depth. nDCG@k: how good the k best by "
+    "proxy are, 1 at best. regret@k: accuracy lost, against the best of these architectures, by "
+    "training the k best by proxy. Stored: Spearman correlation of scores that came with the "
+    "accuracies. ms/arch: what the proxy costs alone, one thread. Saturated: scores at their "
+    "upper bound, which tell nothing apart. No computed proxy uses accuracies or trained weights."
 )
 
 _STORED_NOTES = (

@@ -73,9 +73,10 @@ def ndcg(score: Vector, truth: Vector, k: int) -> float:
     return float((chosen @ discount) / (ideal @ discount))
 
 
-def regret(score: Vector, truth: Vector, k: int) -> float:
+def regret(score: Vector, truth: Vector, k: int, best_of_all: float | None = None) -> float:
     """Best accuracy of all, less the best of the k best scores; in the accuracy's own unit.
 
+    ``best_of_all`` is given where architectures without a score count too; None takes the truth's.
     Where equal scores compete for the last of the k places, chance decides: the expected regret.
     """
     if len(score) < k or k < 1:
@@ -87,7 +88,9 @@ def regret(score: Vector, truth: Vector, k: int) -> float:
     none_better = _chance_of_none(np.arange(len(tied) + 1), drawn, len(tied))
     chances = none_better[:-1] - none_better[1:]
     best = np.maximum(tied, certain.max()) if len(certain) else tied
-    return max(0.0, float(truth.max() - (best * chances).sum()))  # no -0.0 from rounding
+    reached = float((best * chances).sum())
+    aim = float(truth.max()) if best_of_all is None else best_of_all
+    return max(0.0, aim - reached)  # no -0.0 from rounding
 
 
 def _chance_of_none(special_ones: Vector, drawn: int, total: int) -> Vector:

@@ -153,6 +153,13 @@ def test_a_proxy_that_always_failed_or_is_constant_has_a_row_without_numbers():
     assert constant["regret"] > 0  # chance decides among equals: some accuracy is lost
 
 
+def test_regret_counts_the_best_architecture_also_where_it_has_no_score():
+    scores, ordered = TRUTH.copy(), np.sort(TRUTH)
+    scores[TRUTH.argmax()] = np.nan
+    table = correlate(_scores(p=scores, other=NOISY), {**ACCURACY, "not asked for": 99.0}, {}, k=3)
+    assert _row(table, "p")["regret"] == pytest.approx(ordered[-1] - ordered[-2])
+
+
 def test_saturation_is_the_share_at_the_bound():
     scores = _scores(swap=NOISY)
     scores["saturation"] = [1.0] * 6 + [0.9] * 24
