@@ -64,6 +64,7 @@ _FUNCTIONS: dict[Any, Kind] = {
     **_calls(Kind("softshrink", recorded=False), "softshrink"),
     **_calls(Kind("threshold", recorded=False), "threshold", "threshold_"),
     **_calls(Kind("glu", recorded=False), "glu"),
+    **_calls(Kind("clamp", recorded=False), "clamp", "clamp_", "clamp_min", "clamp_min_", "clip"),
 }
 
 # HuggingFace modules that spell an activation out, by class name: nothing is imported for them.
@@ -170,16 +171,20 @@ def recording(
         if not recorder.inside:
             recorder.see(output, kinds[type(module)])
 
-    fused = torch.backends.mha.get_fastpath_enabled()
+    # Before torch 2.3 there is no such switch; the mode itself keeps the fused paths off there.
+    fused_paths = getattr(torch.backends, "mha", None)
+    fused = fused_paths is not None and fused_paths.get_fastpath_enabled()
     try:
         for module in modules:
             if type(module) in kinds:
                 handles.append(module.register_forward_pre_hook(enter))
                 handles.append(module.register_forward_hook(leave))
-        torch.backends.mha.set_fastpath_enabled(False)
+        if fused_paths is not None:
+            fused_paths.set_fastpath_enabled(False)
         with recorder:
             yield recorder.calls
     finally:
-        torch.backends.mha.set_fastpath_enabled(fused)
+        if fused_paths is not None:
+            fused_paths.set_fastpath_enabled(fused)
         for handle in handles:
             handle.remove()

@@ -36,7 +36,8 @@ class StandardNormal:
     Raises
     ------
     SwapError
-        If the network has no convolution or linear layer: every repeat would be the same.
+        If the network has no convolution or linear layer: every repeat would be the same; or if a
+        layer's weight is computed from other parameters (weight or spectral normalisation).
     """
 
     def __init__(self, net: nn.Module, seed: int) -> None:
@@ -51,6 +52,16 @@ class StandardNormal:
                 f"{type(net).__name__} has no convolution or linear layer, expected at least one "
                 "to re-initialise. Score it with repeats=0."
             )
+        for module in (*self._weighted, *self._norms):
+            for name in ("weight", "bias"):
+                tensor = getattr(module, name, None)
+                if tensor is not None and id(tensor) not in names:
+                    raise SwapError(
+                        f"the {name} of a {type(module).__name__} is computed from other "
+                        "parameters (weight_norm, spectral_norm or another parametrisation), "
+                        "expected a parameter to draw anew. Remove the parametrisation, or score "
+                        "with repeats=0."
+                    )
 
     @torch.no_grad()
     def draw(self) -> None:

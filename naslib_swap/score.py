@@ -93,8 +93,8 @@ def swap_score(
         Any module. It comes back as it was: weights, buffers, modes, hooks, device, also when its
         forward pass raises.
     inputs
-        A tensor [S, ...], a sequence (positional arguments) or a mapping (keyword arguments). The
-        first tensor in it says S.
+        A tensor [S, ...], a sequence (positional arguments) or a mapping (keyword arguments). All
+        tensors in it have S (or 1) along dimension 0.
     repeats
         0 scores the weights as they are. R > 0 re-initialises R times from ``seed``
         (:class:`~naslib_swap.initialisation.StandardNormal`) and takes the mean.
@@ -114,7 +114,8 @@ def swap_score(
     Raises
     ------
     SwapError
-        No activation was recorded; fewer than two samples; NaN in the inputs or in an activation;
+        No activation was recorded; scripted code; fewer than two samples; inputs that disagree on
+        their number; NaN in the inputs or in an activation; weights that cannot be drawn anew;
         ``repeats``, ``batch_repeats`` or ``mode`` out of range.
 
     Notes
@@ -133,6 +134,7 @@ def swap_score(
         if target is not None and target != _device_of(net):
             net.to(target)
         arguments = _Arguments.of(inputs, target)
+        _require_visible(net)
         _set_mode(net, mode == "train")
         parameters = count_parameters(net)
         initialisation = StandardNormal(net, seed) if repeats else None
@@ -231,6 +233,13 @@ class _Arguments:
                 "got inputs without a tensor that has a batch dimension, expected [S, ...] with "
                 "S samples along dimension 0."
             )
+        sizes = {int(t.shape[0]) for t in tensors if t.dim() and t.shape[0] != 1}
+        if len(sizes) > 1:
+            raise SwapError(
+                f"got inputs of shapes {', '.join(str(tuple(t.shape)) for t in tensors)}, expected "
+                "one number of samples along dimension 0 of each (or 1, for what all samples "
+                "share). Pass what is no batch by functools.partial or in a wrapper module."
+            )
         if batched.numel() == 0:
             raise SwapError(
                 f"got an empty minibatch of shape {tuple(batched.shape)}, expected at least 2 "
@@ -241,7 +250,7 @@ class _Arguments:
                 raise SwapError(
                     f"got inputs of shape {tuple(tensor.shape)} with NaN in them, expected numbers."
                 )
-        return cls(positional, keywords, int(batched.shape[0]), batched.device)
+        return cls(positional, keywords, max(sizes, default=1), batched.device)
 
 
 _Counted = tuple[list[PatternCounter], Calls]
@@ -314,6 +323,22 @@ def _has_samples(output: Any, samples: int) -> bool:
     return output.shape[0] % samples == 0
 
 
+def _require_visible(net: nn.Module) -> None:
+    hidden = [name or "itself" for name, m in net.named_modules() if _is_opaque(m)]
+    if hidden:
+        raise SwapError(
+            f"{type(net).__name__} holds scripted, traced or compiled code "
+            f"({', '.join(hidden[:3])}), whose activations cannot be seen; expected plain modules. "
+            "Pass the network as it was before torch.jit or torch.compile."
+        )
+
+
+def _is_opaque(module: nn.Module) -> bool:
+    # By attributes: torch's class of compiled modules takes seconds to import.
+    compiled = hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None)
+    return isinstance(module, torch.jit.ScriptModule) or bool(compiled)
+
+
 def _require_values(counter: PatternCounter, calls: Calls, net: nn.Module) -> None:
     if not counter.values:
         seen = ", ".join(sorted(calls.unrecorded)) or "none"
@@ -355,6 +380,12 @@ def _as_it_was(net: nn.Module, *, weights: bool) -> Iterator[None]:
     devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
     with ExitStack() as stack:
         stack.enter_context(torch.random.fork_rng(devices=devices))
+        # On a GPU: the same kernels each time, and float32 as it is on the CPU.
+        stack.enter_context(
+            torch.backends.cudnn.flags(
+                enabled=True, benchmark=False, deterministic=True, allow_tf32=False
+            )
+        )
         try:
             yield
         finally:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import Node
 
 from naslib_swap.activations import Kind, recording
@@ -49,17 +49,31 @@ class ForwardPass:
 
 
 def forward_pass(probe: Probe) -> ForwardPass:
-    """Run the network once in train mode, noting the calls of its layers and ReLUs."""
+    """Run the network in train mode, noting the calls of its layers and ReLUs.
+
+    Outputs are noted without copies unless a module says that it works in place; where the network
+    turns out to have written into one of them (`y += x`), it runs once more, and copies are noted.
+    """
+    copies = any(getattr(module, "inplace", False) for module in probe.net.modules())
+    noted, versions = _pass(probe, copies=copies)
+    if any(call.output._version != version for call, version in zip(noted.calls, versions)):
+        noted, _ = _pass(probe, copies=True)
+    return noted
+
+
+def _pass(probe: Probe, *, copies: bool) -> tuple[ForwardPass, list[int]]:
+    """What a forward pass leaves, and the version of each layer's output when it was noted."""
     images = probe.images.clone()
     images.requires_grad_(images.is_floating_point())
     calls: list[LayerCall] = []
+    versions: list[int] = []
     active: list[Tensor] = []
-    copies = _writes_in_place(probe.net)
 
     def note_layer(layer: Any, _: Any, output: Tensor) -> None:
         if output.grad_fn is not None:
             kept = output.detach().clone() if copies else output.detach()
             calls.append(LayerCall(layer, kept, output.grad_fn))
+            versions.append(kept._version)
 
     def note_activation(output: Tensor, kind: Kind) -> bool:
         if kind.name in RECTIFIERS:
@@ -75,7 +89,7 @@ def forward_pass(probe: Probe) -> ForwardPass:
     finally:
         for hook in hooks:
             hook.remove()
-    return ForwardPass(images, output, calls, active)
+    return ForwardPass(images, output, calls, active), versions
 
 
 def logits(output: Any, num_classes: int | None) -> Tensor:
@@ -101,7 +115,3 @@ def logits(output: Any, num_classes: int | None) -> Tensor:
         )
     fitting = [t for t in tensors if t.ndim == 2 and t.shape[1] == num_classes]
     return (fitting or tensors)[0]
-
-
-def _writes_in_place(net: nn.Module) -> bool:
-    return any(getattr(module, "inplace", False) for module in net.modules())

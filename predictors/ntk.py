@@ -71,9 +71,9 @@ def _kernel_at_once(probe: Probe) -> Tensor:
     try:
         with isolated(probe.net, probe.seed), FixedStatistics():
             output = _outputs(probe, images)
-        for layer, given, node in calls:
-            handles.append(node.register_prehook(_adding(rows, layer, given, len(images))))
-        torch.autograd.grad(output.sum(), images, allow_unused=True)
+            for layer, given, node in calls:
+                handles.append(node.register_prehook(_adding(rows, layer, given, len(images))))
+            torch.autograd.grad(output.sum(), images, allow_unused=True)
     finally:
         for handle in handles:
             handle.remove()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import pytest
 import torch
@@ -376,6 +377,36 @@ def test_bad_options(options: dict[str, object], message: str) -> None:
 def test_bad_regularisation(mu: float, sigma: float) -> None:
     with pytest.raises(SwapError, match="expected finite numbers"):
         regularised_swap_score(Hand(nn.ReLU()), INPUT, mu=mu, sigma=sigma)
+
+
+@pytest.mark.parametrize(
+    "normalise", [nn.utils.parametrizations.weight_norm, nn.utils.spectral_norm]
+)
+def test_weights_that_cannot_be_drawn_anew_are_an_error(normalise: Callable) -> None:
+    net = nn.Sequential(normalise(nn.Linear(4, 8)), nn.ReLU())
+    assert swap_score(net, torch.randn(6, 4)).score > 0
+    with pytest.raises(SwapError, match=r"weight of a .*Linear is computed from other parameters"):
+        swap_score(net, torch.randn(6, 4), repeats=2)
+
+
+@pytest.mark.parametrize("hide", [torch.jit.script, torch.compile])
+def test_parts_that_cannot_be_seen_are_an_error_not_a_smaller_score(hide: Callable) -> None:
+    hidden = hide(nn.Sequential(nn.Linear(4, 4), nn.ReLU()))
+    net = nn.Sequential(nn.Linear(4, 4), nn.ReLU(), hidden)
+    with pytest.raises(SwapError, match=r"scripted, traced or compiled code \(2.*cannot be seen"):
+        swap_score(net, torch.randn(6, 4))
+
+
+def test_inputs_agree_on_the_number_of_samples() -> None:
+    class Scaled(nn.Module):
+        def forward(self, scale: Tensor, x: Tensor) -> Tensor:
+            return F.relu(scale * x)
+
+    x = torch.randn(12, 4)
+    shared = swap_score(Scaled(), {"scale": torch.ones(1, 4), "x": x})
+    assert shared.samples == 12
+    with pytest.raises(SwapError, match=r"\(3,\), \(12, 4\), expected one number of samples"):
+        swap_score(Scaled(), {"scale": torch.ones(3), "x": x})
 
 
 def test_nan_weights_are_an_error() -> None:

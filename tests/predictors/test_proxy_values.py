@@ -185,6 +185,27 @@ def test_nothing_changes_where_activations_overwrite_their_input() -> None:
         assert written[name].value == pytest.approx(score_.value, rel=1e-6)
 
 
+def test_fisher_reads_what_a_layer_gave_before_it_was_added_to() -> None:
+    class Residual(nn.Module):
+        def __init__(self, in_place: bool) -> None:
+            torch.manual_seed(0)
+            super().__init__()
+            self.first, self.second = nn.Conv2d(2, 4, 1), nn.Conv2d(4, 4, 1)
+            self.classifier, self.in_place = nn.Linear(4, 3), in_place
+
+        def forward(self, x: Tensor) -> Tensor:
+            z = F.relu(self.first(x))
+            y = self.second(z)
+            if self.in_place:
+                y += z
+            else:
+                y = y + z
+            return self.classifier(F.relu(y).mean((2, 3)))
+
+    batch = minibatch()
+    assert value("fisher", Residual(True), batch) == value("fisher", Residual(False), batch)
+
+
 def test_fisher_adds_up_the_calls_of_a_layer_used_twice() -> None:
     class Twice(nn.Module):
         def __init__(self) -> None:
