@@ -28,9 +28,28 @@ from naslib_swap.optimizers.tied_cells import TiedCells
 from naslib_swap.predictors import registry
 from naslib_swap.regularisation import from_sizes
 from naslib_swap.spaces.nasbench201 import architecture_string
+from naslib_swap.spaces.networks import chosen_variant
 
 _SIZES_SAMPLED = 1000
 _TOP = 10
+# Proxies that weigh by size themselves, by a mu and sigma that a search gives elsewhere.
+_WEIGHED_THEMSELVES = {"reg_swap": "swap", "reg_params": "params", "reg_flops": "flops"}
+# Proxies that are never negative by their definition, so that they have a logarithm. (NWOT too: the
+# determinant of a matrix of integers is an integer.)
+_NEVER_NEGATIVE = frozenset(
+    [
+        "swap",
+        "params",
+        "flops",
+        "depth",
+        "l2_norm",
+        "nwot",
+        "linear_regions",
+        "grad_norm",
+        "snip",
+        "fisher",
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -123,6 +142,42 @@ def defaults(space: str) -> SpaceDefaults:
     return DEFAULTS[space]
 
 
+def check(request: Request) -> None:
+    """Complain of what can be known to be wrong before anything is loaded, scored or written.
+
+    Raises:
+        SwapError: an unknown space, variant or proxy; too few images or re-initialisations; a proxy
+            that cannot guide a search, or not with the weighting given.
+    """
+    chosen = defaults(request.space)
+    space = spaces.get(request.space)
+    chosen_variant(_variant(request), space.variants, space.name)
+    _check_proxy(request.proxy, request.settings.weighting)
+    samples, repeats = _scale(request)
+    if samples < 2:
+        raise SwapError(f"samples {samples}: expected at least 2 images to compare")
+    if repeats < 0:
+        raise SwapError(
+            f"repeats {repeats}: expected 0 (weights as they are built) or more; the default on "
+            f"{request.space} is {chosen.repeats}"
+        )
+
+
+def _check_proxy(name: str, weighting: SizeWeighting) -> None:
+    if name in _WEIGHED_THEMSELVES:
+        bare = _WEIGHED_THEMSELVES[name]
+        raise SwapError(
+            f"proxy {name} is {bare} weighed by size, which the search does itself: "
+            f"give --proxy {bare} with --mu and --sigma"
+        )
+    registry.get(name)
+    if weighting.mode != "none" and name not in _NEVER_NEGATIVE:
+        raise SwapError(
+            f"proxy {name} cannot be weighed by size ({weighting.mode}): it can be negative, and a "
+            "logarithm is needed. Search by it without --mu, --sigma and --adaptive"
+        )
+
+
 def moves(request: Request) -> Moves:
     """The space as the search walks it: DARTS cells are tied where only one of them is scored."""
     space = spaces.get(request.space)
@@ -184,6 +239,7 @@ def find(
     """
     if resume and folder is None:
         raise SwapError("resuming needs the folder of the search that was cut off")
+    check(request)
     measure = _measure(request)
     limits = _limits(request)
     walk = moves(request)
@@ -261,12 +317,15 @@ def _variant(request: Request) -> str:
     return request.variant if request.variant is not None else defaults(request.space).variant
 
 
-def _measure(request: Request) -> NetworkMeasure:
+def _scale(request: Request) -> tuple[int, int]:
+    """Images and re-initialisations of a score."""
     chosen = defaults(request.space)
-    registry.get(request.proxy)  # complain now where there is no such proxy
     samples = request.samples if request.samples is not None else chosen.samples
-    if samples < 2:
-        raise SwapError(f"samples {samples}: expected at least 2 images to compare")
+    return samples, request.repeats if request.repeats is not None else chosen.repeats
+
+
+def _measure(request: Request) -> NetworkMeasure:
+    samples, repeats = _scale(request)
     return NetworkMeasure(
         space=request.space,
         variant=_variant(request),
@@ -274,7 +333,7 @@ def _measure(request: Request) -> NetworkMeasure:
             request.source, samples=samples, seed=request.seed, path=request.path
         ),
         proxy=request.proxy,
-        repeats=request.repeats if request.repeats is not None else chosen.repeats,
+        repeats=repeats,
         seed=request.seed,
     )
 
@@ -293,7 +352,7 @@ def _limits(request: Request) -> SizeLimits | None:
 
 def _identity(request: Request, minibatch: Minibatch) -> dict[str, Any]:
     """What a checkpoint must agree on. The images count by content, not by where they lie."""
-    chosen = defaults(request.space)
+    samples, repeats = _scale(request)
     plain = asdict(request)
     del plain["path"]
     return {
@@ -301,8 +360,8 @@ def _identity(request: Request, minibatch: Minibatch) -> dict[str, Any]:
         "version": __version__,
         **plain,
         "variant": _variant(request),
-        "samples": request.samples if request.samples is not None else chosen.samples,
-        "repeats": request.repeats if request.repeats is not None else chosen.repeats,
+        "samples": samples,
+        "repeats": repeats,
         "images": minibatch.digest,
     }
 

@@ -158,6 +158,8 @@ class _Trail:
 
     def _save(self) -> None:
         assert self.folder is not None
+        if not self.evolution.state.history:
+            return  # nothing to go on from: the folder stays free for a corrected command
         start = time.perf_counter()
         checkpoint.save(self.folder / CHECKPOINT, self.evolution.state, self.identity)
         end = time.perf_counter()

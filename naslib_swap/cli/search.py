@@ -23,7 +23,7 @@ _PLAIN_LINE_EVERY = 50
 def search(
     space: str = typer.Option("darts", help="darts or nasbench201."),
     out: str = typer.Option("search", help="Folder for history, result and pictures."),
-    proxy: str = typer.Option("swap", help="What guides the search: any proxy."),
+    proxy: str = typer.Option("swap", help="What guides the search, as in `table`."),
     mu: Optional[float] = typer.Option(None, help="Size aimed at, in thousands (scored network)."),
     sigma: Optional[float] = typer.Option(None, help="Tolerance for sizes, in thousands."),
     adaptive: bool = typer.Option(False, help="mu and sigma from the sizes met so far."),

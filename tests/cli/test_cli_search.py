@@ -65,6 +65,31 @@ def test_bad_input_is_one_clear_error(options, message, tmp_path):
     assert not (tmp_path / "out" / "result.json").exists()
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--variant bogus", "no variant 'bogus': expected one of cifar10, imagenet, tiny"),
+        ("--repeats -3", "repeats -3: expected 0"),
+        ("--samples 1", "samples 1"),
+        ("--proxy grasp --adaptive", "grasp cannot be weighed by size"),
+        ("--proxy synflow --mu 1 --sigma 1", "synflow cannot be weighed by size"),
+        ("--proxy reg_swap", "give --proxy swap with --mu and --sigma"),
+        ("--proxy reg_params", "give --proxy params with --mu and --sigma"),
+        ("--proxy reg_flops --adaptive", "give --proxy flops with --mu and --sigma"),
+    ],
+)
+def test_a_wrong_request_writes_nothing(options, message, tmp_path):
+    result = invoke(SMALL + options, tmp_path / "out")
+    assert isinstance(result.exception, SwapError)
+    assert message in str(result.exception)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_search_by_a_proxy_that_is_weighed_by_size(tmp_path):
+    result = invoke(SMALL + "--proxy params --mu 1 --sigma 1", tmp_path)
+    assert result.exit_code == 0, result.output
+
+
 def test_time_limit_and_resume(tmp_path):
     stopped = invoke(SMALL + "--cycles 100000 --time-limit 1", tmp_path)
     assert stopped.exit_code == 0, stopped.output

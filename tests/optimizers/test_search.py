@@ -90,6 +90,17 @@ def test_an_error_while_scoring_keeps_what_was_reached(letters, counting, tmp_pa
     assert [line["arch"] for line in lines(tmp_path)] == list(state.history)
 
 
+def test_an_error_before_the_first_score_leaves_the_folder_free(letters, counting, tmp_path):
+    def breaks(arch: object) -> Scored:
+        raise RuntimeError("broken")
+
+    with pytest.raises(RuntimeError, match="broken"):
+        search.run(Evolution(letters, breaks, SETTINGS), cycles=1, folder=tmp_path, identity={})
+    assert search.begin(tmp_path, {"other": "command"}, resume=False) is None
+    search.run(Evolution(letters, counting, SETTINGS), cycles=1, folder=tmp_path, identity={})
+    assert len(lines(tmp_path)) == len(counting.asked)
+
+
 # A search as its own process, slow enough to be killed anywhere.
 _KILLABLE = """
     import importlib.util, sys, time
