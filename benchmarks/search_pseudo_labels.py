@@ -36,6 +36,7 @@ from naslib.optimizers import Npenas  # noqa: E402
 from naslib.search_spaces import NasBench201SearchSpace  # noqa: E402
 
 SPACE = spaces.get("nasbench201")
+KINDS = ("as it is", "prescreened start", "pseudo-labels")
 
 
 class Prescreened(Npenas):
@@ -96,6 +97,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=10)
     parser.add_argument("--accuracies", type=int, nargs="+", default=[10, 20, 40])
     parser.add_argument("--scored", type=int, default=50)
+    parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
     options = parser.parse_args()
     api, accuracy = benchmark()
     minibatch = inputs.load("cifar10", samples=16)
@@ -150,7 +152,7 @@ def main() -> None:
 
     print("| NPENAS | " + " | ".join(f"{n} accuracies" for n in options.accuracies) + " |")
     print("|---|" + "---|" * len(options.accuracies))
-    for kind in ("as it is", "prescreened start", "pseudo-labels"):
+    for kind in options.kinds:
         results = np.array([found(kind, seed) for seed in range(options.seeds)])
         cells = [
             f"{mean:.2f} ± {sd:.2f}"
