@@ -11,10 +11,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from naslib_swap.cli.factory import build, cause
 from naslib_swap.errors import SwapError
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import Tensor
 
 
 def score(
@@ -55,25 +56,36 @@ def score(
 
     if (mu is None) != (sigma is None):
         raise SwapError(f"got mu={mu} and sigma={sigma}, expected both or neither.")
+    if samples < 2:
+        raise SwapError(f"got --samples {samples}, expected at least 2: one pattern tells nothing.")
+    _check_device(device)
     if repeats == 0 and mode == "train" and len(models) != len(set(models)):
         raise SwapError("a model stands twice, expected each once.")
     batch = _batch(input_shape, input_file, inputs, samples, seed)
     rows = []
     for name in models:
         torch.manual_seed(seed)
-        net = _build(name)
+        net = build(name)
         options: dict[str, Any] = {
             "repeats": repeats,
             "seed": seed,
             "mode": mode,
             "device": device,
         }
-        if mu is not None and sigma is not None:
-            regularised = regularised_swap_score(net, batch, mu=mu, sigma=sigma, **options)
-            row = {**asdict(regularised.swap), "reg_score": regularised.score}
-            row["log_reg_score"] = regularised.log_score
-        else:
-            row = asdict(swap_score(net, batch, **options))
+        try:
+            if mu is not None and sigma is not None:
+                regularised = regularised_swap_score(net, batch, mu=mu, sigma=sigma, **options)
+                row = {**asdict(regularised.swap), "reg_score": regularised.score}
+                row["log_reg_score"] = regularised.log_score
+            else:
+                row = asdict(swap_score(net, batch, **options))
+        except SwapError as error:
+            raise SwapError(f"{name}: {error}") from error
+        except Exception as error:  # the user's forward pass may raise anything
+            raise SwapError(
+                f"{name} failed on inputs {_described(batch)}: {cause(error)}. Give the shape and "
+                "the kind of numbers that it takes."
+            ) from error
         rows.append({"model": name, **row})
     rank_by = "score" if mu is None else "log_reg_score"
     rows.sort(key=lambda row: row[rank_by], reverse=True)
@@ -82,6 +94,33 @@ def score(
             typer.echo(json.dumps(row))
         return
     _print(rows)
+
+
+def _check_device(device: str | None) -> None:
+    import torch
+
+    if device is None:
+        return
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, ImportError) as error:
+        raise SwapError(
+            f"cannot use --device {device!r}: {cause(error)}. Expected cpu, or cuda where there is "
+            "a GPU."
+        ) from error
+
+
+def _described(batch: Any) -> str:
+    """Kinds and shapes, such as ``float32 [32, 3, 8, 8]``."""
+    from torch import Tensor
+
+    if isinstance(batch, Tensor):
+        return f"{str(batch.dtype).removeprefix('torch.')} {list(batch.shape)}"
+    if isinstance(batch, dict):
+        return ", ".join(f"{name} {_described(value)}" for name, value in batch.items())
+    if isinstance(batch, tuple):
+        return ", ".join(map(_described, batch))
+    return repr(batch)
 
 
 def _print(rows: list[dict[str, Any]]) -> None:
@@ -122,44 +161,6 @@ def _counts(calls: dict[str, int]) -> str:
     return ", ".join(f"{name} ×{count}" for name, count in sorted(calls.items()))
 
 
-def _build(name: str) -> nn.Module:
-    """Import and call a factory; a module class or a ready module will do too."""
-    import importlib
-    import importlib.util
-    import sys
-
-    from torch import nn
-
-    home, colon, attribute = name.rpartition(":")
-    if not colon or not home or not attribute:
-        raise SwapError(
-            f"got the model {name!r}, expected package.module:factory or path/to/file.py:factory."
-        )
-    try:
-        if home.endswith(".py"):
-            path = Path(home).resolve()
-            spec = importlib.util.spec_from_file_location(path.stem, path)
-            if spec is None or spec.loader is None or not path.is_file():
-                raise SwapError(f"there is no Python file {home!r}, expected one with {attribute}.")
-            module = importlib.util.module_from_spec(spec)
-            sys.path.insert(0, str(path.parent))
-            spec.loader.exec_module(module)
-        else:
-            sys.path.insert(0, "")
-            module = importlib.import_module(home)
-    except ImportError as error:
-        raise SwapError(f"cannot import {home!r}: {error}. Is its folder on PYTHONPATH?") from None
-    factory = getattr(module, attribute, None)
-    if factory is None:
-        raise SwapError(f"{home!r} has no {attribute!r}, expected a factory of a torch module.")
-    if not isinstance(factory, nn.Module) and not callable(factory):
-        raise SwapError(f"{attribute!r} is {type(factory).__name__}, expected a factory.")
-    net = factory if isinstance(factory, nn.Module) else factory()
-    if not isinstance(net, nn.Module):
-        raise SwapError(f"{name} returned {type(net).__name__}, expected a torch.nn.Module.")
-    return net
-
-
 def _batch(
     shape: str | None, file: Path | None, source: str, samples: int, seed: int
 ) -> Tensor | Any:
@@ -193,13 +194,13 @@ def _read(file: Path) -> Any:
         if file.suffix in (".pt", ".pth"):
             return torch.load(file, map_location="cpu", weights_only=True)
         loaded = np.load(file, allow_pickle=False)
+        if isinstance(loaded, np.ndarray):
+            return _as_tensor(loaded)
+        return {name: _as_tensor(loaded[name]) for name in loaded.files}
     except Exception as error:  # reported as it is: every reader has errors of its own
         raise SwapError(
             f"cannot read {file}: {error}. Expected .npy, .npz or .pt with numbers."
         ) from None
-    if isinstance(loaded, np.ndarray):
-        return _as_tensor(loaded)
-    return {name: _as_tensor(loaded[name]) for name in loaded.files}
 
 
 def _as_tensor(array: Any) -> Tensor:

@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 import torch
 
+from naslib_swap.cli.main import main
+
 MODELS = """
 import torch
 from torch import nn
@@ -29,6 +31,20 @@ def dictionary():
 
 not_a_net = 3
 
+def wide(width):
+    return nn.Linear(width, width)
+
+def raises():
+    raise KeyError("no weights\\nhere")
+
+def silent():
+    return nn.Sequential(nn.Conv2d(3, 2, 3))
+
+class Strict(nn.Module):
+    def forward(self, pixels):
+        assert pixels.shape[1] == 4
+        return torch.relu(pixels)
+
 def returns_text():
     return "net"
 """
@@ -37,6 +53,10 @@ def returns_text():
 @pytest.fixture
 def models(tmp_path: Path) -> Path:
     (tmp_path / "models.py").write_text(MODELS.replace("nn.LazyLinear(3)", "nn.Linear(72, 3)"))
+    (tmp_path / "broken.py").write_text("def net(:")
+    (tmp_path / "fails.py").write_text("1 / 0")
+    np.save(tmp_path / "bytes.npy", np.ones((5, 3, 8, 8), dtype=np.uint8))
+    np.savez(tmp_path / "words.npz", words=np.array(["a", "b"]))
     return tmp_path
 
 
@@ -75,6 +95,31 @@ def test_a_table_says_what_was_recorded(models: Path) -> None:
     assert "5 samples." in done.stdout
 
 
+DATACLASSES = """
+from __future__ import annotations
+from dataclasses import dataclass
+from torch import nn
+
+@dataclass
+class Width:
+    channels: int = CHANNELS
+
+def net():
+    return nn.Sequential(nn.Conv2d(3, Width().channels, 3), nn.ReLU())
+"""
+
+
+def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
+    for folder, channels in (("a", "2"), ("b", "3")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "net.py").write_text(DATACLASSES.replace("CHANNELS", channels))
+    done = run(tmp_path, "a/net.py:net", "b/net.py:net", "--input-shape", "3,8,8", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = {row["model"]: row for row in map(json.loads, done.stdout.splitlines())}
+    assert rows["a/net.py:net"]["values"] == 2 * 36
+    assert rows["b/net.py:net"]["values"] == 3 * 36
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -91,12 +136,56 @@ def test_a_table_says_what_was_recorded(models: Path) -> None:
         (["models.py:not_a_net", "--input-shape", "3,8,8"], "'not_a_net' is int, expected a fac"),
         (["models.py:small", "--input-file", "models.py"], "cannot read models.py"),
         (["models.py:small", "--input-shape", "3,8,8", "--mu", "1"], "got mu=1.0 and sigma=None"),
-        (["models.py:small", "--input-shape", "3,8,8", "--samples", "1"], "got a minibatch of 1"),
+        (["models.py:small", "--input-shape", "3,8,8", "--samples", "1"], "got --samples 1, expec"),
+        (["models.py:small", "--input-file", "bytes.npy", "--samples", "-1"], "got --samples -1"),
+        (
+            ["models.py:wide", "--input-shape", "3,8,8"],
+            "cannot build models.py:wide: TypeError: wide() missing 1 required positional argument",
+        ),
+        (
+            ["models.py:raises", "--input-shape", "3,8,8"],
+            "cannot build models.py:raises: KeyError: 'no weights\\nhere' (models.py, line ",
+        ),
+        (["broken.py:net", "--input-shape", "3,8,8"], "cannot import 'broken.py': SyntaxError: "),
+        (["broken:net", "--input-shape", "3,8,8"], "cannot import 'broken': SyntaxError: "),
+        (["fails.py:net", "--input-shape", "3,8,8"], "ZeroDivisionError: division by zero (fails"),
+        (
+            ["models.py:small", "--input-shape", "3,9,9"],
+            "models.py:small failed on inputs float32 [32, 3, 9, 9]: RuntimeError: mat1 and mat2 ",
+        ),
+        (
+            ["models.py:Strict", "--input-shape", "3,9,9"],
+            "models.py:Strict failed on inputs float32 [32, 3, 9, 9]: AssertionError: (models.py, ",
+        ),
+        (
+            ["models.py:small", "--input-file", "bytes.npy"],
+            "models.py:small failed on inputs uint8 [5, 3, 8, 8]: RuntimeError: Input type",
+        ),
+        (["models.py:small", "--input-file", "words.npz"], "cannot read words.npz: can't convert"),
+        (["models.py:silent", "--input-shape", "3,8,8"], "models.py:silent: Sequential showed no"),
+        (
+            ["models.py:small", "--input-shape", "3,8,8", "--device", "banana"],
+            "cannot use --device 'banana': RuntimeError: ",
+        ),
+        (
+            ["models.py:small", "--input-shape", "3,8,8", "--device", "cuda:99"],
+            "cannot use --device 'cuda:99': ",
+        ),
     ],
 )
-def test_bad_input_is_one_line(models: Path, arguments: list[str], message: str) -> None:
-    done = run(models, *arguments)
-    assert done.returncode == 2
-    assert message in done.stderr
-    assert done.stderr.startswith("error: ")
-    assert len(done.stderr.strip().splitlines()) == 1
+def test_bad_input_is_one_line(
+    models: Path,
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(models)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.setattr(sys, "argv", ["naslib-swap", "score", *arguments])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    error = capsys.readouterr().err
+    assert message in error
+    assert error.startswith("error: ")
+    assert len(error.strip().splitlines()) == 1
