@@ -69,7 +69,7 @@ def precompute(
     from naslib_swap.evaluation.plan import checked_together, plan_of, study_with
     from naslib_swap.evaluation.run import run
     from naslib_swap.evaluation.store import ScoreStore
-    from naslib_swap.evaluation.survey import gather
+    from naslib_swap.evaluation.survey import gather, nothing_scored
 
     options: dict[str, Any] = {
         "space": space,
@@ -109,7 +109,11 @@ def precompute(
         except KeyboardInterrupt:
             _log(f"interrupted; what was scored is in {scores_path}. Run the same command again.")
             raise typer.Exit(130) from None
-        for study, found, scores in zip(studies, chosen, gather(studies, scores_path)):
+        frames = gather(studies, scores_path)
+        if (message := nothing_scored(frames)) is not None:
+            _log(f"error: {message}. Remove {scores_path} to try again.")
+            raise typer.Exit(1)
+        for study, found, scores in zip(studies, chosen, frames):
             table = tables.merged(
                 table, scores, found.accuracy, space=space, task=study.task, anew=anew
             )

@@ -121,7 +121,7 @@ def table(
     from naslib_swap.evaluation.plan import checked_together, study_of
     from naslib_swap.evaluation.run import run
     from naslib_swap.evaluation.store import ScoreStore
-    from naslib_swap.evaluation.survey import gather
+    from naslib_swap.evaluation.survey import gather, nothing_scored
 
     plans = _plans(config, given)
     planned = [study_of(plan) for plan in plans]
@@ -153,9 +153,10 @@ def table(
         from naslib_swap.evaluation.report import outcome_of
         from naslib_swap.evaluation.results import write_results
 
+        frames = gather(studies, scores_path)
         outcomes = [
             outcome_of(study, truth, scores, top=plan.top, timings=timings)
-            for plan, (study, truth), scores in zip(plans, planned, gather(studies, scores_path))
+            for plan, (study, truth), scores in zip(plans, planned, frames)
         ]
         if not quiet:
             for outcome in outcomes:
@@ -166,6 +167,9 @@ def table(
             f"\nWritten to {out}: report.html, correlations.csv, correlations.md, scores.jsonl, "
             "pictures"
         )
+    if (message := nothing_scored(frames)) is not None:
+        _log(f"error: {message}. --retry-failed tries again.")
+        raise typer.Exit(1)
 
 
 def _plans(config: str | None, given: dict[str, Any]) -> list[Plan]:

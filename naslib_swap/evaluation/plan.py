@@ -8,6 +8,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import torch
 import yaml
 
 from naslib_swap import ground_truth, spaces
@@ -85,8 +86,8 @@ def study_with(plan: Plan, archs: Sequence[str]) -> Study:
     Raises
     ------
     SwapError
-        Unknown space, task, variant, proxy or rule; an impossible number of seeds; only one of mu
-        and sigma; images that cannot be loaded.
+        Unknown space, task, variant, proxy or rule; an impossible number of seeds; a device that
+        cannot be used here; only one of mu and sigma; images that cannot be loaded.
     """
     _check(plan)
     regularisation = _regularisation(plan, get_task(plan.space, plan.task).variant)
@@ -131,6 +132,21 @@ def _check(plan: Plan) -> None:
     for option, least in (("seeds", 1), ("top", 1), ("repeats", 0), ("batch_repeats", 1)):
         if getattr(plan, option) < least:
             raise SwapError(f"got {option} {getattr(plan, option)}, expected at least {least}.")
+    _check_device(plan.device)
+
+
+def _check_device(device: str) -> None:
+    try:
+        usable = torch.device(device).type != "meta"
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError, ImportError) as error:
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        raise SwapError(
+            f"cannot use the device {device!r}: {reason}. Expected cpu, or cuda where there is a "
+            "GPU and a PyTorch built for it."
+        ) from None
+    if not usable:
+        raise SwapError(f"got the device {device!r}, expected cpu or cuda.")
 
 
 def plans_from_config(config: str, given: Mapping[str, Any] | None = None) -> list[Plan]:

@@ -74,6 +74,9 @@ def settings_of(study: Study, proxy: str, digest: str) -> dict[str, Any]:
         "samples": study.inputs.samples,
         "digest": digest,
     }
+    kind = study.device.split(":")[0]
+    if kind != "cpu":  # other kernels add in another order; cpu goes without saying
+        common["device"] = kind
     return {**common, **{k: study.settings[k] for k in sorted(reads) if k in study.settings}}
 
 

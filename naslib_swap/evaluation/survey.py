@@ -109,6 +109,20 @@ def gather(studies: Sequence[Study], path: str | os.PathLike[str]) -> list[pd.Da
     return [_frame(found[study.space, study.task].values()) for study in studies]
 
 
+def nothing_scored(frames: Iterable[pd.DataFrame]) -> str | None:
+    """What to tell the user where every score of a run failed; None where one did not."""
+    failed = 0
+    reason = None
+    for frame in frames:
+        if frame["value"].notna().any():
+            return None
+        failed += len(frame)
+        reason = reason or next(iter(frame["error"]), None)
+    if not failed:
+        return None
+    return f"all {failed} scores failed, the first with: {reason}"
+
+
 def _frame(rows: Iterable[list[Any]]) -> pd.DataFrame:
     import pandas as pd  # here, so that scoring starts without it
 

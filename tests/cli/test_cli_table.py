@@ -136,6 +136,7 @@ def test_nasbench201_from_its_packaged_accuracies(tmp_path, call, no_pictures):
         (["--inputs", "nowhere"], "unknown source of images 'nowhere'"),
         (["--truth", "oracle"], "unknown source of accuracies 'oracle'"),
         (["--config", "figure5"], "cannot read the configuration figure5"),
+        (["--device", "warp"], "cannot use the device 'warp'"),
         (["--mu", "1"], "got mu=1.0 and sigma=None"),
     ],
 )
@@ -207,6 +208,23 @@ def test_constant_scores_are_a_warning_and_have_no_number(truth, tmp_path, call,
     assert (row["n"], row["spearman"], row["ci_low"], row["saturated_fraction"]) == (
         "12", "", "", "1",
     )  # fmt: skip
+
+
+def test_a_run_of_which_every_score_failed_says_so_and_fails(
+    truth, tmp_path, call, no_pictures, monkeypatch
+):
+    def broken(self, arch, **options):
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(type(spaces.get("darts")), "build", broken)
+    status, printed, errors = call(*_arguments(truth, tmp_path, "--quiet"))
+    assert (status, printed) == (1, "")
+    assert errors == (
+        "error: all 36 scores failed, the first with: RuntimeError: no such kernel. "
+        "--retry-failed tries again.\n"
+    )
+    assert (tmp_path / "correlations.csv").exists()
+    monkeypatch.undo()
 
 
 def test_scores_of_other_settings_are_named_and_kept(truth, tmp_path, call, no_pictures):

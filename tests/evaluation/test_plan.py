@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation.plan import (
@@ -14,6 +16,7 @@ from naslib_swap.evaluation.plan import (
     study_of,
     truth_of,
 )
+from naslib_swap.evaluation.study import settings_of
 from naslib_swap.predictors import registry
 from naslib_swap.spaces.tasks import get_task
 
@@ -65,6 +68,8 @@ def test_given_mu_and_sigma_are_taken(truth_file):
         ({"seeds": 0}, "got seeds 0, expected at least 1"),
         ({"top": 0}, "got top 0, expected at least 1"),
         ({"repeats": -1}, "got repeats -1, expected at least 0"),
+        ({"device": "warp"}, "cannot use the device 'warp': .* Expected cpu, or cuda"),
+        ({"device": "meta"}, "got the device 'meta', expected cpu or cuda"),
         ({"archs": 2}, "got 2 architectures to sample, expected between 3 and the 8"),
         ({"archs": 9}, "got 9 architectures to sample, expected between 3 and the 8"),
         ({"mu": 1.0}, "got mu=1.0 and sigma=None, expected both or neither"),
@@ -77,6 +82,19 @@ def test_given_mu_and_sigma_are_taken(truth_file):
 def test_impossible_plans_say_what_is_wrong(truth_file, options, message):
     with pytest.raises(SwapError, match=message):
         study_of(_darts(**{"truth_file": truth_file, "archs": 5, **options}))
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has a GPU")
+def test_cuda_without_a_gpu_is_refused_before_anything_is_scored(truth_file):
+    with pytest.raises(SwapError, match=r"cannot use the device 'cuda:0': .* where there is a GPU"):
+        study_of(_darts(truth_file, archs=5, device="cuda:0"))
+
+
+def test_the_kind_of_device_belongs_to_the_settings_of_a_score_except_on_the_cpu(study):
+    here = settings_of(study, "swap", "d")
+    assert "device" not in here
+    there = settings_of(replace(study, device="cuda:1"), "swap", "d")
+    assert there == {**here, "device": "cuda"}
 
 
 def test_options_from_text():

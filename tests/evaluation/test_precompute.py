@@ -197,6 +197,18 @@ def test_listed_architectures_in_any_notation_without_accuracies(tmp_path, call)
     assert len(table["cifar10"]) == 2
 
 
+def test_where_every_score_failed_no_table_is_written(old, tmp_path, call, monkeypatch):
+    def broken(self, arch, **options):
+        raise RuntimeError("no such kernel")
+
+    monkeypatch.setattr(type(spaces.get("nasbench201")), "build", broken)
+    status, _, errors = call("--into", old, "--out", tmp_path / "new.json", "--proxies", "nwot",
+                             "--quiet")  # fmt: skip
+    assert status == 1
+    assert "error: all 2 scores failed, the first with: RuntimeError: no such kernel" in errors
+    assert not (tmp_path / "new.json").exists()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
