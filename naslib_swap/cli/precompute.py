@@ -87,7 +87,7 @@ def precompute(
     table = tables.read_table(into, space) if into else {}
     chosen, studies = [], []
     for name in task.split(","):
-        plan = plan_of({**options, "task": name}, "the command line")
+        plan = plan_of({**options, "task": name.strip()}, "the command line")
         chosen.append(tables.chosen(plan, table if into else None, archs_file))
         study = study_with(plan, chosen[-1].archs)
         studies.append(study if anew else tables.lacking(study, table))

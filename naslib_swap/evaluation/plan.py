@@ -27,6 +27,10 @@ from naslib_swap.spaces.tasks import get_task
 
 DEFAULT_TRUTHS = {"darts": "darts1000"}
 
+# One image has one pattern whatever the network: there must be two for scores to differ.
+_LEAST = {"seeds": 1, "samples": 2, "top": 1, "repeats": 0, "batch_repeats": 1}
+_FEWEST_ARCHS = 3
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -69,14 +73,21 @@ def study_of(plan: Plan) -> tuple[Study, GroundTruth]:
     Raises
     ------
     SwapError
-        As `study_with`; an unknown source of accuracies, more architectures than there are.
+        As `study_with`; an unknown source of accuracies, more architectures than there are,
+        fewer than three with an accuracy.
     """
     _check(plan)
     truth = truth_of(plan)
     if plan.stored is not None:
         scored = ground_truth.load(plan.stored, space=plan.space, task=plan.task)
         truth = replace(truth, proxies=scored.proxies)
-    archs = sample_architectures(_known(truth, plan), plan.archs, seed=0)
+    known = _known(truth, plan)
+    if len(known) < _FEWEST_ARCHS:
+        raise SwapError(
+            f"got {len(known)} architectures with {_asked_of(plan)}, expected at least "
+            f"{_FEWEST_ARCHS}: a correlation needs them."
+        )
+    archs = sample_architectures(known, plan.archs, seed=0)
     return study_with(plan, archs), truth
 
 
@@ -86,8 +97,8 @@ def study_with(plan: Plan, archs: Sequence[str]) -> Study:
     Raises
     ------
     SwapError
-        Unknown space, task, variant, proxy or rule; an impossible number of seeds; a device that
-        cannot be used here; only one of mu and sigma; images that cannot be loaded.
+        Unknown space, task, variant, proxy or rule; an impossible number of seeds or samples; a
+        device that cannot be used here; only one of mu and sigma; images that cannot be loaded.
     """
     _check(plan)
     regularisation = _regularisation(plan, get_task(plan.space, plan.task).variant)
@@ -129,7 +140,7 @@ def _check(plan: Plan) -> None:
         )
     for name in plan.proxies:
         registry.get(name)
-    for option, least in (("seeds", 1), ("top", 1), ("repeats", 0), ("batch_repeats", 1)):
+    for option, least in _LEAST.items():
         if getattr(plan, option) < least:
             raise SwapError(f"got {option} {getattr(plan, option)}, expected at least {least}.")
     _check_device(plan.device)
@@ -232,16 +243,19 @@ def _proxies(value: Any, where: str) -> tuple[str, ...]:
     names = value.replace(",", " ").split() if isinstance(value, str) else value
     if not isinstance(names, (list, tuple)) or not all(isinstance(n, str) for n in names):
         raise SwapError(f"{where}: got proxies {value!r}, expected names, or all.")
+    if not names:
+        raise SwapError(f"{where}: got no proxies, expected names, or all.")
     return () if list(names) == ["all"] else tuple(names)
 
 
 def _count(value: Any, where: str) -> int | None:
     if value in ("all", None):
         return None
-    try:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().isdecimal():
         return int(value)
-    except (TypeError, ValueError):
-        raise SwapError(f"{where}: got archs {value!r}, expected a number, or all.") from None
+    raise SwapError(f"{where}: got archs {value!r}, expected a whole number, or all.")
 
 
 _KINDS: Mapping[str, tuple[type, ...]] = {
@@ -274,6 +288,11 @@ def _known(truth: GroundTruth, plan: Plan) -> tuple[str, ...]:
         return tuple(truth.accuracy)
     scored = {arch for values in truth.proxies.values() for arch in values}
     return tuple(arch for arch in truth.accuracy if arch in scored)
+
+
+def _asked_of(plan: Plan) -> str:
+    source = f"an accuracy in {plan.truth_file or _truth_source(plan)}"
+    return source if plan.stored is None else f"{source} and a score in {plan.stored}"
 
 
 def _regularisation(plan: Plan, task_variant: str | None) -> Regularisation:

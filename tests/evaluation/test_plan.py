@@ -70,6 +70,7 @@ def test_given_mu_and_sigma_are_taken(truth_file):
         ({"repeats": -1}, "got repeats -1, expected at least 0"),
         ({"device": "warp"}, "cannot use the device 'warp': .* Expected cpu, or cuda"),
         ({"device": "meta"}, "got the device 'meta', expected cpu or cuda"),
+        ({"samples": 1}, "got samples 1, expected at least 2"),
         ({"archs": 2}, "got 2 architectures to sample, expected between 3 and the 8"),
         ({"archs": 9}, "got 9 architectures to sample, expected between 3 and the 8"),
         ({"mu": 1.0}, "got mu=1.0 and sigma=None, expected both or neither"),
@@ -97,6 +98,13 @@ def test_the_kind_of_device_belongs_to_the_settings_of_a_score_except_on_the_cpu
     assert there == {**here, "device": "cuda"}
 
 
+def test_fewer_than_three_architectures_with_an_accuracy_are_refused(truth_file):
+    lines = Path(truth_file).read_text().splitlines(keepends=True)
+    Path(truth_file).write_text("".join(lines[:3]))
+    with pytest.raises(SwapError, match=r"got 2 architectures with an accuracy in .*truth.csv, ex"):
+        study_of(_darts(truth_file, archs=None))
+
+
 def test_options_from_text():
     plan = plan_of({"archs": "all", "proxies": "swap, params", "mu": 3}, "here")
     assert (plan.archs, plan.proxies, plan.mu) == (None, ("swap", "params"), 3)
@@ -108,7 +116,12 @@ def test_options_from_text():
     ("options", "message"),
     [
         ({"arhcs": 5}, r"here: unknown option\(s\) arhcs, expected space, task"),
-        ({"archs": "many"}, "here: got archs 'many', expected a number, or all"),
+        ({"archs": "many"}, "here: got archs 'many', expected a whole number, or all"),
+        ({"archs": 3.9}, "here: got archs 3.9, expected a whole number, or all"),
+        ({"archs": "-4"}, "here: got archs '-4', expected a whole number, or all"),
+        ({"archs": True}, "here: got archs True, expected a whole number, or all"),
+        ({"proxies": " , "}, "here: got no proxies, expected names, or all"),
+        ({"proxies": []}, "here: got no proxies, expected names, or all"),
         ({"seeds": "five"}, "here: got seeds 'five', expected int"),
         ({"seeds": True}, "here: got seeds True, expected int"),
         ({"space": 201}, "here: got space 201, expected str"),

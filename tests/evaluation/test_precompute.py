@@ -189,7 +189,7 @@ def test_listed_architectures_in_any_notation_without_accuracies(tmp_path, call)
         "nor_conv_3x3~2|\n"
     )
     status, _, errors = call("--archs-file", listed, "--out", out, "--proxies", "depth",
-                             "--task", "cifar10,cifar100")  # fmt: skip
+                             "--task", "cifar10, cifar100")  # fmt: skip
     assert status == 0
     assert "cifar100: 2 architectures have no val_accuracy" in errors
     table = json.loads(out.read_text())
@@ -213,6 +213,9 @@ def test_where_every_score_failed_no_table_is_written(old, tmp_path, call, monke
     ("arguments", "message"),
     [
         (["--proxies", "swop"], "unknown proxy 'swop'"),
+        (["--samples", "1"], "got samples 1, expected at least 2"),
+        (["--proxies", ""], "got no proxies"),
+        (["--task", "cifar10,"], "there is no task ''"),
         (["--into", "nowhere.json"], "cannot read nowhere.json"),
         (["--archs-file", "nowhere.txt"], "cannot read the architectures in nowhere.txt"),
         (["--task", "cifar10,cifar10", "--archs", "3"], "stands twice"),
