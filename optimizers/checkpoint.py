@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from naslib_swap.errors import SwapError
-from naslib_swap.optimizers.evolution import EvolutionState, Record
+from naslib_swap.optimizers.evolution import EvolutionState, Failure, Record
 from naslib_swap.optimizers.fitness import Moments
 
 FORMAT = 1
@@ -76,6 +76,7 @@ def pack(state: EvolutionState) -> dict[str, Any]:
         "cycle": state.cycle,
         "population": list(state.population),
         "history": [asdict(record) for record in state.history.values()],
+        "failures": [asdict(failure) for failure in state.failures.values()],
         "sizes": asdict(state.sizes),
         "generator": state.generator,
         "exhausted": state.exhausted,
@@ -85,10 +86,15 @@ def pack(state: EvolutionState) -> dict[str, Any]:
 def unpack(data: Mapping[str, Any]) -> EvolutionState:
     """The inverse of `pack`."""
     records = [Record(**{**one, "parents": tuple(one["parents"])}) for one in data["history"]]
+    # Absent where an earlier version wrote the state: it had none.
+    failures = [
+        Failure(**{**one, "parents": tuple(one["parents"])}) for one in data.get("failures", [])
+    ]
     return EvolutionState(
         cycle=data["cycle"],
         population=list(data["population"]),
         history={record.arch: record for record in records},
+        failures={failure.arch: failure for failure in failures},
         sizes=Moments(**data["sizes"]),
         generator=dict(data["generator"]),
         exhausted=data["exhausted"],

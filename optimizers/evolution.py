@@ -13,9 +13,9 @@ measurements from a pure function.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable, Protocol
+from typing import Any, Callable, Protocol, Union
 
 import numpy as np
 
@@ -24,7 +24,7 @@ from naslib_swap.optimizers.fitness import Moments, Scored, SizeWeighting, fitne
 from naslib_swap.regularisation import Regularisation
 
 Measure = Callable[[Any], Scored]
-Mapper = Callable[[Measure, Sequence[Any]], Iterable[Scored]]
+Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 # A neighbourhood can be used up. After this many fruitless tries in a row the mutants move one
 # mutation further from the parent, so that the search goes on until the space itself is used up.
@@ -32,6 +32,27 @@ _TRIES_PER_RADIUS = 20
 _LARGEST_RADIUS = 20
 _DRAWS_PER_MEMBER = 1000
 _FILLED_IN_A_STEP = 8
+
+
+@dataclass(frozen=True)
+class Unscorable:
+    """Why an architecture has no score."""
+
+    error: str
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """A measure whose SwapError is a result: one bad architecture does not end a search."""
+
+    measure: Measure
+
+    def __call__(self, arch: Any) -> Scored | Unscorable:
+        """What `measure` gives, or why it gives nothing."""
+        try:
+            return self.measure(arch)
+        except SwapError as error:
+            return Unscorable(str(error))
 
 
 class Moves(Protocol):
@@ -136,19 +157,47 @@ class Record:
         return Scored(self.score, self.size)
 
 
+@dataclass(frozen=True)
+class Failure:
+    """One architecture that could not be scored; it is neither a parent, a result nor tried again.
+
+    Attributes:
+        index: counted together with the records.
+        cycle, arch, origin, parents: as in a `Record`.
+        error: why.
+    """
+
+    index: int
+    cycle: int
+    arch: str
+    origin: str
+    parents: tuple[str, ...]
+    error: str
+
+
+Tried = Union[Record, Failure]
+
+
 @dataclass
 class EvolutionState:
     """All that the next step depends on: plain data, serialised by `checkpoint`.
 
-    `population` holds canonical strings, oldest first; `history` every architecture ever scored.
+    `population` holds canonical strings, oldest first; `history` every architecture ever scored;
+    `failures` those that could not be scored.
     """
 
     cycle: int = 0
     population: list[str] = field(default_factory=list)
     history: dict[str, Record] = field(default_factory=dict)
+    failures: dict[str, Failure] = field(default_factory=dict)
     sizes: Moments = field(default_factory=Moments)
     generator: dict[str, Any] = field(default_factory=dict)
     exhausted: bool = False
+
+    def tried(self) -> list[Tried]:
+        """Records and failures in the order of scoring."""
+        both: list[Tried] = [*self.history.values(), *self.failures.values()]
+        return sorted(both, key=lambda one: one.index)
 
 
 class Evolution:
@@ -156,8 +205,8 @@ class Evolution:
 
     Args:
         space: where architectures come from.
-        measure: score and size of one architecture; a pure function, or the order in which
-            `mapper` calls it would matter.
+        measure: score and size of one architecture, or SwapError where it cannot be scored; a pure
+            function, or the order in which `mapper` calls it would matter.
         settings: see `EvolutionSettings`.
         seed: of the one generator that all random choices come from.
         mapper: calls `measure` on several architectures, in order; `map`, or a pool of workers.
@@ -198,26 +247,36 @@ class Evolution:
         """Whether the first population is complete."""
         return self.state.cycle > 0 or len(self.state.population) >= self.settings.population
 
-    def step(self) -> list[Record]:
-        """Score a few members of the first population, or run a cycle; returns the newly scored.
+    def step(self) -> list[Tried]:
+        """Score a few members of the first population, or run a cycle; returns the newly tried.
 
         An empty list with `state.exhausted` means that no unseen architecture could be found.
+
+        Raises:
+            SwapError: so far as many architectures failed as the population should have members,
+                and none was scored.
         """
         return self.cycle() if self.filled else self.fill(_FILLED_IN_A_STEP)
 
-    def fill(self, count: int) -> list[Record]:
-        """Add up to `count` random members to the first population."""
+    def fill(self, count: int) -> list[Tried]:
+        """Try up to `count` random architectures; those that can be scored are members."""
+        failures = self.state.failures
+        if not self.state.population and len(failures) >= self.settings.population:
+            raise SwapError(
+                f"none of the first {len(failures)} architectures could be scored; the reason of "
+                f"the first: {next(iter(failures.values())).error}"
+            )
         with _Transaction(self):
             wanted = min(count, self.settings.population - len(self.state.population))
             fresh = self._random(wanted)
-            records: list[Record] = []
+            tried: list[Tried] = []
             for (key, _), measured in zip(fresh.items(), self._measured(list(fresh.values()))):
-                (weighed,) = self._weigh([measured])
-                records.append(self._record(key, "random", (), measured, weighed, entered=True))
-                self.state.population.append(key)
-            return records
+                one = self._admit({key: measured}, "random", (), entering=True)
+                self.state.population += [record.arch for record in _scored(one)]
+                tried += one
+        return tried
 
-    def cycle(self) -> list[Record]:
+    def cycle(self) -> list[Tried]:
         """One cycle of Algorithm 1."""
         with _Transaction(self):
             self.state.cycle += 1
@@ -226,25 +285,18 @@ class Evolution:
             )
             ranked = self._ranked([self.state.population[i] for i in sorted(drawn)])
             parent = ranked[0]
-            records: list[Record] = []
+            tried: list[Tried] = []
             if len(ranked) > 1 and self._rng.random() < self.settings.crossover:
-                parent, records = self._cross(ranked[0], ranked[1])
+                parent, tried = self._cross(ranked[0], ranked[1])
             children = self._mutants(parent)
             if not children:
                 self.state.exhausted = True
-                return records
-            measured = self._measured(list(children.values()))
-            weighed = self._weigh(measured)
-            best = max(range(len(weighed)), key=weighed.__getitem__)
-            for i, key in enumerate(children):
-                records.append(
-                    self._record(
-                        key, "mutation", (parent,), measured[i], weighed[i], entered=i == best
-                    )
-                )
-            self.state.population.append(list(children)[best])
+                return tried
+            measured = dict(zip(children, self._measured(list(children.values()))))
+            mutants = self._admit(measured, "mutation", (parent,), entering=True)
+            self.state.population += [record.arch for record in _scored(mutants) if record.entered]
             self._remove()
-            return records
+            return [*tried, *mutants]
 
     def value(self, key: str) -> float:
         """Fitness of a scored architecture under the mu and sigma now in force."""
@@ -266,8 +318,8 @@ class Evolution:
     def _ranked(self, keys: Sequence[str]) -> list[str]:
         return sorted(keys, key=self.value, reverse=True)
 
-    def _measured(self, archs: Sequence[Any]) -> list[Scored]:
-        return list(self.mapper(self.measure, archs))
+    def _measured(self, archs: Sequence[Any]) -> list[Scored | Unscorable]:
+        return list(self.mapper(Attempt(self.measure), archs))
 
     def _weigh(self, measured: Sequence[Scored]) -> list[float]:
         """Admit sizes to the history and give the fitness of each under the new mu and sigma."""
@@ -275,32 +327,45 @@ class Evolution:
             self.state.sizes = self.state.sizes.add(one.size)
         return [fitness(one, self.weighting()) for one in measured]
 
-    def _record(
+    def _admit(
         self,
-        key: str,
+        measured: Mapping[str, Scored | Unscorable],
         origin: str,
         parents: tuple[str, ...],
-        measured: Scored,
-        weighed: float,
         *,
-        entered: bool,
-    ) -> Record:
-        record = Record(
-            index=len(self.state.history),
-            cycle=self.state.cycle,
-            arch=key,
-            origin=origin,
-            parents=parents,
-            score=measured.score,
-            size=measured.size,
-            fitness=weighed,
-            entered=entered,
-        )
-        self.state.history[key] = record
-        return record
+        entering: bool,
+    ) -> list[Tried]:
+        """Add architectures to history or failures; of those scored, the best may be `entering`."""
+        scored = {key: one for key, one in measured.items() if isinstance(one, Scored)}
+        weighed = dict(zip(scored, self._weigh(list(scored.values()))))
+        best = max(weighed, key=weighed.__getitem__) if weighed and entering else None
+        tried: list[Tried] = []
+        for key, one in measured.items():
+            common: dict[str, Any] = {
+                "index": len(self.state.history) + len(self.state.failures),
+                "cycle": self.state.cycle,
+                "arch": key,
+                "origin": origin,
+                "parents": parents,
+            }
+            if isinstance(one, Scored):
+                record = Record(
+                    **common,
+                    score=one.score,
+                    size=one.size,
+                    fitness=weighed[key],
+                    entered=key == best,
+                )
+                self.state.history[key] = record
+                tried.append(record)
+            else:
+                failure = Failure(**common, error=one.error)
+                self.state.failures[key] = failure
+                tried.append(failure)
+        return tried
 
     def _is_new(self, key: str, arch: Hashable, also: dict[str, Any]) -> bool:
-        if key in self.state.history or key in also:
+        if key in self.state.history or key in self.state.failures or key in also:
             return False
         return self.admissible is None or self.admissible(arch)
 
@@ -314,33 +379,31 @@ class Evolution:
                 if len(found) == count:
                     break
         if len(found) < count:
+            failed = len(self.state.failures)
             raise SwapError(
                 f"{_DRAWS_PER_MEMBER * count} random draws from {self.space.name} gave only "
-                f"{len(found)} of {count} different architectures within the limits set: "
-                "take a smaller population or wider limits"
+                f"{len(found)} of {count} different architectures within the limits set"
+                + (f" ({failed} could not be scored)" if failed else "")
+                + ": take a smaller population or wider limits"
             )
         return found
 
-    def _cross(self, first: str, second: str) -> tuple[str, list[Record]]:
+    def _cross(self, first: str, second: str) -> tuple[str, list[Tried]]:
         """The best offspring of two members; offspring seen before are not scored again."""
         a, b = self.space.parse(first), self.space.parse(second)
-        made: dict[str, Any] = {}
+        made: list[str] = []
         fresh: dict[str, Any] = {}
         for _ in range(self.settings.offspring):
             arch = self.space.crossover(a, b, self._rng)
             key = self.space.encode(arch)
+            made.append(key)
             if self._is_new(key, arch, fresh):
                 fresh[key] = arch
-            if key in fresh or key in self.state.history:
-                made[key] = arch
-        measured = self._measured(list(fresh.values()))
-        weighed = self._weigh(measured)
-        records = [
-            self._record(key, "crossover", (first, second), measured[i], weighed[i], entered=False)
-            for i, key in enumerate(fresh)
-        ]
+        measured = dict(zip(fresh, self._measured(list(fresh.values()))))
+        tried = self._admit(measured, "crossover", (first, second), entering=False)
+        known = [key for key in dict.fromkeys(made) if key in self.state.history]
         # Without an admissible offspring the better parent stands in.
-        return (self._ranked(list(made))[0] if made else first), records
+        return (self._ranked(known)[0] if known else first), tried
 
     def _mutants(self, parent: str) -> dict[str, Any]:
         origin = self.space.parse(parent)
@@ -374,15 +437,22 @@ class Evolution:
             cycle=state.cycle,
             population=list(state.population),
             history=state.history,  # only ever grows: its length is enough to undo
+            failures=state.failures,  # likewise
             sizes=state.sizes,
             generator=dict(self._rng.bit_generator.state),
             exhausted=state.exhausted,
         )
 
-    def _undo(self, before: EvolutionState, length: int) -> None:
-        for key in list(before.history)[length:]:
+    def _undo(self, before: EvolutionState, scored: int, failed: int) -> None:
+        for key in list(before.history)[scored:]:
             del before.history[key]
+        for key in list(before.failures)[failed:]:
+            del before.failures[key]
         self.restore(before)
+
+
+def _scored(tried: Iterable[Tried]) -> list[Record]:
+    return [one for one in tried if isinstance(one, Record)]
 
 
 class _Transaction:
@@ -391,13 +461,14 @@ class _Transaction:
     def __init__(self, evolution: Evolution) -> None:
         self.evolution = evolution
         self.before = evolution._snapshot()
-        self.length = len(evolution.state.history)
+        self.scored = len(evolution.state.history)
+        self.failed = len(evolution.state.failures)
 
     def __enter__(self) -> None:
         pass
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         if kind is not None:
-            self.evolution._undo(self.before, self.length)
+            self.evolution._undo(self.before, self.scored, self.failed)
         else:
             self.evolution.state.generator = dict(self.evolution._rng.bit_generator.state)

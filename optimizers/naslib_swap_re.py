@@ -20,9 +20,9 @@ from naslib.utils import get_project_root
 from naslib_swap import spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import checkpoint
-from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, Failure
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
-from naslib_swap.plugin import live, settings, tables
+from naslib_swap.plugin import failure, live, settings, tables
 from naslib_swap.plugin.benchmarks import UNKNOWN, LazyApi
 from naslib_swap.plugin.placeholders import MissingPackage
 from naslib_swap.spaces.tasks import get_task
@@ -71,12 +71,17 @@ class SwapRE(MetaOptimizer):
             self.config.seed,
         )
 
+    @failure.loud
     def new_epoch(self, epoch: int) -> None:
         """Score one more random architecture, or, once the population is full, run a cycle."""
         evolution = self._adapted()
         if evolution.state.exhausted:
             return
         records = evolution.cycle() if evolution.filled else evolution.fill(1)
+        while not evolution.state.population:  # NASLib asks for the best after each epoch
+            records = evolution.fill(1)
+        for failed in (one for one in records if isinstance(one, Failure)):
+            logger.warning("%s is left out: %s", failed.arch, failed.error)
         best = evolution.best()
         logger.info(
             "epoch %d: %d scored, best %s with score %.6g and %.6g thousand parameters",
@@ -193,10 +198,10 @@ class _Measure:
         self.space = spaces.get(space)
         self.task = get_task(space, dataset)
         self.proxy = proxy
-        self.scorer = live.scorer(space, dataset)
+        self.dataset = dataset
 
     def __call__(self, arch: Any) -> Scored:
-        found = self.scorer(self.space.encode(arch), self.proxy)
+        found = live.score(self.space.name, self.dataset, self.space.encode(arch), self.proxy)
         if found is None:
             raise SwapError(f"{self.proxy} gives no score for {self.space.encode(arch)}")
         size = self.space.parameters(

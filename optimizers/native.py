@@ -285,6 +285,7 @@ def write(folder: Path, request: Request, found: Found) -> None:
         "ended": found.outcome.reason,
         "cycles": found.evolution.state.cycle,
         "scored": len(found.evolution.state.history),
+        "failed": len(found.evolution.state.failures),
         "seconds": round(found.outcome.seconds, 3),
         "top": [
             {**asdict(record), "fitness": found.evolution.value(record.arch)}

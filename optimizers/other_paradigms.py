@@ -53,7 +53,8 @@ def prescreen(
         raise SwapError(f"keep {keep}: expected between 1 and the number scored, {n}")
     settings = EvolutionSettings(population=n, weighting=weighting)
     evolution = Evolution(space, measure, settings, seed, mapper=mapper)
-    evolution.fill(n)
+    while not evolution.filled:  # others stand in for those that cannot be scored
+        evolution.fill(n)
     return evolution.top(keep)
 
 

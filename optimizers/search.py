@@ -1,6 +1,6 @@
 """Running an evolution within a budget, with its trail on disk.
 
-`history.jsonl` holds a line for every architecture scored, in order; `checkpoint.json` the whole
+`history.jsonl` holds a line for every architecture tried, in order; `checkpoint.json` the whole
 state. A search that was killed at any moment and resumed leaves the same `history.jsonl`, byte for
 byte, as one that was left alone.
 """
@@ -16,7 +16,7 @@ from typing import IO, Any, Callable
 
 from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import checkpoint
-from naslib_swap.optimizers.evolution import Evolution, EvolutionState, Record
+from naslib_swap.optimizers.evolution import Evolution, EvolutionState, Tried
 
 HISTORY = "history.jsonl"
 CHECKPOINT = "checkpoint.json"
@@ -138,8 +138,8 @@ class _Trail:
         if self.folder is not None:
             # Lines written after the last checkpoint of a killed search go; they will come again.
             path = self.folder / HISTORY
-            records = self.evolution.state.history.values()
-            checkpoint.write_atomically(path, "".join(map(_line, records)))
+            tried = self.evolution.state.tried()
+            checkpoint.write_atomically(path, "".join(map(_line, tried)))
             self.file = open(path, "a", encoding="utf-8")
             self._save()
         return self
@@ -149,9 +149,9 @@ class _Trail:
             self.file.close()
             self._save()
 
-    def add(self, records: list[Record]) -> None:
+    def add(self, tried: list[Tried]) -> None:
         if self.file is not None:
-            self.file.writelines(map(_line, records))
+            self.file.writelines(map(_line, tried))
             self.file.flush()
             if time.perf_counter() >= self.due:
                 self._save()
@@ -167,5 +167,5 @@ class _Trail:
         self.due = end + pause
 
 
-def _line(record: Record) -> str:
-    return json.dumps(asdict(record)) + "\n"
+def _line(one: Tried) -> str:
+    return json.dumps(asdict(one)) + "\n"

@@ -132,16 +132,19 @@ def search(
         "time": "time limit reached; --resume goes on",
         "exhausted": "no unseen architecture left",
     }[found.outcome.reason]
-    history = len(found.evolution.state.history)
+    state = found.evolution.state
+    failed = f", {len(state.failures)} not (history.jsonl says why)" if state.failures else ""
     typer.echo(best.arch)
     typer.echo("parameters: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()))
     typer.echo(
-        f"score {best.score:.6g}; {history} architectures scored, {found.outcome.seconds:.1f} s "
-        f"({ended}); files in {out}"
+        f"score {best.score:.6g}; {len(state.history)} architectures scored{failed}, "
+        f"{found.outcome.seconds:.1f} s ({ended}); files in {out}"
     )
 
 
 def _standing(evolution: Evolution) -> str:
+    if not evolution.state.population:
+        return f"none of {len(evolution.state.failures)} could be scored"
     best = evolution.best()
     history = len(evolution.state.history)
     return f"best score {best.score:.6g} at {best.size:.4g} k parameters, {history} scored"

@@ -32,12 +32,17 @@ def scorer(space: str, dataset: str) -> Scorer:
     """Return what scores the architectures of one space and dataset on demand."""
 
     @failure.loud
-    def score(arch: str, name: str) -> Optional[Mapping[str, float]]:
-        if name in OURS:
-            return score_architecture(space, dataset, arch, name)
-        return _score_by_naslib(space, dataset, arch, name)
+    def wanted(arch: str, name: str) -> Optional[Mapping[str, float]]:
+        return score(space, dataset, arch, name)
 
-    return score
+    return wanted
+
+
+def score(space: str, dataset: str, arch: str, name: str) -> Mapping[str, float]:
+    """Score an architecture by a measure of ours or of NASLib's; SwapError where it cannot be."""
+    if name in OURS:
+        return score_architecture(space, dataset, arch, name)
+    return _score_by_naslib(space, dataset, arch, name)
 
 
 def score_architecture(space: str, dataset: str, arch: str, name: str) -> dict[str, float]:
@@ -53,11 +58,11 @@ def score_architecture(space: str, dataset: str, arch: str, name: str) -> dict[s
     from naslib_swap.regularisation import log_factor
 
     kept = _psi(space, dataset, spaces.get(space).parse(canonical(arch) or arch))
-    score = float(kept["psi"])
+    value = float(kept["psi"])
     if name == "reg_swap":
         rule = regularisation(space, dataset, settings.current())
-        score = math.log(score) + log_factor(kept["parameters"] / 1000, rule.mu, rule.sigma)
-    return {"score": score, "time": float(kept["seconds"])}
+        value = math.log(value) + log_factor(kept["parameters"] / 1000, rule.mu, rule.sigma)
+    return {"score": value, "time": float(kept["seconds"])}
 
 
 def regularisation(space: str, dataset: str, wanted: settings.Settings) -> Any:
@@ -143,13 +148,13 @@ def _score_network(
             num_classes=task.num_classes,
             in_channels=task.in_channels,
         )
-    score = swap_score(network, batch, repeats=wanted.repeats, seed=wanted.seed, device=device)
+    scored = swap_score(network, batch, repeats=wanted.repeats, seed=wanted.seed, device=device)
     # Where the bound is the number of values, more samples would not raise it.
-    if score.saturation > _NEAR_BOUND and score.bound < score.values:
-        _warn_of_bound(space, score.bound, score.samples)
+    if scored.saturation > _NEAR_BOUND and scored.bound < scored.values:
+        _warn_of_bound(space, scored.bound, scored.samples)
     return {
-        "psi": score.score,
-        "parameters": score.parameters,
+        "psi": scored.score,
+        "parameters": scored.parameters,
         "seconds": time.perf_counter() - start,
     }
 
@@ -219,8 +224,8 @@ def _score_by_naslib(space: str, dataset: str, arch: str, name: str) -> dict[str
             graph = get_search_space(space, dataset)
             graph.set_spec(ast.literal_eval(text))
             graph.parse()
-            score = ZeroCost(method_type=name).query(graph, dataloader=loader.loader)
-        kept = {"score": float(score), "time": time.perf_counter() - start}
+            value = ZeroCost(method_type=name).query(graph, dataloader=loader.loader)
+        kept = {"score": float(value), "time": time.perf_counter() - start}
         if cache is not None:
             cache.put(space, dataset, text, {**key, "proxy": name}, kept)
     return kept

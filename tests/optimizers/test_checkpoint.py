@@ -7,7 +7,7 @@ import pytest
 from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
-from naslib_swap.optimizers.fitness import SizeWeighting
+from naslib_swap.optimizers.fitness import Scored, SizeWeighting
 
 SETTINGS = EvolutionSettings(
     population=5, mutations=2, offspring=2, weighting=SizeWeighting("adaptive")
@@ -37,6 +37,25 @@ def test_resumed_search_equals_the_undisturbed_one(half_way, letters, counting, 
     for _ in range(12):
         assert half_way.step() == resumed.step()
     assert half_way.state == resumed.state
+
+
+def test_failures_survive(letters, counting, tmp_path):
+    def unreliable(arch: tuple[str, ...]) -> Scored:
+        if arch[0] == "a":
+            raise SwapError("no score")
+        return counting(arch)
+
+    whole = Evolution(letters, unreliable, SETTINGS, seed=3)
+    for _ in range(6):
+        whole.step()
+    assert whole.state.failures
+    path = tmp_path / "checkpoint.json"
+    checkpoint.save(path, whole.state, IDENTITY)
+    state = checkpoint.load(path, IDENTITY)
+    assert state == whole.state
+    resumed = Evolution(letters, unreliable, SETTINGS, state=state)
+    for _ in range(12):
+        assert whole.step() == resumed.step()
 
 
 @pytest.mark.parametrize(

@@ -288,3 +288,73 @@ def test_running_moments_are_numpys(values):
         moments = moments.add(value)
     assert moments.mean == pytest.approx(np.mean(values), abs=1e-6)
     assert moments.deviation == pytest.approx(np.std(values), rel=1e-6, abs=1e-3)
+
+
+class Unreliable:
+    """Fails for every word with aa in it; remembers all it was asked."""
+
+    def __init__(self, counting) -> None:
+        self.counting = counting
+
+    def __call__(self, arch: tuple[str, ...]) -> Scored:
+        measured = self.counting(arch)
+        if "aa" in "".join(arch):
+            raise SwapError(f"{''.join(arch)} has no score")
+        return measured
+
+
+def test_an_architecture_that_cannot_be_scored_is_set_aside(letters, counting):
+    evolution = Evolution(letters, Unreliable(counting), PLAIN, seed=3)
+    tried = []
+    for _ in range(40):
+        tried += evolution.step()
+    state = evolution.state
+    assert state.tried() == tried
+    assert [one.index for one in tried] == list(range(len(tried)))
+    assert [one.arch for one in tried] == counting.asked
+    assert len(set(counting.asked)) == len(counting.asked)
+    assert state.failures
+    assert all("aa" in key for key in state.failures)
+    assert not any("aa" in key for key in [*state.history, *state.population])
+    assert not any("aa" in parent for one in tried for parent in one.parents)
+    assert {f.origin for f in state.failures.values()} == {"random", "crossover", "mutation"}
+    key, failure = next(iter(state.failures.items()))
+    assert failure.error == f"{key} has no score"
+    assert evolution.best().arch == "cccccccc"
+    assert state.sizes.count == len(state.history)
+
+
+def test_a_population_is_filled_up_in_place_of_failures(letters, counting):
+    evolution = Evolution(letters, Unreliable(counting), PLAIN, seed=3)
+    while not evolution.filled:
+        evolution.fill(2)
+    assert len(evolution.state.population) == PLAIN.population
+    assert evolution.state.failures
+
+
+def test_a_cycle_whose_children_all_fail_changes_no_population(letters, counting):
+    evolution = Evolution(letters, counting, PLAIN, seed=3)
+    evolution.step()
+    before = list(evolution.state.population)
+
+    def fails(arch: object) -> Scored:
+        raise SwapError("no")
+
+    evolution.measure = fails
+    assert len(evolution.step()) >= PLAIN.mutations
+    assert evolution.state.population == before
+    assert evolution.state.cycle == 1
+
+
+def test_a_first_population_that_fails_as_a_whole_ends_with_the_first_reason(letters, counting):
+    def fails(arch: tuple[str, ...]) -> Scored:
+        counting(arch)
+        raise SwapError(f"{''.join(arch)} has no score")
+
+    evolution = Evolution(letters, fails, PLAIN, seed=3)
+    message = "none of the first 6 architectures could be scored; the reason of the first: "
+    assert len(evolution.step()) == 6
+    with pytest.raises(SwapError, match=message) as raised:
+        evolution.step()
+    assert f"{counting.asked[0]} has no score" in str(raised.value)
+    assert len(counting.asked) == 6

@@ -61,6 +61,26 @@ def test_nasbench201_search(tmp_path):
     assert result["architecture"]["string"].startswith("|")
 
 
+def test_an_architecture_without_a_score_does_not_end_a_search(tmp_path, monkeypatch):
+    drawn = moves(SMALL).sample(np.random.default_rng(SMALL.seed))
+    bad = spaces.get("darts").encode(drawn)  # the first that the search draws
+    score = NetworkMeasure._score
+
+    def unreliable(self, net, seed):
+        if seed == derived_seed(SMALL.seed, bad):
+            raise SwapError("not finite: nan")
+        return score(self, net, seed)
+
+    monkeypatch.setattr(NetworkMeasure, "_score", unreliable)
+    found = find(SMALL, cycles=1, folder=tmp_path)
+    first, *others = map(json.loads, (tmp_path / "history.jsonl").read_text().splitlines())
+    assert first["arch"] == bad
+    assert first["error"] == f"swap cannot score {bad}: not finite: nan"
+    assert not any("error" in other or bad in other["parents"] for other in others)
+    assert bad not in [record.arch for record in found.top]
+    assert json.loads((tmp_path / "result.json").read_text())["failed"] == 1
+
+
 @pytest.mark.slow  # each worker imports torch
 def test_workers_change_nothing(tmp_path):
     alone = find(SMALL, cycles=1, folder=tmp_path / "alone", jobs=1)

@@ -101,6 +101,41 @@ def test_an_error_before_the_first_score_leaves_the_folder_free(letters, countin
     assert len(lines(tmp_path)) == len(counting.asked)
 
 
+def test_failures_are_in_the_history_and_a_resume_meets_them_no_more(letters, counting, tmp_path):
+    def unreliable(arch: tuple[str, ...]) -> Scored:
+        measured = counting(arch)
+        if arch[0] == "a":
+            raise SwapError("no score")
+        return measured
+
+    def searched(folder: Path, cycles: int, *, resume: bool = False) -> None:
+        state = search.begin(folder, {}, resume=resume)
+        evolution = Evolution(letters, unreliable, SETTINGS, seed=4, state=state)
+        search.run(evolution, cycles=cycles, folder=folder, identity={})
+
+    searched(tmp_path / "parts", 7)
+    searched(tmp_path / "parts", 20, resume=True)
+    assert len(set(counting.asked)) == len(counting.asked)
+    searched(tmp_path / "whole", 20)
+    parts, whole = ((tmp_path / n / search.HISTORY).read_bytes() for n in ("parts", "whole"))
+    assert parts == whole
+    failed = [line for line in lines(tmp_path / "parts") if "error" in line]
+    assert {line["error"] for line in failed} == {"no score"}
+    assert all(line["arch"].startswith("a") for line in failed)
+
+
+def test_a_wholly_failed_search_keeps_the_reasons_and_leaves_the_folder_free(letters, tmp_path):
+    def fails(arch: object) -> Scored:
+        raise SwapError("no score")
+
+    with pytest.raises(SwapError, match=r"none of the first 1\d architectures .*: no score"):
+        search.run(Evolution(letters, fails, SETTINGS), cycles=1, folder=tmp_path, identity={})
+    errors = [line["error"] for line in lines(tmp_path)]
+    assert errors == ["no score"] * len(errors)
+    assert len(errors) >= SETTINGS.population
+    assert search.begin(tmp_path, {}, resume=False) is None
+
+
 # A search as its own process, slow enough to be killed anywhere.
 _KILLABLE = """
     import importlib.util, sys, time
