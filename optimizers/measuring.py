@@ -20,6 +20,7 @@ from naslib_swap.errors import SwapError
 from naslib_swap.inputs import Minibatch
 from naslib_swap.optimizers.evolution import Mapper, Measure
 from naslib_swap.optimizers.fitness import Scored
+from naslib_swap.optimizers.seeding import seeded
 from naslib_swap.predictors import registry
 from naslib_swap.predictors.probe import Probe
 from naslib_swap.predictors.scoring import score_network
@@ -61,8 +62,7 @@ class NetworkMeasure:
             "num_classes": self.num_classes,
             "in_channels": channels,
         }
-        with _one_thread(), torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with _one_thread(), seeded(seed):
             net = space.build(arch, **scale)
             size = space.parameters(arch, **scale) / 1000
             try:

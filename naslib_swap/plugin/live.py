@@ -57,10 +57,11 @@ def score_architecture(space: str, dataset: str, arch: str, name: str) -> dict[s
     from naslib_swap import spaces
     from naslib_swap.regularisation import log_factor
 
-    kept = _psi(space, dataset, spaces.get(space).parse(canonical(arch) or arch))
+    wanted = settings.current()
+    kept = _psi(space, dataset, spaces.get(space).parse(canonical(arch) or arch), wanted)
     value = float(kept["psi"])
     if name == "reg_swap":
-        rule = regularisation(space, dataset, settings.current())
+        rule = regularisation(space, dataset, wanted)
         value = math.log(value) + log_factor(kept["parameters"] / 1000, rule.mu, rule.sigma)
     return {"score": value, "time": float(kept["seconds"])}
 
@@ -104,11 +105,10 @@ def _sampled_regularisation(space: str, dataset: str, sizes: int, seed: int) -> 
 
 
 @functools.cache
-def _psi(space: str, dataset: str, arch: Any) -> dict[str, Any]:
+def _psi(space: str, dataset: str, arch: Any, wanted: settings.Settings) -> dict[str, Any]:
     """Return psi, parameters and seconds of an architecture, from disk where they are there."""
     from naslib_swap import spaces
 
-    wanted = settings.current()
     found = spaces.get(space)
     batch = _minibatch(space, dataset, wanted)
     key = {
@@ -117,6 +117,7 @@ def _psi(space: str, dataset: str, arch: Any) -> dict[str, Any]:
         "repeats": wanted.repeats,
         "seed": wanted.seed,
         "images": batch.digest,
+        **_device_key(),
     }
     cache = _cache() if wanted.keep else None
     encoded = found.encode(arch)
@@ -131,24 +132,21 @@ def _psi(space: str, dataset: str, arch: Any) -> dict[str, Any]:
 def _score_network(
     space: str, dataset: str, arch: Any, batch: Any, wanted: settings.Settings
 ) -> dict[str, Any]:
-    import torch
-
     from naslib_swap import spaces
+    from naslib_swap.optimizers.seeding import seeded
     from naslib_swap.score import swap_score
     from naslib_swap.spaces.tasks import get_task
 
     task = get_task(space, dataset)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
     start = time.perf_counter()
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(wanted.seed)
+    with seeded(wanted.seed):
         network = spaces.get(space).build(
             arch,
             variant=task.variant,
             num_classes=task.num_classes,
             in_channels=task.in_channels,
         )
-    scored = swap_score(network, batch, repeats=wanted.repeats, seed=wanted.seed, device=device)
+    scored = swap_score(network, batch, repeats=wanted.repeats, seed=wanted.seed, device=_device())
     # Where the bound is the number of values, more samples would not raise it.
     if scored.saturation > _NEAR_BOUND and scored.bound < scored.values:
         _warn_of_bound(space, scored.bound, scored.samples)
@@ -157,6 +155,18 @@ def _score_network(
         "parameters": scored.parameters,
         "seconds": time.perf_counter() - start,
     }
+
+
+def _device() -> str:
+    import torch
+
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _device_key() -> dict[str, str]:
+    """Part of a score's key on disk: sums differ by device, and with them the signs counted."""
+    device = _device()
+    return {} if device == "cpu" else {"device": device}
 
 
 @functools.cache
@@ -207,20 +217,26 @@ def _score_by_naslib(space: str, dataset: str, arch: str, name: str) -> dict[str
     """Compute one of NASLib's measures as NASLib's own live path does; kept on disk like ours."""
     import ast
 
-    import torch
     from naslib.predictors.zerocost import ZeroCost
     from naslib.search_spaces import get_search_space
 
+    from naslib_swap.optimizers.seeding import seeded
+
     wanted = settings.current()
     loader = _loader(space, dataset)
-    key = {"scoring": SCORING, "by": "NASLib", "seed": wanted.seed, "images": loader.digest}
+    key = {
+        "scoring": SCORING,
+        "by": "NASLib",
+        "seed": wanted.seed,
+        "images": loader.digest,
+        **_device_key(),
+    }
     text = canonical(arch) or arch
     cache = _cache() if wanted.keep else None
     kept = cache.get(space, dataset, text, {**key, "proxy": name}) if cache is not None else None
     if kept is None:
         start = time.perf_counter()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(wanted.seed)
+        with seeded(wanted.seed):
             graph = get_search_space(space, dataset)
             graph.set_spec(ast.literal_eval(text))
             graph.parse()
