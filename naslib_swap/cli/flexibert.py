@@ -85,6 +85,9 @@ def flexibert(
         "results/flexibert"
     ),
     workers: Annotated[int, typer.Option(help="Processes that score.")] = os.cpu_count() or 1,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Score again what failed in an earlier run.")
+    ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Score FlexiBERT encoders and compare the ranks with their GLUE scores.
@@ -121,6 +124,7 @@ def flexibert(
     names = scoring.check_proxies(
         scoring.PROXIES if options.proxies == "all" else options.proxies.split(",")
     )
+    scoring.check_length(options.length)
     batch = batches.load(
         options.text,
         samples=options.samples,
@@ -130,7 +134,18 @@ def flexibert(
     if encoder is not None:
         _score_one(find_encoder(encoder, benchmark), batch, names, settings)
         return
-    _compare(options, names, settings, batch, benchmark, out, workers, released, quiet)
+    _compare(
+        options,
+        names,
+        settings,
+        batch,
+        benchmark=benchmark,
+        out=out,
+        workers=workers,
+        retry_failed=retry_failed,
+        released=released,
+        quiet=quiet,
+    )
 
 
 def options_from_yaml(path: Path) -> Options:
@@ -204,6 +219,8 @@ def _score_one(
         value = score.error or f"{score.value:.8g}"
         shown.add_row(TITLES[name], value, bound, f"{1000 * score.seconds:.0f}")
     _console().print(shown)
+    if all(score.value is None for score in scores.values()):
+        raise SwapError("every score failed; the table says why")
 
 
 def _compare(
@@ -211,9 +228,11 @@ def _compare(
     names: tuple[str, ...],
     settings: Settings,
     batch: TextBatch,
+    *,
     benchmark: Optional[str],
     out: Path,
     workers: int,
+    retry_failed: bool,
     released: bool,
     quiet: bool,
 ) -> None:
@@ -233,6 +252,8 @@ def _compare(
             )
         drawn = np.random.default_rng(0).permutation(len(entries))[: options.archs]
         entries = [entries[i] for i in sorted(drawn)]
+    if options.seeds < 1:
+        raise SwapError(f"got {options.seeds} seeds, expected at least 1")
     encoders = {report.name_of(entry): entry.encoder for entry in entries}
     seeds = range(options.seeds)
     path = out / "scores.jsonl"
@@ -248,6 +269,8 @@ def _compare(
                     seeds=seeds,
                     workers=workers,
                     progress=show,
+                    note=(lambda text: None) if quiet else _log,
+                    retry_failed=retry_failed,
                 )
         except KeyboardInterrupt:
             typer.echo(
@@ -256,6 +279,11 @@ def _compare(
             )
             raise typer.Exit(130) from None
     scores = report.scores_of(path, encoders, names, seeds, settings, batch)
+    if scores["value"].isna().all():
+        raise SwapError(
+            f"every score failed, of {len(scores)}; the first: {scores['error'].iloc[0]}. Once "
+            "that is mended, --retry-failed scores them again"
+        )
     found, tasks = report.table_one(scores, entries), report.task_table(scores, entries)
     documents, tokens = batch.input_ids.shape
     title = (
@@ -283,6 +311,10 @@ def _compare(
             _print(heading, view)
         _warn_of_failures(scores)
         typer.echo(f"\nWritten to {out}: scores.jsonl, flexibert.md, CSV tables, pictures")
+
+
+def _log(text: str) -> None:
+    typer.echo(text, err=True)
 
 
 def _console() -> Console:

@@ -12,6 +12,7 @@ from naslib_swap.flexibert.encoder import Encoder, from_dict, to_dict
 FIDELITIES = ("paper", "trained")
 PAPER_WIDTH = 256
 PAPER_FEED_FORWARD = 1024
+MAX_LENGTH = 512
 
 _DEFAULT = {
     "hidden_size": 256,
@@ -66,7 +67,7 @@ class FlexiBertConfig(PretrainedConfig):
         fidelity: str = "paper",
         vocab_size: int = 30522,
         embedding_size: int = 128,
-        max_position_embeddings: int = 512,
+        max_position_embeddings: int = MAX_LENGTH,
         type_vocab_size: int = 2,
         hidden_dropout_prob: float = 0.1,
         attention_probs_dropout_prob: float = 0.1,

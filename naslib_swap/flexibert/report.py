@@ -15,12 +15,11 @@ from naslib_swap.evaluation.correlate import correlate
 from naslib_swap.evaluation.files import write_text
 from naslib_swap.evaluation.statistics import spearman
 from naslib_swap.evaluation.store import read_records
-from naslib_swap.evaluation.study import settings_id
 from naslib_swap.evaluation.survey import key_of
 from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.benchmark import AVERAGE, TASKS, BenchmarkEntry
 from naslib_swap.flexibert.encoder import encode
-from naslib_swap.flexibert.scoring import SPACE, TITLES, Settings
+from naslib_swap.flexibert.scoring import TITLES, Settings, wanted_keys
 
 _COLUMNS = ("space", "task", "proxy", "arch", "seed", "value", "saturation", "seconds", "error")
 
@@ -39,13 +38,7 @@ def scores_of(
     batch: TextBatch,
 ) -> pd.DataFrame:
     """Return the stored scores of these encoders, proxies, seeds and settings, one row each."""
-    ids = {proxy: settings_id(settings.relevant(proxy, batch)) for proxy in proxies}
-    wanted = {
-        (SPACE, "", arch, proxy, seed, name)
-        for proxy, name in ids.items()
-        for arch in archs
-        for seed in seeds
-    }
+    wanted = wanted_keys(archs, proxies, seeds, settings, batch)
     found = {key_of(r): r for r in read_records(path) if key_of(r) in wanted}
     frame = pd.DataFrame(found.values(), columns=list(_COLUMNS))
     # The order of writing depends on the workers; the tables must not.

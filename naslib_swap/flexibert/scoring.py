@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Optional
@@ -13,13 +13,14 @@ import joblib
 import torch
 
 from naslib_swap.errors import SwapError
+from naslib_swap.evaluation.backends import crew
 from naslib_swap.evaluation.store import ScoreStore
 from naslib_swap.evaluation.study import derived_seed, settings_id
-from naslib_swap.evaluation.survey import key_of
+from naslib_swap.evaluation.survey import Key, key_of
 from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.chunked import count_patterns
 from naslib_swap.flexibert.comparators import COMPARATORS, TRIVIAL
-from naslib_swap.flexibert.configuration import FIDELITIES, FlexiBertConfig
+from naslib_swap.flexibert.configuration import FIDELITIES, MAX_LENGTH, FlexiBertConfig
 from naslib_swap.flexibert.encoder import Encoder, attention_only, parse
 from naslib_swap.flexibert.modelling import FlexiBertModel
 from naslib_swap.flexibert.observation import COTANGENTS, observe
@@ -116,6 +117,15 @@ def check_proxies(names: Iterable[str]) -> tuple[str, ...]:
     return found
 
 
+def check_length(length: int) -> None:
+    """SwapError where documents of so many tokens do not fit the encoders."""
+    if length > MAX_LENGTH:
+        raise SwapError(
+            f"got documents of {length} tokens, expected at most {MAX_LENGTH}: an encoder has no "
+            "more positions. Give a smaller --length"
+        )
+
+
 def score_encoder(
     encoder: Encoder,
     batch: TextBatch,
@@ -135,6 +145,7 @@ def score_encoder(
     used = attention_only(encoder) if chosen.operations == "attention" else encoder
     config = FlexiBertConfig.from_encoder(used, chosen.fidelity)
     samples, length = batch.input_ids.shape
+    check_length(length)
     results: dict[str, ProxyScore] = {}
     trivial = [name for name in names if name in TRIVIAL]
     if trivial:
@@ -189,16 +200,50 @@ def _reason(error: Exception) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+@dataclass(frozen=True)
+class Stored:
+    """``done``: the scores that need not be computed again. ``failed``: the stored scores that have
+    no value.
+    """
+
+    done: frozenset[Key]
+    failed: frozenset[Key]
+
+    @classmethod
+    def of(cls, records: Iterable[Mapping[str, Any]], *, retry_failed: bool = False) -> Stored:
+        """Look through records, of which the last counts; failures are not done if retried."""
+        scored = {key_of(record): record["value"] is not None for record in records}
+        failed = frozenset(key for key, has_value in scored.items() if not has_value)
+        return cls(frozenset(scored) - failed if retry_failed else frozenset(scored), failed)
+
+
+def wanted_keys(
+    archs: Iterable[str],
+    proxies: Iterable[str],
+    seeds: Iterable[int],
+    settings: Settings,
+    batch: TextBatch,
+) -> set[Key]:
+    """Return what identifies the scores of these encoders, proxies, seeds and settings."""
+    ids = {proxy: settings_id(settings.relevant(proxy, batch)) for proxy in proxies}
+    known = tuple(seeds)
+    return {
+        (SPACE, "", arch, proxy, seed, name)
+        for arch in archs
+        for proxy, name in ids.items()
+        for seed in known
+    }
+
+
 def missing_jobs(
     encoders: Mapping[str, Encoder],
     proxies: tuple[str, ...],
     seeds: Iterable[int],
     settings: Settings,
     batch: TextBatch,
-    stored: Iterable[Mapping[str, Any]],
+    done: Container[Key],
 ) -> list[Job]:
-    """Return what is not stored yet, the deepest encoders first (they take longest)."""
-    done = {key_of(dict(record)) for record in stored}
+    """Return what is not done yet, the deepest encoders first (they take longest)."""
     ids = {proxy: settings_id(settings.relevant(proxy, batch)) for proxy in proxies}
     jobs = []
     for seed in seeds:
@@ -248,16 +293,32 @@ def run(
     seeds: Iterable[int] = (0,),
     workers: int = 1,
     progress: Callable[[int, int], None] = lambda done, total: None,
+    note: Callable[[str], None] = lambda text: None,
+    retry_failed: bool = False,
 ) -> int:
     """Score what the store lacks and append it; return the number of jobs done.
 
-    ``encoders`` maps names to encoders. ``workers`` processes of one thread each.
+    ``encoders`` maps names to encoders. ``workers`` processes of one thread each. ``progress`` is
+    called with the jobs done and the jobs there are, ``note`` with what a user should know. Scores
+    that failed in an earlier run stay so unless ``retry_failed``.
+
+    Raises
+    ------
+    SwapError
+        Less than one worker, an unknown proxy, documents too long for the encoders, a worker that
+        died.
     """
     if workers < 1:
         raise SwapError(f"got {workers} workers, expected at least 1.")
     chosen = settings or Settings()
     names = check_proxies(proxies)
-    jobs = missing_jobs(encoders, names, seeds, chosen, batch, store.records())
+    check_length(batch.input_ids.shape[1])
+    asked = tuple(seeds)
+    stored = Stored.of(store.records(), retry_failed=retry_failed)
+    failed = len(stored.failed & wanted_keys(encoders, names, asked, chosen, batch))
+    if failed and not retry_failed:
+        note(f"{failed} score(s) failed in an earlier run; --retry-failed tries them again.")
+    jobs = missing_jobs(encoders, names, asked, chosen, batch, stored.done)
     progress(0, len(jobs))
     for done, records in enumerate(_results(jobs, batch, chosen, workers), 1):
         store.append(records)
@@ -275,8 +336,15 @@ def _results(
         finally:
             torch.set_num_threads(threads)
         return
-    parallel = joblib.Parallel(n_jobs=min(workers, len(jobs)), return_as="generator_unordered")
-    yield from parallel(joblib.delayed(score_job)(job, batch, settings) for job in jobs)
+    with crew("loky", min(workers, len(jobs))) as hands:
+        try:
+            yield from hands.run(joblib.delayed(score_job)(job, batch, settings) for job in jobs)
+        except hands.lost as error:
+            raise SwapError(
+                f"a worker died ({type(error).__name__}), killed or for want of memory; what was "
+                "scored is stored. Run the same command again to go on, with fewer --workers or "
+                "--samples if it dies again"
+            ) from error
 
 
 def named(text: str) -> Encoder:

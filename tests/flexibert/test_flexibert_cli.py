@@ -56,6 +56,46 @@ def test_compares_and_resumes(files: dict[str, str], tmp_path: Path) -> None:
     assert (out / "scores.jsonl").read_bytes() == before
 
 
+def test_failures_are_retried_and_all_of_them_are_an_error(
+    files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    common = ["--text", files["text"], "--tokenizer", "trained", "--samples", "4"]
+    arguments = [
+        *("--benchmark", files["benchmark"], *common, "--proxies", "swap"),
+        *("--out", str(out), "--workers", "1"),
+    ]
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise RuntimeError("no memory")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("naslib_swap.flexibert.scoring.count_patterns", fail)
+        with pytest.raises(SwapError, match="every score failed, of 3; the first: Runtime"):
+            _command(*arguments)
+        with pytest.raises(SwapError, match="every score failed; the table says why"):
+            _command("--encoder", TEXTS[0], "--proxies", "swap", *common)
+    with pytest.raises(SwapError, match="every score failed"):
+        _command(*arguments)
+    assert "Table I" in _command(*arguments, "--retry-failed")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--length", "513"], "got documents of 513 tokens, expected at most 512"),
+        (["--seeds", "0"], "got 0 seeds, expected at least 1"),
+    ],
+)
+def test_impossible_options_are_refused(
+    files: dict[str, str], tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    common = ["--text", files["text"], "--tokenizer", "trained", "--samples", "4"]
+    with pytest.raises(SwapError, match=message):
+        _command("--benchmark", files["benchmark"], "--out", str(tmp_path), *common, *arguments)
+    assert not (tmp_path / "scores.jsonl").exists()
+
+
 def test_scores_one_encoder(files: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "encoder.json"
     path.write_text(json.dumps(to_dict(parse(TEXTS[0]))))

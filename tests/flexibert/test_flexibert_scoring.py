@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -147,11 +149,11 @@ def test_attention_in_every_layer() -> None:
     assert attention["params"].value - stated["params"].value == 2 * (16 * 16 + 16)
 
 
-def _run(path: Path, count: int = len(TEXTS), workers: int = 1) -> int:
+def _run(path: Path, count: int = len(TEXTS), workers: int = 1, **options: Any) -> int:
     encoders = {report.name_of(e): e.encoder for e in _entries()[:count]}
     names = ("swap", "params", "head_confidence")
     with ScoreStore(path) as store:
-        return run(encoders, names, store, _batch(), settings=TRAINED, workers=workers)
+        return run(encoders, names, store, _batch(), settings=TRAINED, workers=workers, **options)
 
 
 def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
@@ -167,6 +169,58 @@ def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
 
     assert values(path) == values(other)
     assert len(values(path)) == 18
+
+
+def test_failures_stay_until_they_are_retried(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, notes = tmp_path / "scores.jsonl", []
+
+    def fail(*arguments: Any, **options: Any) -> None:
+        raise RuntimeError("no memory")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("naslib_swap.flexibert.scoring.count_patterns", fail)
+        assert _run(path, note=notes.append) == 6
+    before = path.read_bytes()
+    assert _run(path, count=4, note=notes.append) == 0
+    assert path.read_bytes() == before
+    assert notes == ["4 score(s) failed in an earlier run; --retry-failed tries them again."]
+    assert _run(path, retry_failed=True, note=notes.append) == 6
+    assert len(notes) == 1
+    new = list(read_records(path))[18:]
+    assert [record["proxy"] for record in new] == ["swap"] * 6
+    archs = [report.name_of(entry) for entry in _entries()]
+    scores = report.scores_of(path, archs, ("swap",), (0,), TRAINED, _batch())
+    assert scores["error"].isna().all()
+    assert _run(path, retry_failed=True) == 0
+
+
+def test_documents_must_fit_the_encoders(tmp_path: Path) -> None:
+    message = "got documents of 513 tokens, expected at most 512"
+    with pytest.raises(SwapError, match=message):
+        score_encoder(parse(TEXTS[0]), _batch(2, 513), ("params",))
+    with ScoreStore(tmp_path / "scores.jsonl") as store, pytest.raises(SwapError, match=message):
+        run({"a": parse(TEXTS[0])}, ("params",), store, _batch(2, 513))
+    found = score_encoder(parse(TEXTS[1]), _batch(2, 512), (SWAP,), settings=TRAINED)
+    assert found[SWAP].error is None
+
+
+@pytest.mark.slow
+def test_a_dead_worker_is_one_clear_error(tmp_path: Path) -> None:
+    path = tmp_path / "scores.jsonl"
+    encoders = {report.name_of(e): e.encoder for e in _entries()}
+    settings = _Deadly(fidelity="trained", observed=2)
+    with ScoreStore(path) as store, pytest.raises(SwapError, match=r"a worker died \(Term"):
+        run(encoders, ("params",), store, _batch(), settings=settings, workers=2)
+    assert _run(path, workers=2) == 6  # and the next run has workers again
+
+
+class _Deadly(Settings):
+    """Kills the process in which it is unpickled: the worker."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os._exit, (9,)
 
 
 @pytest.mark.slow
