@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import logging
+from dataclasses import asdict
 from typing import Any
 
 import torch
@@ -17,7 +18,7 @@ from naslib.optimizers.core.metaclasses import MetaOptimizer
 from naslib.search_spaces.core.query_metrics import Metric
 from naslib.utils import get_project_root
 
-from naslib_swap import spaces
+from naslib_swap import __version__, spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, Failure
@@ -49,6 +50,7 @@ class SwapRE(MetaOptimizer):
         self.config = config
         self.dataset = config.dataset
         self.epochs = config.search.epochs
+        self.proxy = config.search.get("proxy", "swap")
         self.evolution: Evolution | None = None
 
     def adapt_search_space(
@@ -66,7 +68,7 @@ class SwapRE(MetaOptimizer):
         self.has_table = _has_table(name)
         self.evolution = Evolution(
             spaces.get(name),
-            _Measure(name, self.dataset, self.config.search.get("proxy", "swap")),
+            _Measure(name, self.dataset, self.proxy),
             _evolution_settings(self.config, name),
             self.config.seed,
         )
@@ -167,15 +169,28 @@ class SwapRE(MetaOptimizer):
         )
 
     def _identity(self) -> dict[str, Any]:
-        scoring = settings.current()
-        return {
+        """What a checkpoint must agree on: all that the search's course depends on, as JSON."""
+        evolution = self._adapted()
+        space, scoring = evolution.space.name, settings.current()
+        rule = (
+            live.regularisation(space, self.dataset, scoring) if self.proxy == "reg_swap" else None
+        )
+        identity = {
             "optimizer": "swap_re",
-            "space": self._adapted().space.name,
+            "version": __version__,
+            "space": space,
             "dataset": self.dataset,
             "seed": self.config.seed,
-            "samples": scoring.samples,
+            "proxy": self.proxy,
+            "settings": asdict(evolution.settings),
+            "mu_sigma": None if rule is None else [rule.mu, rule.sigma],
+            "samples": scoring.samples_for(space),
             "repeats": scoring.repeats,
+            "swap_seed": scoring.seed,
+            "images": live.images_digest(space, self.dataset, scoring),
         }
+        # Through JSON and back, so that it compares as it will be read.
+        return dict(json.loads(json.dumps(identity)))
 
 
 def _has_table(space: str) -> bool:

@@ -183,6 +183,11 @@ def _warn_of_bound(space: str, bound: int, samples: int) -> None:
     )
 
 
+def images_digest(space: str, dataset: str, wanted: settings.Settings) -> str:
+    """Return what identifies the images that architectures are scored on, by their content."""
+    return str(_minibatch(space, dataset, wanted).digest)
+
+
 def _minibatch(space: str, dataset: str, wanted: settings.Settings) -> Any:
     from naslib_swap.spaces.tasks import get_task
 

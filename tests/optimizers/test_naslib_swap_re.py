@@ -99,12 +99,12 @@ _RESUMED = """
     from naslib.utils import get_dataset_api
     from naslib_swap.optimizers.naslib_swap_re import SwapRE
 
-    def searched(save, epochs, seed=0, resume_from=""):
+    def searched(save, epochs, seed=0, resume_from="", **others):
         os.makedirs(save + "/search", exist_ok=True)
         config = CfgNode(dict(
             dataset="cifar10", seed=seed, save=save, save_arch_weights=False,
             search=dict(epochs=epochs, seed=seed, population_size=3, sample_size=2,
-                        mutations=2, offspring=1, checkpoint_freq=1),
+                        mutations=2, offspring=1, checkpoint_freq=1, **others),
             evaluation=dict(epochs=1),
         ))
         optimizer = SwapRE(config)
@@ -122,10 +122,24 @@ _RESUMED = """
     final.parse()
     assert sum(p.numel() for p in final.parameters()) > 10_000
     assert len(whole.train_statistics()) == 4
-    try:
-        searched("part", 8, seed=1, resume_from="part/search/model_final.pth")
-    except ValueError as error:
-        print("refused:", error)
+    def refused(**others):
+        try:
+            searched("part", 8, resume_from="part/search/model_final.pth", **others)
+        except ValueError as error:
+            print("refused:", error)
+
+    refused(seed=1)
+    refused(proxy="reg_swap")
+    refused(weighting="adaptive")
+    refused(removal="oldest")
+    refused(crossover=0.9)
+    for name, value in (("SAMPLES", "6"), ("IMAGES", "noise"), ("MU", "7")):
+        os.environ["NASLIB_SWAP_" + name] = value
+        if name == "MU":
+            os.environ["NASLIB_SWAP_SIGMA"] = "9"
+        refused()
+        del os.environ["NASLIB_SWAP_" + name]
+        os.environ["NASLIB_SWAP_SAMPLES"] = "4"
 """
 
 
@@ -137,6 +151,17 @@ def test_trainer_resumes_to_the_same_search(naslib_root, tmp_path):
     done = run(command, tmp_path, **environment)
     assert done.returncode == 0, done.stdout + done.stderr
     assert re.search("refused: .*its seed is 0, this search's is 1", done.stdout)
+    named = re.findall("refused: .* belongs to another search: its (\\w+) is", done.stdout)
+    assert named == [
+        "seed",
+        "proxy",
+        "settings",
+        "settings",
+        "settings",
+        "samples",
+        "images",
+        "settings",
+    ]
 
 
 _WITH_ACCURACIES = """
