@@ -11,6 +11,7 @@ import torch
 from naslib_swap import inputs, spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation.study import (
+    Digests,
     InputsSpec,
     Job,
     Study,
@@ -19,6 +20,7 @@ from naslib_swap.evaluation.study import (
     settings_of,
 )
 from naslib_swap.inputs import Minibatch
+from naslib_swap.inputs.minibatch import labels_digest
 from naslib_swap.predictors.probe import Probe
 from naslib_swap.predictors.proxy import ProxyScore
 from naslib_swap.predictors.scoring import score_network
@@ -52,14 +54,20 @@ def study_minibatch(study: Study, seed: int) -> Minibatch:
 
 
 @cache
-def _digest(spec: InputsSpec, shape: tuple[int, ...], num_classes: int, seed: int) -> str:
-    return minibatch_of(spec, shape, num_classes, seed).digest
+def _digests(spec: InputsSpec, shape: tuple[int, ...], num_classes: int, seed: int) -> Digests:
+    return _digests_of(spec, minibatch_of(spec, shape, num_classes, seed))
 
 
-def digest_of(study: Study, seed: int) -> str:
-    """What identifies the images on which a study scores under a seed; SwapError as for loading."""
+def _digests_of(spec: InputsSpec, minibatch: Minibatch) -> Digests:
+    own = spec.path is not None or spec.source.lower() not in inputs.sources()
+    labelled = own and minibatch.labels_are_real
+    return Digests(minibatch.digest, labels_digest(minibatch.labels) if labelled else None)
+
+
+def digests_of(study: Study, seed: int) -> Digests:
+    """What identifies a study's minibatch under a seed; SwapError as for loading it."""
     spec = get_task(study.space, study.task)
-    return _digest(study.inputs, spec.input_shape, spec.num_classes, seed)
+    return _digests(study.inputs, spec.input_shape, spec.num_classes, seed)
 
 
 def score_job(job: Job) -> list[dict[str, Any]]:
@@ -71,13 +79,15 @@ def score_job(job: Job) -> list[dict[str, Any]]:
     Raises
     ------
     SwapError
-        If the images here are not those that the job was made for.
+        If the images or labels here are not those that the job was made for.
     """
     minibatch = study_minibatch(job.study, job.seed)
-    if minibatch.digest != job.digest:
+    found = _digests_of(job.study.inputs, minibatch)
+    if found != job.digests:
         raise SwapError(
-            f"{job.study.inputs.source} images here have the digest {minibatch.digest}, expected "
-            f"{job.digest}, as where the run was started. Give every worker the same files."
+            f"{job.study.inputs.source} images here have the digest {_shown(found)}, expected "
+            f"{_shown(job.digests)}, as where the run was started. Give every worker "
+            "the same files."
         )
     with _ALONE:
         threads = torch.get_num_threads()
@@ -90,6 +100,10 @@ def score_job(job: Job) -> list[dict[str, Any]]:
         finally:
             torch.set_num_threads(threads)
     return [_record(job, proxy, score) for proxy, score in scores.items()]
+
+
+def _shown(digests: Digests) -> str:
+    return digests.images if digests.labels is None else "/".join(map(str, digests))
 
 
 def _scores(job: Job, minibatch: Minibatch) -> dict[str, ProxyScore]:
@@ -121,7 +135,7 @@ def failed_records(job: Job, reason: str) -> list[dict[str, Any]]:
 
 
 def _record(job: Job, proxy: str, score: ProxyScore) -> dict[str, Any]:
-    settings = settings_of(job.study, proxy, job.digest)
+    settings = settings_of(job.study, proxy, job.digests)
     return {
         "space": job.study.space,
         "task": job.study.task,

@@ -13,7 +13,7 @@ import yaml
 
 from naslib_swap import ground_truth, spaces
 from naslib_swap.errors import SwapError
-from naslib_swap.evaluation.job import digest_of
+from naslib_swap.evaluation.job import digests_of
 from naslib_swap.evaluation.study import (
     InputsSpec,
     Study,
@@ -119,7 +119,7 @@ def study_with(plan: Plan, archs: Sequence[str]) -> Study:
         device=plan.device,
     )
     for seed in study.seeds:
-        digest_of(study, seed)
+        digests_of(study, seed)
     return study
 
 

@@ -6,7 +6,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -29,6 +29,16 @@ class InputsSpec:
     samples: int = 16
     path: str | None = None
     order: str = "first"
+
+
+class Digests(NamedTuple):
+    """What identifies a minibatch: its pixels, and its labels where a user's file gives them.
+
+    Those of a known data set follow from the pixels, drawn ones from the seed.
+    """
+
+    images: str
+    labels: str | None = None
 
 
 @dataclass(frozen=True)
@@ -54,30 +64,32 @@ class Study:
 class Job:
     """One architecture under one seed, and the proxies it still lacks.
 
-    ``digest`` identifies the images: a worker that finds others must not score on them.
+    ``digests`` identifies the minibatch: a worker that finds another must not score on it.
     """
 
     study: Study
     arch: str
     seed: int
     proxies: tuple[str, ...]
-    digest: str
+    digests: Digests
 
 
-def settings_of(study: Study, proxy: str, digest: str) -> dict[str, Any]:
+def settings_of(study: Study, proxy: str, digests: Digests) -> dict[str, Any]:
     """Everything beside architecture and seed that a stored score of this proxy depends on."""
-    reads = registry.get(proxy).reads
-    common = {
+    found = registry.get(proxy)
+    common: dict[str, Any] = {
         "version": SCORES_VERSION,
         "variant": study.variant or get_task(study.space, study.task).variant,
         "inputs": study.inputs.source,
         "samples": study.inputs.samples,
-        "digest": digest,
+        "digest": digests.images,
     }
+    if digests.labels is not None and "labels" in found.needs:
+        common["labels"] = digests.labels
     kind = study.device.split(":")[0]
     if kind != "cpu":  # other kernels add in another order; cpu goes without saying
         common["device"] = kind
-    return {**common, **{k: study.settings[k] for k in sorted(reads) if k in study.settings}}
+    return {**common, **{k: study.settings[k] for k in sorted(found.reads) if k in study.settings}}
 
 
 def settings_id(settings: Mapping[str, Any]) -> str:

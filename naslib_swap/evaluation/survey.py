@@ -9,7 +9,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any
 
 from naslib_swap.errors import SwapError
-from naslib_swap.evaluation.job import digest_of
+from naslib_swap.evaluation.job import digests_of
 from naslib_swap.evaluation.store import read_records
 from naslib_swap.evaluation.study import Job, Study, settings_id, settings_of
 
@@ -79,8 +79,8 @@ def missing_jobs(study: Study, done: frozenset[Key]) -> Iterator[Job]:
     """Yield what a study still lacks: one job an architecture and seed."""
     alone = replace(study, archs=())  # a job travels to its worker without the others' names
     for seed in study.seeds:
-        digest = digest_of(study, seed)
-        ids = {p: settings_id(settings_of(study, p, digest)) for p in study.proxies}
+        digests = digests_of(study, seed)
+        ids = {p: settings_id(settings_of(study, p, digests)) for p in study.proxies}
         for arch in study.archs:
             lacking = tuple(
                 p
@@ -88,7 +88,7 @@ def missing_jobs(study: Study, done: frozenset[Key]) -> Iterator[Job]:
                 if (study.space, study.task, arch, p, seed, ids[p]) not in done
             )
             if lacking:
-                yield Job(alone, arch, seed, lacking, digest)
+                yield Job(alone, arch, seed, lacking, digests)
 
 
 def gather(studies: Sequence[Study], path: str | os.PathLike[str]) -> list[pd.DataFrame]:
@@ -148,9 +148,9 @@ class _Wanted:
         self._wants: dict[tuple[str, str, str, int], _Want] = {}
         for study in studies:
             for seed in study.seeds:
-                digest = digest_of(study, seed)
+                digests = digests_of(study, seed)
                 for proxy in study.proxies:
-                    settings = settings_of(study, proxy, digest)
+                    settings = settings_of(study, proxy, digests)
                     want = _Want(settings, settings_id(settings))
                     self._wants[study.space, study.task, proxy, seed] = want
 
@@ -164,5 +164,5 @@ class _Wanted:
 
 def _difference(stored: Mapping[str, Any], now: Mapping[str, Any]) -> str:
     names = [n for n in {**now, **stored} if stored.get(n) != now.get(n)]
-    shown = [n for n in names if n != "digest"] or ["digest"]
+    shown = [n for n in names if n not in ("digest", "labels")] or names
     return ", ".join(f"{n} {stored.get(n)} (now {now.get(n)})" for n in shown)

@@ -52,6 +52,11 @@ def digest(images: np.ndarray) -> str:
     return hashlib.sha256(np.ascontiguousarray(images, dtype="<f4").tobytes()).hexdigest()[:16]
 
 
+def labels_digest(labels: torch.Tensor) -> str:
+    """First 16 hexadecimal digits of the SHA-256 of the little-endian int64 labels."""
+    return hashlib.sha256(labels.numpy().astype("<i8").tobytes()).hexdigest()[:16]
+
+
 def drawn_labels(samples: int, num_classes: int, seed: int) -> np.ndarray:
     """Labels for images that have none: uniform in [0, num_classes), int64 [S], from `seed`.
 

@@ -16,7 +16,7 @@ from naslib_swap.evaluation.plan import (
     study_of,
     truth_of,
 )
-from naslib_swap.evaluation.study import settings_of
+from naslib_swap.evaluation.study import Digests, settings_of
 from naslib_swap.predictors import registry
 from naslib_swap.spaces.tasks import get_task
 
@@ -92,9 +92,9 @@ def test_cuda_without_a_gpu_is_refused_before_anything_is_scored(truth_file):
 
 
 def test_the_kind_of_device_belongs_to_the_settings_of_a_score_except_on_the_cpu(study):
-    here = settings_of(study, "swap", "d")
+    here = settings_of(study, "swap", Digests("d"))
     assert "device" not in here
-    there = settings_of(replace(study, device="cuda:1"), "swap", "d")
+    there = settings_of(replace(study, device="cuda:1"), "swap", Digests("d"))
     assert there == {**here, "device": "cuda"}
 
 

@@ -6,6 +6,7 @@ import signal
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -15,7 +16,7 @@ from naslib_swap.evaluation.backends import Crew, crew
 from naslib_swap.evaluation.job import failed_records, score_job
 from naslib_swap.evaluation.run import run, score_jobs
 from naslib_swap.evaluation.store import ScoreStore, read_records
-from naslib_swap.evaluation.study import Study
+from naslib_swap.evaluation.study import Digests, InputsSpec, Study, settings_of
 from naslib_swap.evaluation.survey import gather, missing_jobs, survey
 
 
@@ -167,10 +168,39 @@ def test_a_failing_proxy_does_not_take_the_others_along(study, tmp_path):
     assert by_proxy["params"]["value"] > 0
 
 
+def test_labels_of_the_users_own_belong_to_the_scores_of_what_reads_them(study, tmp_path):
+    pixels = np.random.default_rng(0).integers(256, size=(6, 32, 32, 3), dtype=np.uint8)
+    stores, files = [], []
+    for name, labels in (("a", [0, 1, 2, 3, 4, 5]), ("b", [5, 5, 5, 0, 0, 0])):
+        files.append(tmp_path / f"{name}.npz")
+        np.savez(files[-1], images=pixels, labels=np.array(labels))
+        inputs = InputsSpec("cifar10", samples=6, path=str(files[-1]))
+        asked = replace(
+            study, archs=study.archs[:1], proxies=("grad_norm", "nwot"), seeds=(0,), inputs=inputs
+        )
+        stores.append(tmp_path / f"{name}.jsonl")
+        _run(asked, stores[-1])
+    one, other = ({r["proxy"]: r for r in read_records(path)} for path in stores)
+    assert one["grad_norm"]["settings_id"] != other["grad_norm"]["settings_id"]
+    assert one["grad_norm"]["value"] != other["grad_norm"]["value"]
+    assert one["nwot"]["settings_id"] == other["nwot"]["settings_id"]
+    notes: list[str] = []
+    assert _run(asked, stores[0], note=notes.append) == 1
+    assert "also holds 1 score(s)" in notes[0]
+    assert "labels " in notes[0]
+
+
+def test_drawn_labels_and_those_of_known_data_sets_change_no_settings(study):
+    job = next(missing_jobs(study, frozenset()))
+    assert job.digests.labels is None
+    assert "labels" not in settings_of(study, "grad_norm", job.digests)
+    assert "labels" in settings_of(study, "grad_norm", Digests("d", "l"))
+
+
 def test_a_worker_refuses_other_images(study):
     job = next(missing_jobs(study, frozenset()))
     with pytest.raises(SwapError, match=r"digest .* expected 0000.* same files"):
-        score_job(replace(job, digest="0000"))
+        score_job(replace(job, digests=Digests("0000")))
 
 
 def test_a_killed_worker_costs_its_own_architecture_alone(study):
@@ -208,7 +238,7 @@ def test_workers_that_all_die_end_the_run():
 
 def _job(number: int):
     study = Study("darts", "cifar10", (), ("params",))
-    return job_module.Job(study, str(number), 0, ("params",), "")
+    return job_module.Job(study, str(number), 0, ("params",), Digests(""))
 
 
 @pytest.mark.parametrize(
