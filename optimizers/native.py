@@ -201,12 +201,12 @@ def weigh(space: str, seed: int = 0) -> SizeWeighting:
     return SizeWeighting("fixed", found.mu, found.sigma)
 
 
-def sizes(space: str, arch: Any) -> dict[str, int]:
-    """Parameters of the network that is scored by default, and of those to be trained."""
+def sizes(space: str, arch: Any, variant: str | None = None) -> dict[str, int]:
+    """Parameters of the network that is scored (`variant`), and of those to be trained."""
     chosen, count = defaults(space), spaces.get(space).parameters
-    found = {"search": count(arch, variant=chosen.variant)}
-    for name, (variant, classes) in chosen.evaluation.items():
-        found[name] = count(arch, variant=variant, num_classes=classes)
+    found = {"search": count(arch, variant=chosen.variant if variant is None else variant)}
+    for name, (trained, classes) in chosen.evaluation.items():
+        found[name] = count(arch, variant=trained, num_classes=classes)
     return found
 
 
@@ -280,7 +280,7 @@ def write(folder: Path, request: Request, found: Found) -> None:
         "architecture": describe(request.space, arch),
         "score": found.best.score,
         "fitness": found.evolution.value(found.best.arch),
-        "parameters": sizes(request.space, arch),
+        "parameters": sizes(request.space, arch, request.variant),
         "weighting": _plain(found.evolution.weighting()),
         "ended": found.outcome.reason,
         "cycles": found.evolution.state.cycle,

@@ -126,7 +126,7 @@ def search(
         raise typer.Exit(1)
 
     best = found.best
-    counts = sizes(space, get(space).parse(best.arch))
+    counts = sizes(space, get(space).parse(best.arch), variant)
     ended = {
         "cycles": "all cycles done",
         "time": "time limit reached; --resume goes on",

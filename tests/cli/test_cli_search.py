@@ -90,6 +90,17 @@ def test_a_search_by_a_proxy_that_is_weighed_by_size(tmp_path):
     assert result.exit_code == 0, result.output
 
 
+def test_the_size_printed_is_that_of_the_network_scored(tmp_path):
+    small = "--population 2 --mutations 1 --offspring 1 --samples 2 --repeats 1 --workers 1 "
+    result = invoke(small + "--cycles 1 --variant cifar10 --plain", tmp_path)
+    assert result.exit_code == 0, result.output
+    written = json.loads((tmp_path / "result.json").read_text())
+    scored = round(1000 * written["top"][0]["size"])
+    assert scored > 1_000_000
+    assert written["parameters"]["search"] == scored
+    assert f"parameters: search {scored:,}, cifar10 {scored:,}," in result.stdout
+
+
 def test_time_limit_and_resume(tmp_path):
     stopped = invoke(SMALL + "--cycles 100000 --time-limit 1", tmp_path)
     assert stopped.exit_code == 0, stopped.output
