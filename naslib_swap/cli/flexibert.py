@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
@@ -20,27 +18,10 @@ if TYPE_CHECKING:
 
     from naslib_swap.flexibert.batches import TextBatch
     from naslib_swap.flexibert.encoder import Encoder
+    from naslib_swap.flexibert.options import Options
     from naslib_swap.flexibert.scoring import Settings
 
 _PLAIN_WIDTH = 160
-
-
-@dataclass(frozen=True)
-class Options:
-    """What a run depends on; the keys of a ``--config`` file."""
-
-    archs: int = 0
-    proxies: str = "all"
-    seeds: int = 1
-    fidelity: str = "paper"
-    operations: str = "stated"
-    mode: str = "train"
-    cotangent: str = "random"
-    observed: int = 32
-    text: str = "openwebtext"
-    tokenizer: str = "auto"
-    samples: int = 128
-    length: int = 128
 
 
 def flexibert(
@@ -50,37 +31,51 @@ def flexibert(
             help="Score one encoder alone: a benchmark id, a JSON file, its notation, or random."
         ),
     ] = None,
-    archs: Annotated[int, typer.Option(help="Encoders of the benchmark to draw; 0: all.")] = 0,
-    proxies: Annotated[str, typer.Option(help="Names separated by commas, or all.")] = "all",
-    seeds: Annotated[int, typer.Option(help="How many seeds: 0, 1, ...")] = 1,
+    config: Annotated[
+        Optional[str],
+        typer.Option(
+            help="A YAML file of these options, or a packaged one: paper, table1, trained."
+        ),
+    ] = None,
+    archs: Annotated[
+        Optional[int], typer.Option(help="Encoders of the benchmark to draw; 0: all. [0]")
+    ] = None,
+    proxies: Annotated[
+        Optional[str], typer.Option(help="Names separated by commas, or all. [all]")
+    ] = None,
+    seeds: Annotated[Optional[int], typer.Option(help="How many seeds: 0, 1, ... [1]")] = None,
     fidelity: Annotated[
-        str, typer.Option(help="paper (the published scores' networks) or trained.")
-    ] = "paper",
+        Optional[str],
+        typer.Option(help="paper (the published scores' networks) or trained. [paper]"),
+    ] = None,
     operations: Annotated[
-        str, typer.Option(help="stated, or attention in every layer.")
-    ] = "stated",
-    mode: Annotated[str, typer.Option(help="train (with dropout) or eval, for SWAP.")] = "train",
+        Optional[str], typer.Option(help="stated, or attention in every layer. [stated]")
+    ] = None,
+    mode: Annotated[
+        Optional[str], typer.Option(help="train (with dropout) or eval, for SWAP. [train]")
+    ] = None,
     cotangent: Annotated[
-        str, typer.Option(help="For gradients: random, or paper (ones: rounding noise).")
-    ] = "random",
+        Optional[str],
+        typer.Option(help="For gradients: random, or paper (ones: rounding noise). [random]"),
+    ] = None,
     observed: Annotated[
-        int, typer.Option(help="Documents for the proxies that need a backward pass.")
-    ] = 32,
+        Optional[int],
+        typer.Option(help="Documents for the proxies that need a backward pass. [32]"),
+    ] = None,
     text: Annotated[
-        str, typer.Option(help="openwebtext, or a .jsonl, .txt or .parquet file.")
-    ] = "openwebtext",
+        Optional[str],
+        typer.Option(help="openwebtext, or a .jsonl, .txt or .parquet file. [openwebtext]"),
+    ] = None,
     tokenizer: Annotated[
-        str, typer.Option(help="auto, hub, trained, or a WordPiece vocabulary file.")
-    ] = "auto",
-    samples: Annotated[int, typer.Option(help="Documents in the batch.")] = 128,
-    length: Annotated[int, typer.Option(help="Tokens of each document.")] = 128,
+        Optional[str],
+        typer.Option(help="auto, hub, trained, or a WordPiece vocabulary file. [auto]"),
+    ] = None,
+    samples: Annotated[Optional[int], typer.Option(help="Documents in the batch. [128]")] = None,
+    length: Annotated[Optional[int], typer.Option(help="Tokens of each document. [128]")] = None,
     benchmark: Annotated[Optional[str], typer.Option(help="A copy of BERT_benchmark.json.")] = None,
     released: Annotated[
         bool, typer.Option("--released", help="Compare with the released values too.")
     ] = False,
-    config: Annotated[
-        Optional[Path], typer.Option(help="YAML with these options; it replaces them.")
-    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for scores, tables and pictures.")] = Path(
         "results/flexibert"
     ),
@@ -95,22 +90,25 @@ def flexibert(
     Writes scores.jsonl, flexibert.md, CSV tables and pictures under --out. Run again, it scores
     only what is missing.
     """
-    options = Options(
-        archs=archs,
-        proxies=proxies,
-        seeds=seeds,
-        fidelity=fidelity,
-        operations=operations,
-        mode=mode,
-        cotangent=cotangent,
-        observed=observed,
-        text=text,
-        tokenizer=tokenizer,
-        samples=samples,
-        length=length,
-    )
-    if config is not None:
-        options = options_from_yaml(config)
+    on_the_line = {
+        "archs": archs,
+        "proxies": proxies,
+        "seeds": seeds,
+        "fidelity": fidelity,
+        "operations": operations,
+        "mode": mode,
+        "cotangent": cotangent,
+        "observed": observed,
+        "text": text,
+        "tokenizer": tokenizer,
+        "samples": samples,
+        "length": length,
+    }
+    given = {name: value for name, value in on_the_line.items() if value is not None}
+    # Imported here, so that `--help` does not wait for torch.
+    from naslib_swap.flexibert.options import options_of
+
+    options = options_of(config, given)
     _need_text_extra()
     from naslib_swap.flexibert import batches, scoring
 
@@ -122,7 +120,7 @@ def flexibert(
         observed=options.observed,
     )
     names = scoring.check_proxies(
-        scoring.PROXIES if options.proxies == "all" else options.proxies.split(",")
+        scoring.PROXIES if options.proxies == "all" else options.proxies.replace(",", " ").split()
     )
     scoring.check_length(options.length)
     batch = batches.load(
@@ -146,27 +144,6 @@ def flexibert(
         released=released,
         quiet=quiet,
     )
-
-
-def options_from_yaml(path: Path) -> Options:
-    """Read options from a YAML file; SwapError where a key or a type is wrong."""
-    import yaml
-
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
-        raise SwapError(f"cannot read {path}: {error}") from error
-    if not isinstance(content, Mapping):
-        raise SwapError(f"{path} holds a {type(content).__name__}; expected options by name")
-    known = {field.name: type(field.default) for field in fields(Options)}
-    for key, value in content.items():
-        if key not in known:
-            raise SwapError(f"{path}: unknown option {key!r}; expected {', '.join(known)}")
-        if type(value) is not known[key]:
-            raise SwapError(
-                f"{path}: {key} is {value!r}; expected a value of type {known[key].__name__}"
-            )
-    return Options(**content)
 
 
 def find_encoder(given: str, benchmark: Optional[str] = None) -> Encoder:

@@ -9,10 +9,11 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from naslib_swap.cli.flexibert import Options, find_encoder, flexibert, options_from_yaml
+from naslib_swap.cli.flexibert import find_encoder, flexibert
 from naslib_swap.errors import SwapError
 from naslib_swap.flexibert.benchmark import AVERAGE, TASKS
 from naslib_swap.flexibert.encoder import parse, to_dict
+from naslib_swap.flexibert.options import Options, config_names, options_of
 
 TEXTS = ["128/SA-SDP-2-512x1/LT-DFT-2-512x1", "128/SA-WMA-4-512x1", "256/LT-DCT-4-512x1"]
 
@@ -122,20 +123,42 @@ def test_finds_encoders(files: dict[str, str]) -> None:
 def test_reads_options(tmp_path: Path) -> None:
     path = tmp_path / "options.yaml"
     path.write_text("fidelity: trained\nsamples: 8\n")
-    assert options_from_yaml(path) == Options(fidelity="trained", samples=8)
+    assert options_of(str(path), {}) == Options(fidelity="trained", samples=8)
+    given = {"samples": 4, "length": 9}
+    assert options_of(str(path), given) == Options(fidelity="trained", samples=4, length=9)
+    assert options_of(None, given) == Options(samples=4, length=9)
     for content, message in (
-        ("colour: red", "unknown option 'colour'"),
-        ("samples: many", "samples is 'many'; expected a value of type int"),
-        ("- 1", "expected options by name"),
+        (b"colour: red", "unknown option 'colour'"),
+        (b"samples: many", "samples is 'many'; expected a value of type int"),
+        (b"- 1", "expected options by name"),
+        (b"text: \xff", "cannot read .*options.yaml: 'utf-8' codec can't decode"),
+        (b"text: [", "cannot read .*options.yaml: while parsing"),
     ):
-        path.write_text(content)
-        with pytest.raises(SwapError, match=message):
-            options_from_yaml(path)
-    with pytest.raises(SwapError, match="cannot read"):
-        options_from_yaml(tmp_path / "none.yaml")
+        path.write_bytes(content)
+        with pytest.raises(SwapError, match=message) as caught:
+            options_of(str(path), {})
+        assert "\n" not in str(caught.value)
+    with pytest.raises(SwapError, match=r"cannot read none: .*one of paper, table1, trained"):
+        options_of("none", {})
 
 
-@pytest.mark.parametrize("name", ["paper", "table1", "trained"])
-def test_shipped_configurations_are_valid(name: str) -> None:
-    root = Path(__file__).parents[2]
-    assert options_from_yaml(root / "configs" / "flexibert" / f"{name}.yaml").length == 128
+def test_packaged_configurations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert config_names() == ("paper", "table1", "trained")
+    for name in config_names():
+        options = options_of(name, {})
+        assert options.length == 128
+        assert options.fidelity == ("trained" if name == "trained" else "paper")
+    (tmp_path / "paper").write_text("length: 7")
+    assert options_of("paper", {}) == Options(length=7)
+
+
+def test_the_command_line_wins_over_the_file(files: dict[str, str], tmp_path: Path) -> None:
+    config = tmp_path / "mine.yaml"
+    config.write_text("samples: 4\nlength: 9\nproxies: depth\ntokenizer: trained\n")
+    arguments = ["--config", str(config), "--length", "3", "--proxies", "params, swap"]
+    found = _command("--encoder", TEXTS[0], "--text", files["text"], *arguments)
+    assert "4 documents of 3 tokens" in " ".join(found.split())
+    assert "#params" in found
+    assert "SWAP" in found
+    assert "layers" not in found
