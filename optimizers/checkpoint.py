@@ -48,26 +48,35 @@ def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
         raise SwapError(f"no checkpoint at {path}: start the search without resuming")
     try:
         digest, text = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise SwapError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
     except ValueError as error:  # also bytes that are no text
         raise _damaged(path, "it has not the two lines expected") from error
     if digest != _digest(text):
         raise _damaged(path, "its checksum does not match")
-    body = json.loads(text)
-    if body["format"] != FORMAT:
+    try:
+        body = json.loads(text)
+        written_format, written = body["format"], dict(body["identity"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise _damaged(path, "it does not say which search it is of") from error
+    if written_format != FORMAT:
         raise SwapError(
-            f"checkpoint {path} has format {body['format']}, expected {FORMAT}: "
+            f"checkpoint {path} has format {written_format}, expected {FORMAT}: "
             "resume it with the version of naslib-swap that wrote it"
         )
     # Through JSON and back, so that tuples and lists compare as what they become on disk.
     expected = json.loads(json.dumps(dict(identity)))
-    for key in [*expected, *(set(body["identity"]) - set(expected))]:
-        found, wanted = body["identity"].get(key), expected.get(key)
+    for key in [*expected, *(set(written) - set(expected))]:
+        found, wanted = written.get(key), expected.get(key)
         if found != wanted:
             raise SwapError(
                 f"checkpoint {path} belongs to another search ({key}: {found!r} there, {wanted!r} "
                 "here): resume with the same options, or write elsewhere"
             )
-    return unpack(body["state"])
+    try:
+        return unpack(body["state"])
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise _damaged(path, "what it holds is not the state of a search") from error
 
 
 def pack(state: EvolutionState) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Callable
@@ -234,8 +235,8 @@ def find(
         progress: called after each step.
 
     Raises:
-        SwapError: a request that cannot be met; a checkpoint that does not fit. What is on disk
-            stays as it is.
+        SwapError: a request that cannot be met; a checkpoint that does not fit; another search in
+            the folder. What is on disk stays as it is.
     """
     if resume and folder is None:
         raise SwapError("resuming needs the folder of the search that was cut off")
@@ -246,8 +247,8 @@ def find(
     if limits is not None:
         limits.check(walk, np.random.default_rng([request.seed, 2]))
     identity = _identity(request, measure.minibatch)
-    state = search.begin(folder, identity, resume=resume) if folder is not None else None
-    with workers(jobs) as mapper:
+    with search.alone(folder) if folder is not None else nullcontext(), workers(jobs) as mapper:
+        state = search.begin(folder, identity, resume=resume) if folder is not None else None
         evolution = Evolution(
             walk,
             measure,
@@ -265,9 +266,9 @@ def find(
             identity=identity,
             progress=progress,
         )
-    found = Found(evolution, outcome, tuple(evolution.top(_TOP)))
-    if folder is not None and found.top:
-        write(folder, request, found)
+        found = Found(evolution, outcome, tuple(evolution.top(_TOP)))
+        if folder is not None and found.top:
+            write(folder, request, found)
     return found
 
 

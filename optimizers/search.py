@@ -9,10 +9,14 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
-from typing import IO, Any, Callable
+from typing import Any, Callable
+
+from filelock import FileLock, Timeout
 
 from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import checkpoint
@@ -20,6 +24,7 @@ from naslib_swap.optimizers.evolution import Evolution, EvolutionState, Tried
 
 HISTORY = "history.jsonl"
 CHECKPOINT = "checkpoint.json"
+LOCK = ".search.lock"
 
 _SECONDS_BETWEEN_CHECKPOINTS = 5.0
 # A long history takes long to write: at most this share of the time goes into checkpoints.
@@ -39,6 +44,34 @@ class Outcome:
     reason: str
     seconds: float
     scoring: float
+
+
+@contextmanager
+def alone(folder: Path) -> Iterator[None]:
+    """Keep other searches out of a folder for as long as this one is in it.
+
+    Raises:
+        SwapError: another process searches there; the folder cannot be written to.
+    """
+    # The lock's file stays: were it removed, two processes could lock two files of one name.
+    lock = FileLock(folder / LOCK)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise SwapError(
+            f"another search is writing to {folder}, expected to be alone: wait for it, or write "
+            "elsewhere"
+        ) from None
+    except OSError as error:
+        raise SwapError(
+            f"cannot write to {folder}: {error.strerror or error}. Give a folder that you may "
+            "write to"
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def begin(folder: Path, identity: Mapping[str, Any], *, resume: bool) -> EvolutionState | None:
@@ -131,7 +164,7 @@ class _Trail:
         self.folder = folder
         self.evolution = evolution
         self.identity = identity
-        self.file: IO[str] | None = None
+        self.file: FileIO | None = None
         self.due = 0.0
 
     def __enter__(self) -> _Trail:
@@ -140,7 +173,11 @@ class _Trail:
             path = self.folder / HISTORY
             tried = self.evolution.state.tried()
             checkpoint.write_atomically(path, "".join(map(_line, tried)))
-            self.file = open(path, "a", encoding="utf-8")
+            try:
+                # Unbuffered: nothing is left over that closing would have to write.
+                self.file = FileIO(path, "a")
+            except OSError as error:
+                raise _unwritable(path, error) from error
             self._save()
         return self
 
@@ -151,8 +188,12 @@ class _Trail:
 
     def add(self, tried: list[Tried]) -> None:
         if self.file is not None:
-            self.file.writelines(map(_line, tried))
-            self.file.flush()
+            data = "".join(map(_line, tried)).encode()
+            try:
+                while data:
+                    data = data[self.file.write(data) :]
+            except OSError as error:
+                raise _unwritable(Path(str(self.file.name)), error) from error
             if time.perf_counter() >= self.due:
                 self._save()
 
@@ -165,6 +206,12 @@ class _Trail:
         end = time.perf_counter()
         pause = max(_SECONDS_BETWEEN_CHECKPOINTS, (end - start) / _SHARE_OF_CHECKPOINTS)
         self.due = end + pause
+
+
+def _unwritable(path: Path, error: OSError) -> SwapError:
+    return SwapError(
+        f"cannot write {path}: {error.strerror or error}. Make room and go on with --resume"
+    )
 
 
 def _line(one: Tried) -> str:

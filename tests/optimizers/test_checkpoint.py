@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,26 @@ def test_damage_is_named_and_the_file_left_alone(half_way, tmp_path, damage):
     with pytest.raises(SwapError, match="is damaged"):
         checkpoint.load(path, IDENTITY)
     assert path.read_bytes() == damaged
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "[]",
+        "3",
+        '"text"',
+        "no JSON",
+        '{"format": 1}',
+        '{"format": 1, "identity": 3, "state": {}}',
+        '{"format": 1, "identity": {}, "state": []}',
+        '{"format": 1, "identity": {}, "state": {"history": [{"arch": "a"}]}}',
+    ],
+)
+def test_a_checksum_that_fits_other_content_is_damage_too(tmp_path, body):
+    path = tmp_path / "checkpoint.json"
+    path.write_text(f"{hashlib.sha256(body.encode()).hexdigest()}\n{body}\n")
+    with pytest.raises(SwapError, match="is damaged"):
+        checkpoint.load(path, {})
 
 
 def test_missing_checkpoint_is_named(tmp_path):

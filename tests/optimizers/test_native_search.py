@@ -8,6 +8,7 @@ import pytest
 
 from naslib_swap import inputs, spaces
 from naslib_swap.errors import SwapError
+from naslib_swap.optimizers import search
 from naslib_swap.optimizers.evolution import EvolutionSettings
 from naslib_swap.optimizers.fitness import SizeWeighting
 from naslib_swap.optimizers.measuring import NetworkMeasure, derived_seed, workers
@@ -29,6 +30,7 @@ def test_darts_search_writes_everything(tmp_path):
     found = find(SMALL, cycles=2, folder=tmp_path)
     names = sorted(path.name for path in tmp_path.iterdir())
     assert names == [
+        search.LOCK,
         "cells.png",
         "checkpoint.json",
         "curve.png",
@@ -213,6 +215,20 @@ def test_sizes_of_the_example():
     found = sizes("darts", space.parse(space.example))
     assert found["cifar10"] == 3_349_342
     assert found["search"] < 3000 < found["cifar10"] < found["imagenet"]
+
+
+def test_two_searches_do_not_share_a_folder(tmp_path):
+    with search.alone(tmp_path):
+        with pytest.raises(SwapError, match="another search is writing to"):
+            find(SMALL, cycles=1, folder=tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [search.LOCK]
+    find(SMALL, cycles=1, folder=tmp_path)
+
+
+def test_a_folder_that_cannot_be_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SwapError, match=r"cannot write to .*file"):
+        find(SMALL, cycles=1, folder=tmp_path / "file")
 
 
 def test_workers_below_one():

@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 import textwrap
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -134,6 +137,40 @@ def test_a_wholly_failed_search_keeps_the_reasons_and_leaves_the_folder_free(let
     assert errors == ["no score"] * len(errors)
     assert len(errors) >= SETTINGS.population
     assert search.begin(tmp_path, {}, resume=False) is None
+
+
+@contextmanager
+def files_up_to(size: int) -> Iterator[None]:
+    """No file can grow beyond `size` bytes: what a full disk does, without one."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_after_a_full_disk_the_search_goes_on(letters, counting, tmp_path):
+    part, calm = tmp_path / "part", tmp_path / "calm"
+    evolution = Evolution(letters, counting, SETTINGS, seed=4)
+    search.run(evolution, cycles=3, folder=part, identity={})
+    size = max(path.stat().st_size for path in part.iterdir())
+    full = pytest.raises(SwapError, match=r"cannot write .*\.json.*: File too large")
+    with full, files_up_to(size + 300):
+        search.run(evolution, cycles=20, folder=part, identity={})
+    state = search.begin(part, {}, resume=True)
+    resumed = Evolution(letters, counting, SETTINGS, state=state)
+    search.run(resumed, cycles=20, folder=part, identity={})
+    search.run(Evolution(letters, counting, SETTINGS, seed=4), cycles=20, folder=calm, identity={})
+    assert (part / search.HISTORY).read_bytes() == (calm / search.HISTORY).read_bytes()
+
+
+def test_a_history_that_cannot_grow_is_named(letters, counting, tmp_path, monkeypatch):
+    monkeypatch.setattr(search.checkpoint, "save", lambda *_: None)  # it would fail as well
+    evolution = Evolution(letters, counting, SETTINGS)
+    full = pytest.raises(SwapError, match=r"cannot write .*history\.jsonl: File too large")
+    with full, files_up_to(3000):
+        search.run(evolution, cycles=50, folder=tmp_path, identity={})
 
 
 # A search as its own process, slow enough to be killed anywhere.
