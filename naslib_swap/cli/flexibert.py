@@ -38,40 +38,59 @@ def flexibert(
         ),
     ] = None,
     archs: Annotated[
-        Optional[int], typer.Option(help="Encoders of the benchmark to draw; 0: all. [0]")
+        Optional[int],
+        typer.Option(help="Encoders of the benchmark to draw; 0: all.", show_default="0"),
     ] = None,
     proxies: Annotated[
-        Optional[str], typer.Option(help="Names separated by commas, or all. [all]")
+        Optional[str], typer.Option(help="Names separated by commas, or all.", show_default="all")
     ] = None,
-    seeds: Annotated[Optional[int], typer.Option(help="How many seeds: 0, 1, ... [1]")] = None,
+    seeds: Annotated[
+        Optional[int], typer.Option(help="How many seeds: 0, 1, ...", show_default="1")
+    ] = None,
     fidelity: Annotated[
         Optional[str],
-        typer.Option(help="paper (the published scores' networks) or trained. [paper]"),
+        typer.Option(
+            help="paper (the published scores' networks) or trained.", show_default="paper"
+        ),
     ] = None,
     operations: Annotated[
-        Optional[str], typer.Option(help="stated, or attention in every layer. [stated]")
+        Optional[str],
+        typer.Option(help="stated, or attention in every layer.", show_default="stated"),
     ] = None,
     mode: Annotated[
-        Optional[str], typer.Option(help="train (with dropout) or eval, for SWAP. [train]")
+        Optional[str],
+        typer.Option(help="train (with dropout) or eval, for SWAP.", show_default="train"),
     ] = None,
     cotangent: Annotated[
         Optional[str],
-        typer.Option(help="For gradients: random, or paper (ones: rounding noise). [random]"),
+        typer.Option(
+            help="For gradients: random, or paper (ones: rounding noise).", show_default="random"
+        ),
     ] = None,
     observed: Annotated[
         Optional[int],
-        typer.Option(help="Documents for the proxies that need a backward pass. [32]"),
+        typer.Option(
+            help="Documents for the proxies that need a backward pass.", show_default="32"
+        ),
     ] = None,
     text: Annotated[
         Optional[str],
-        typer.Option(help="openwebtext, or a .jsonl, .txt or .parquet file. [openwebtext]"),
+        typer.Option(
+            help="openwebtext, or a .jsonl, .txt or .parquet file.", show_default="openwebtext"
+        ),
     ] = None,
     tokenizer: Annotated[
         Optional[str],
-        typer.Option(help="auto, hub, trained, or a WordPiece vocabulary file. [auto]"),
+        typer.Option(
+            help="auto, hub, trained, or a WordPiece vocabulary file.", show_default="auto"
+        ),
     ] = None,
-    samples: Annotated[Optional[int], typer.Option(help="Documents in the batch. [128]")] = None,
-    length: Annotated[Optional[int], typer.Option(help="Tokens of each document. [128]")] = None,
+    samples: Annotated[
+        Optional[int], typer.Option(help="Documents in the batch.", show_default="128")
+    ] = None,
+    length: Annotated[
+        Optional[int], typer.Option(help="Tokens of each document.", show_default="128")
+    ] = None,
     benchmark: Annotated[Optional[str], typer.Option(help="A copy of BERT_benchmark.json.")] = None,
     released: Annotated[
         bool, typer.Option("--released", help="Compare with the released values too.")
@@ -153,18 +172,19 @@ def find_encoder(given: str, benchmark: Optional[str] = None) -> Encoder:
     from naslib_swap.flexibert import encoder
     from naslib_swap.flexibert.benchmark import by_id, load_benchmark
 
-    if given.isdigit():
+    if given.isdecimal():
         return by_id(load_benchmark(benchmark), int(given)).encoder
     if given.split(":")[0] == "random":
         seed = given.partition(":")[2] or "0"
-        if not seed.isdigit():
+        if not seed.isdecimal():
             raise SwapError(f"got {given!r}; expected random or random:SEED with a whole number")
         return encoder.sample(np.random.default_rng(int(seed)))
     if given.endswith(".json"):
         try:
-            return encoder.from_json(Path(given).read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SwapError(f"cannot read the encoder {given}: {error.strerror}") from error
+            text = Path(given).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise SwapError(f"cannot read the encoder {given}: {error}") from error
+        return encoder.from_json(text)
     return encoder.parse(given)
 
 

@@ -144,7 +144,10 @@ def _from_vocabulary(path: Path) -> Tokenizer:
             f"there is no vocabulary {path}; expected a WordPiece vocabulary file, 'hub', "
             "'trained' or 'auto'"
         )
-    entries = path.read_text(encoding="utf-8").splitlines()
+    try:
+        entries = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        raise SwapError(f"cannot read the vocabulary {path}: {error}") from error
     missing = [token for token in ("[PAD]", "[UNK]", "[CLS]", "[SEP]") if token not in entries]
     if missing:
         raise SwapError(f"the vocabulary {path} lacks {', '.join(missing)}; use a BERT vocabulary")

@@ -99,7 +99,7 @@ def load_benchmark(path: Optional[str] = None) -> list[BenchmarkEntry]:
     found = locate(BENCHMARK_FILE, path)
     try:
         given = json.loads(found.read_text(encoding="utf-8"))
-    except json.JSONDecodeError as error:
+    except (OSError, ValueError) as error:
         raise SwapError(f"{found} is not JSON: {error}") from error
     if not isinstance(given, list):
         raise SwapError(f"{found} holds a {type(given).__name__}; expected a list of encoders")
@@ -107,7 +107,9 @@ def load_benchmark(path: Optional[str] = None) -> list[BenchmarkEntry]:
     return sorted(entries, key=lambda entry: entry.id)
 
 
-def _entry(path: Path, position: int, item: Mapping[str, object]) -> BenchmarkEntry:
+def _entry(path: Path, position: int, item: object) -> BenchmarkEntry:
+    if not isinstance(item, Mapping):
+        raise SwapError(f"{path}: entry {position} is {item!r}; expected a mapping")
     missing = [key for key in ("id", "scores", "hparams") if key not in item]
     if missing:
         raise SwapError(f"{path}: entry {position} lacks {', '.join(missing)}")

@@ -28,7 +28,12 @@ def load_documents(source: str, count: int) -> list[str]:
     SwapError
         Where the source is unknown, cannot be read, or has fewer documents.
     """
-    found = list(itertools.islice(filter(str.strip, _documents(source)), count))
+    try:
+        found = list(itertools.islice(filter(str.strip, _documents(source)), count))
+    except SwapError:
+        raise
+    except (OSError, ValueError) as error:  # not UTF-8, no Parquet, no right to read it
+        raise SwapError(f"cannot read the text {source}: {error}") from error
     if len(found) < count:
         raise SwapError(
             f"{source} has {len(found)} documents; expected at least {count}. Ask for fewer "

@@ -51,7 +51,7 @@ class Layer:
     feed_forward_layers: int
 
     def __post_init__(self) -> None:
-        if self.operation not in OPERATIONS:
+        if not isinstance(self.operation, str) or self.operation not in OPERATIONS:
             raise SwapError(
                 f"unknown operation {self.operation!r}; expected one of {', '.join(OPERATIONS)}"
             )
@@ -113,11 +113,9 @@ def from_dict(given: Mapping[str, Any]) -> Encoder:
     ``given`` has ``hidden_size`` and ``nas_config.encoder_layers`` (or ``encoder_layers`` itself).
     A whole entry of the benchmark is accepted too. SwapError names what is missing.
     """
-    if "hparams" in given:
-        given = given["hparams"]
-    if "model_hparam_overrides" in given:
-        given = given["model_hparam_overrides"]
-    inner = given.get("nas_config", given)
+    for key in ("hparams", "model_hparam_overrides"):
+        given = _inside(given, key)
+    inner = _inside(given, "nas_config")
     missing = [
         key for key, home in (("hidden_size", given), ("encoder_layers", inner)) if key not in home
     ]
@@ -130,6 +128,14 @@ def from_dict(given: Mapping[str, Any]) -> Encoder:
     if not isinstance(layers, (list, tuple)):
         raise SwapError(f"encoder_layers is a {type(layers).__name__}; expected a list of layers")
     return Encoder(given["hidden_size"], tuple(_layer(i, layer) for i, layer in enumerate(layers)))
+
+
+def _inside(given: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """Return the mapping under a key, or, without that key, what was given."""
+    inner = given.get(key, given)
+    if not isinstance(inner, Mapping):
+        raise SwapError(f"the encoder's {key} is {inner!r}; expected a mapping")
+    return inner
 
 
 def _layer(number: int, given: Any) -> Layer:
@@ -167,7 +173,7 @@ def from_json(text: str) -> Encoder:
     """Read an encoder from JSON text; SwapError where it is no JSON object."""
     try:
         given = json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise SwapError(f"the encoder is not JSON: {error}") from error
     if not isinstance(given, Mapping):
         raise SwapError(f"the encoder's JSON is a {type(given).__name__}; expected an object")
@@ -212,7 +218,7 @@ def parse(text: str) -> Encoder:
     """Read an encoder from :func:`encode`'s notation; SwapError on anything else."""
     hidden, *layers = text.strip().split("/")
     matches = [_LAYER.fullmatch(layer) for layer in layers]
-    if not hidden.isdigit() or not layers or not all(matches):
+    if not hidden.isdecimal() or not layers or not all(matches):
         raise SwapError(
             f"cannot read the encoder {text!r}; expected a hidden size and layers, such as "
             "256/SA-WMA-4-1024x3/LT-DCT-2-512x1"
@@ -221,7 +227,7 @@ def parse(text: str) -> Encoder:
     for match in matches:
         assert match is not None
         operation, parameter, *counts = match.groups()
-        kernel = operation == "DSC" and parameter.isdigit()
+        kernel = operation == "DSC" and parameter.isdecimal()
         read.append(Layer(operation, int(parameter) if kernel else parameter, *map(int, counts)))
     return Encoder(int(hidden), tuple(read))
 

@@ -115,9 +115,72 @@ def test_finds_encoders(files: dict[str, str]) -> None:
         ("random:x", "expected random or random:SEED"),
         ("none.json", "cannot read the encoder none.json"),
         ("bert", "cannot read the encoder 'bert'"),
+        ("²", "cannot read the encoder '²'"),
+        ("random:²", "expected random or random:SEED"),
+        ("²56/SA-SDP-2-512x1", "cannot read the encoder '²56"),
+        ("256/DSC-²-2-512x1", "operation DSC got the parameter '²'"),
     ):
         with pytest.raises(SwapError, match=message):
             find_encoder(given, files["benchmark"])
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"hidden_size": 128, "nas_config": null}', "encoder's nas_config is None; expected a m"),
+        (b'{"hparams": 5}', "the encoder's hparams is 5; expected a mapping"),
+        (b'{"model_hparam_overrides": []}', r"model_hparam_overrides is \[\]; expected a mapping"),
+        (b'{"hidden_size": 128, "nas_config": 3}', "the encoder's nas_config is 3"),
+        (b'{"a": "\xff"}', r"cannot read the encoder .*encoder\.json: 'utf-8' codec can't decode"),
+        (b"{", "the encoder is not JSON"),
+        (b"[" * 100_000, "the encoder is not JSON"),
+    ],
+)
+def test_encoders_that_are_none(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "encoder.json"
+    path.write_bytes(content)
+    with pytest.raises(SwapError, match=message):
+        find_encoder(str(path))
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("operation_type", ["SA"], r"unknown operation \['SA'\]"),
+        ("operation_parameter", ["SDP"], r"operation SA got the parameter \['SDP'\]"),
+        ("num_operation_heads", None, "a layer's heads is None"),
+        ("feed_forward_dimension", {}, "a layer's feed_forward_dimension is {}"),
+        ("num_feed_forward", "1", "a layer's feed_forward_layers is '1'"),
+    ],
+)
+def test_layers_of_the_wrong_kind(tmp_path: Path, key: str, value: object, message: str) -> None:
+    given = to_dict(parse(TEXTS[1]))
+    given["nas_config"]["encoder_layers"][0][key] = value
+    path = tmp_path / "encoder.json"
+    path.write_text(json.dumps(given))
+    with pytest.raises(SwapError, match=message):
+        find_encoder(str(path))
+
+
+@pytest.mark.parametrize("suffix", [".txt", ".jsonl", ".parquet"])
+def test_text_that_cannot_be_read(tmp_path: Path, suffix: str) -> None:
+    path = tmp_path / f"text{suffix}"
+    path.write_bytes(b"caf\xe9\n")
+    with pytest.raises(SwapError, match=r"cannot read the text .*text"):
+        _command("--encoder", TEXTS[0], "--text", str(path), "--samples", "4")
+
+
+def test_other_files_that_cannot_be_read(files: dict[str, str], tmp_path: Path) -> None:
+    path = tmp_path / "latin1"
+    path.write_bytes(b"caf\xe9\n")
+    arguments = ("--encoder", "1", "--text", files["text"], "--samples", "4")
+    with pytest.raises(SwapError, match=r"cannot read the vocabulary .*latin1"):
+        _command(*arguments, "--tokenizer", str(path))
+    with pytest.raises(SwapError, match="latin1 is not JSON"):
+        find_encoder("1", str(path))
+    path.write_text("[3]")
+    with pytest.raises(SwapError, match="entry 0 is 3; expected a mapping"):
+        find_encoder("1", str(path))
 
 
 def test_reads_options(tmp_path: Path) -> None:
