@@ -57,13 +57,15 @@ def precompute(
     """Score architectures and write NAS-Bench-Suite-Zero's JSON, for NASLib and others.
 
     Scores are kept beside --out (NAME.scores.jsonl) as they come: run again, it goes on where it
-    was cut off.
+    was cut off. What made each column is kept in NAME.settings.json: scores of other settings are
+    not added to it.
     """
     target = out or Path(f"zc_{space}_swap.json")
     if target.is_dir():
         raise SwapError(f"got the folder {target} for --out, expected the name of a JSON file.")
     if not quiet:
         _log("loading accuracies and images")
+    from naslib_swap.evaluation import column_settings
     from naslib_swap.evaluation import precompute as tables
     from naslib_swap.evaluation.files import write_text
     from naslib_swap.evaluation.plan import checked_together, plan_of, study_with
@@ -85,11 +87,13 @@ def precompute(
         "sigma": sigma,
     }
     table = tables.read_table(into, space) if into else {}
+    columns = column_settings.read_columns(into) if into else {}
     chosen, studies = [], []
     for name in task.split(","):
         plan = plan_of({**options, "task": name.strip()}, "the command line")
         chosen.append(tables.chosen(plan, table if into else None, archs_file))
         study = study_with(plan, chosen[-1].archs)
+        column_settings.check_columns(study, table, columns, anew=anew)
         studies.append(study if anew else tables.lacking(study, table))
     checked_together(studies)
 
@@ -110,14 +114,18 @@ def precompute(
             _log(f"interrupted; what was scored is in {scores_path}. Run the same command again.")
             raise typer.Exit(130) from None
         frames = gather(studies, scores_path)
-        if (message := nothing_scored(frames)) is not None:
+        message = nothing_scored(frames)
+        # Where a table has all but a few, these may be the ones that always fail: no fault then.
+        if message and not any(tables.holds_any(table, study) for study in studies):
             _log(f"error: {message}. Remove {scores_path} to try again.")
             raise typer.Exit(1)
         for study, found, scores in zip(studies, chosen, frames):
             table = tables.merged(
                 table, scores, found.accuracy, space=space, task=study.task, anew=anew
             )
+            columns = column_settings.with_columns(columns, study, scores)
             _warn(study.task, scores, tables.without_accuracy(table, space, study.task))
+        column_settings.write_columns(target, columns)
         write_text(target, json.dumps(table))
     if not quiet:
         print(f"Written to {target}")

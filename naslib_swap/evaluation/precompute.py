@@ -107,6 +107,12 @@ def lacking(study: Study, table: Table) -> Study:
     )
 
 
+def holds_any(table: Table, study: Study) -> bool:
+    """Whether the table has a score of one of the study's proxies on its task."""
+    rows = rows_of(table, study.space, study.task).values()
+    return any(proxy in row for row in rows for proxy in study.proxies)
+
+
 def merged(
     table: Table,
     scores: pd.DataFrame,

@@ -68,7 +68,7 @@ def survey(
         if key[-1] == want.id:
             value_of[key] = record["value"] is not None
         else:
-            differs = _difference(record.get("settings", {}), want.settings)
+            differs = difference(record.get("settings", {}), want.settings)
             others[differs] = others.get(differs, 0) + 1
     failed = sum(not scored for scored in value_of.values())
     done = frozenset(key for key, scored in value_of.items() if scored or not retry_failed)
@@ -162,7 +162,8 @@ class _Wanted:
         return self._wants.get((space, task, proxy, seed))
 
 
-def _difference(stored: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+def difference(stored: Mapping[str, Any], now: Mapping[str, Any]) -> str:
+    """What differs between settings, for people; nothing where they are alike."""
     names = [n for n in {**now, **stored} if stored.get(n) != now.get(n)]
     shown = [n for n in names if n not in ("digest", "labels")] or names
     return ", ".join(f"{n} {stored.get(n)} (now {now.get(n)})" for n in shown)

@@ -197,6 +197,42 @@ def test_listed_architectures_in_any_notation_without_accuracies(tmp_path, call)
     assert len(table["cifar10"]) == 2
 
 
+def test_scores_of_other_settings_are_not_added_to_a_column(old, tmp_path, call):
+    listed, first, second = (tmp_path / n for n in ("archs.txt", "p1.json", "p2.json"))
+    listed.write_text("(1, 1, 1, 1, 1, 1)\n(4, 0, 3, 1, 4, 3)\n(2, 2, 2, 2, 2, 2)\n")
+    assert call("--into", old, "--out", first, "--proxies", "nwot", "--quiet")[0] == 0
+    before = first.read_bytes()
+    more = ("--into", first, "--archs-file", listed, "--proxies", "nwot,depth", "--quiet")
+    status, _, errors = call(*more, "--out", first, "--samples", "5")
+    assert status == 2
+    assert "the table holds 1 score(s) of nwot on cifar10 that would stay" in errors
+    assert "samples 4 (now 5)" in errors
+    assert first.read_bytes() == before
+    # The same settings go on, in another table too, which still knows them.
+    assert call(*more, "--out", second)[0] == 0
+    assert call("--into", second, "--out", second, "--proxies", "nwot", "--quiet",
+                "--samples", "5")[0] == 2  # fmt: skip
+    # Anew for a part of the column would mix as well; for all of it, it does not.
+    part = tmp_path / "part.txt"
+    part.write_text("(2, 2, 2, 2, 2, 2)\n")
+    anew = ("--into", second, "--out", second, "--proxies", "nwot", "--anew", "--samples", "5")
+    assert "holds 1 score(s) of nwot" in call(*anew, "--archs-file", part)[2]
+    assert call(*anew, "--archs-file", listed)[0] == 0
+    assert call(*anew[:-3], "--samples", "5", "--quiet")[0] == 0
+    settings = json.loads((tmp_path / "p2.settings.json").read_text())["cifar10"]
+    assert (settings["nwot"]["samples"], settings["depth"]["samples"]) == (5, 4)
+
+
+def test_settings_beside_a_table_that_are_none_are_refused(old, call):
+    beside = old.with_name("zc_nasbench201.settings.json")
+    for content in ("{", "[]", '{"cifar10": 1}'):
+        beside.write_text(content)
+        status, _, errors = call("--into", old, "--out", old, "--proxies", "depth", "--quiet")
+        assert status == 2
+        assert str(beside) in errors
+        assert beside.read_text() == content
+
+
 def test_where_every_score_failed_no_table_is_written(old, tmp_path, call, monkeypatch):
     def broken(self, arch, **options):
         raise RuntimeError("no such kernel")
