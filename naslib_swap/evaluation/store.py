@@ -99,7 +99,7 @@ class ScoreStore:
         yield from read_records(self.path)
 
     def _heal(self) -> None:
-        """Cut off a last line that was not finished."""
+        """Cut off a last line that was not finished; SwapError where it is not one of ours."""
         if not self.path.exists():
             return
         with open(self.path, "rb+") as file:
@@ -110,7 +110,15 @@ class ScoreStore:
                 file.seek(start)
                 tail = file.read(end - start) + tail
                 end = start
-            file.truncate(end + tail.rfind(b"\n") + 1)
+            start = end + tail.rfind(b"\n") + 1
+            rest = tail[tail.rfind(b"\n") + 1 :]
+            if rest and not rest.startswith(b"{"):
+                shown = repr(rest[:60])[1:]
+                raise SwapError(
+                    f"{self.path} ends with {shown}, expected JSON objects, one a line. It was not "
+                    "written by naslib-swap and stays as it is: give another folder."
+                )
+            file.truncate(start)
 
 
 def read_records(path: str | os.PathLike[str]) -> Iterator[dict[str, Any]]:

@@ -61,6 +61,18 @@ def test_a_torn_last_line_is_cut_off_wherever_it_was_torn(tmp_path):
         assert [r["n"] for r in read_records(path)] == [*range(finished), "next"]
 
 
+@pytest.mark.parametrize("content", [b"notes of mine", b'{"a": 1}\nnotes', b"[1, 2", b"\xff"])
+def test_an_unfinished_line_that_is_no_record_is_refused_and_stays(path, content):
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(SwapError, match=r"scores\.jsonl ends with '.*not written by naslib-swap"):
+        ScoreStore(path).__enter__()
+    assert path.read_bytes() == content
+    path.write_bytes(b'{"a": 1}\n')
+    with ScoreStore(path) as store:  # the lock was let go
+        store.append([{"a": 2}])
+
+
 def test_a_torn_line_longer_than_a_block_is_cut_off(path):
     path.parent.mkdir()
     path.write_bytes(b'{"a": 1}\n{"b": "' + b"x" * 200_000)
