@@ -111,8 +111,10 @@ def _scores(job: Job, minibatch: Minibatch) -> dict[str, ProxyScore]:
     space = spaces.get(study.space)
     arch = space.parse(job.arch)
     weights = derived_seed(job.seed, study.space, job.arch)
+    # Networks are built on the CPU, so its generator alone is seeded: torch.manual_seed would seed
+    # those of all GPUs too, and to restore these every worker would have to open every GPU.
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(weights)
+        torch.default_generator.manual_seed(weights)
         net = space.build(
             arch,
             variant=study.variant or spec.variant,

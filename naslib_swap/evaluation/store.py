@@ -30,9 +30,9 @@ class ScoreStore:
     Raises
     ------
     SwapError
-        On opening: the folder cannot be written, another process has the file open, or a line other
-        than the last is not JSON. On appending: the disk refuses (full, for instance); what was
-        stored before stays valid.
+        On opening: the folder cannot be written, another process has the file open, or the last
+        line is unfinished and no JSON object. On reading: a finished line is no JSON object. On
+        appending: the disk refuses (full, for instance); what was stored before stays valid.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:

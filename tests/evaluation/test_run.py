@@ -115,6 +115,16 @@ def test_the_process_is_left_as_it_was(study, tmp_path):
     assert torch.get_num_threads() == threads
 
 
+def test_drawing_weights_leaves_the_generators_of_gpus_alone(study, monkeypatch):
+    seeded: list[int] = []
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", seeded.append)
+    monkeypatch.setattr(job_module, "score_network", lambda probe, names: {})
+    torch.manual_seed(7)
+    assert seeded == [7]  # what torch.manual_seed does
+    assert score_job(next(missing_jobs(study, frozenset()))) == []
+    assert seeded == [7]
+
+
 def test_other_settings_are_scored_anew_and_named(study, reference, tmp_path):
     path = tmp_path / "s.jsonl"
     path.write_bytes(reference.read_bytes())
