@@ -17,6 +17,7 @@ from naslib_swap.activations import Kind, recording
 from naslib_swap.errors import SwapError
 from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.modelling import FlexiBertModel
+from naslib_swap.flexibert.seeding import seeded
 from naslib_swap.patterns import PatternCounter
 
 _CHUNK = 16
@@ -36,9 +37,8 @@ def count_patterns(
     gathered = _Signs(samples)
     training = net.training
     try:
-        with torch.random.fork_rng(devices=[]), torch.no_grad(), recording(net, gathered.take):
+        with seeded(seed), torch.no_grad(), recording(net, gathered.take):
             net.train(mode == "train")
-            torch.manual_seed(seed)
             for start in range(0, samples, _CHUNK):
                 gathered.start_chunk(start)
                 net(**{k: v[start : start + _CHUNK] for k, v in batch.inputs().items()})

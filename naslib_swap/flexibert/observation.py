@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from naslib_swap.errors import SwapError
 from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.modelling import EncoderLayer, FlexiBertModel
+from naslib_swap.flexibert.seeding import seeded
 
 COTANGENTS = ("paper", "random")
 # Documents a pass: gradients add up over documents, so this bounds the memory and nothing else.
@@ -62,9 +63,8 @@ def observe(
     training = net.training
     generator = torch.Generator().manual_seed(seed)
     try:
-        with torch.random.fork_rng(devices=[]), _hooks(net, seen):
+        with seeded(seed), _hooks(net, seen):
             net.train()
-            torch.manual_seed(seed)
             for start in range(0, samples, _CHUNK):
                 part = {name: value[start : start + _CHUNK] for name, value in inputs.items()}
                 seen.weight = len(part["input_ids"]) / samples

@@ -24,6 +24,7 @@ from naslib_swap.flexibert.configuration import FIDELITIES, MAX_LENGTH, FlexiBer
 from naslib_swap.flexibert.encoder import Encoder, attention_only, parse
 from naslib_swap.flexibert.modelling import FlexiBertModel
 from naslib_swap.flexibert.observation import COTANGENTS, observe
+from naslib_swap.flexibert.seeding import seeded
 from naslib_swap.predictors.proxy import ProxyScore
 
 SPACE = "flexibert"
@@ -154,8 +155,7 @@ def score_encoder(
         for name in trivial:
             results[name] = _timed(partial(TRIVIAL[name].compute, hollow, used, length))
     if len(trivial) < len(names):
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+        with seeded(seed):
             net = FlexiBertModel(config)
     if SWAP in names:
         results[SWAP] = _swap(net, batch, chosen, seed)

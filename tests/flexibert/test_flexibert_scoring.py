@@ -104,6 +104,28 @@ def test_scores_are_those_of_the_seed_alone() -> None:
     assert other[SWAP].value != first[SWAP].value
 
 
+def test_every_gpu_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    kept, fork = [], torch.random.fork_rng
+
+    def seen(devices: list[int]) -> Any:
+        kept.append(devices)
+        return fork(devices=[])
+
+    monkeypatch.setattr(torch.random, "fork_rng", seen)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    score_encoder(parse(TEXTS[0]), _batch(), (SWAP, "jacobian"), settings=TRAINED)
+    assert kept == [[0, 1]] * 3  # weights, dropout for SWAP, the passes
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_generator_comes_back() -> None:
+    before = torch.cuda.get_rng_state_all()
+    score_encoder(parse(TEXTS[0]), _batch(), settings=TRAINED, seed=3)
+    for state, was in zip(torch.cuda.get_rng_state_all(), before):
+        assert torch.equal(state, was)
+
+
 def test_settings_tell_apart_what_matters() -> None:
     batch = _batch()
     base = TRAINED.relevant(SWAP, batch)
