@@ -185,10 +185,11 @@ def _log(text: str) -> None:
 
 
 def _print(outcome: Outcome) -> None:
-    from naslib_swap.evaluation.report import presented, presented_beside
+    from naslib_swap.evaluation.report import footnote, presented, presented_beside
 
     ours = outcome.table["proxy"].isin(["swap", "reg_swap"]).tolist()
     _print_table(outcome.title, presented(outcome.table), ours)
+    print(footnote(outcome.table))
     if len(outcome.beside):
         _print_table(
             "Computed and stored scores on the same architectures",

@@ -76,6 +76,7 @@ def test_a_table_of_the_users_own(truth, tmp_path, call):
     assert status == 0
     assert "darts (tiny) / cifar10: 12 architectures, 1 seed, 4 images (natural)" in printed
     assert "my_proxy (stored)" in printed
+    assert "\nk = 10.\n" in printed
     assert errors.splitlines()[0] == "loading accuracies and images"
     assert "scoring architectures: 0/12" in errors
     assert "scoring architectures: 12/12" in errors
