@@ -125,15 +125,18 @@ def merged(
     """Return the table with scores of one task added; the given one stays as it is.
 
     ``scores`` has columns ``arch, proxy, value, seconds``; rows without a value are left out.
-    Scores that the table has already stay, unless ``anew``. Architectures keep the key that the
-    table knows them by; new ones get the key that NASLib makes, and their accuracy where it is
-    known.
+    Scores that the table has already stay, unless ``anew``: then they are replaced, and go where
+    the new one failed. Architectures keep the key that the table knows them by; new ones get the
+    key that NASLib makes, and their accuracy where it is known.
     """
     result = copy.deepcopy(table)
     tasks = result.setdefault(space, {}) if space == _FLAT_AND_NESTED else result
     rows = tasks.setdefault(task, {})
     parse = canonical(space)
     keys = {parse(key): key for key in rows}
+    failed = scores[scores["value"].isna()] if anew else scores[:0]
+    for arch, proxy in zip(failed["arch"], failed["proxy"]):
+        rows.get(keys.get(arch, ""), {}).pop(proxy, None)
     for arch, found in scores.dropna(subset=["value"]).groupby("arch", sort=True):
         key = keys.get(str(arch)) or naslib_key(space, str(arch))
         row = rows.setdefault(key, {})

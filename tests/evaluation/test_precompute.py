@@ -70,6 +70,9 @@ def test_what_is_there_stays_unless_it_is_made_anew():
     accuracy = {"(4, 0, 3, 1, 4, 3)": 50.0}
     kept = _merged(OLD, scores, accuracy)["cifar10"]["(4, 0, 3, 1, 4, 3)"]
     assert (kept["snip"]["score"], kept["val_accuracy"]) == (5.0, 90.0)
+    failed = _scores(("(4, 0, 3, 1, 4, 3)", "snip", float("nan")))
+    assert _merged(OLD, failed)["cifar10"]["(4, 0, 3, 1, 4, 3)"]["snip"]["score"] == 5.0
+    assert "snip" not in _merged(OLD, failed, anew=True)["cifar10"]["(4, 0, 3, 1, 4, 3)"]
     anew = _merged(OLD, scores, accuracy, anew=True)["cifar10"]["(4, 0, 3, 1, 4, 3)"]
     assert (anew["snip"]["score"], anew["val_accuracy"]) == (6.0, 90.0)
 
