@@ -209,6 +209,57 @@ def test_statistics_with_and_without_a_benchmark(naslib_root, tmp_path):
     assert re.search("refused: swap_re cannot search 'asr': expected one of", done.stdout)
 
 
+_UNRELIABLE = """
+    import sys
+    from naslib_swap.plugin import hook
+    hook.install()
+    sys.path.insert(0, sys.argv[1])
+    from fvcore.common.config import CfgNode
+    from naslib.search_spaces import NasBench201SearchSpace
+    from naslib_swap.errors import SwapError
+    from naslib_swap.optimizers.naslib_swap_re import SwapRE
+    from naslib_swap.plugin import live
+
+    sys.argv[0] = "naslib/runners/nas/runner.py"  # where errors of ours end the process
+    score, calls, fails = live._score_network, [], {1, 4}
+
+    def unreliable(*args):
+        calls.append(args)
+        if len(calls) in fails:
+            raise SwapError("no score for this one")
+        return score(*args)
+
+    live._score_network = unreliable
+
+    def searched():
+        calls.clear()
+        live._psi.cache_clear()
+        optimizer = SwapRE(CfgNode(dict(dataset="cifar10", seed=0, search=dict(
+            epochs=4, population_size=3, sample_size=2))))
+        optimizer.adapt_search_space(NasBench201SearchSpace(), dataset_api=None)
+        for epoch in range(4):
+            optimizer.new_epoch(epoch)
+            assert optimizer.train_statistics() == (-1, -1, -1, -1)
+        return optimizer.evolution.state
+
+    state = searched()
+    assert len(state.failures) == 2 and len(state.population) == 3
+    print("went on")
+    fails = range(1000)
+    searched()
+"""
+
+
+@pytest.mark.naslib
+@pytest.mark.slow
+def test_an_architecture_without_a_score_does_not_end_a_runner(naslib_root, tmp_path):
+    command = ["-c", textwrap.dedent(_UNRELIABLE), str(naslib_root)]
+    done = run(command, tmp_path, NASLIB_SWAP_SAMPLES="4", NASLIB_SWAP_KEEP="0")
+    assert "went on" in done.stdout, done.stdout + done.stderr
+    assert done.returncode == 2
+    assert "none of the first 3 architectures could be scored" in done.stderr
+
+
 def test_there_is_a_config_for_every_task_of_naslibs_spaces():
     expected = {f"{space}_{task}" for space, task in TASKS if space != "darts"}
     assert {path.stem for path in CONFIGS.glob("*.yaml")} == expected
