@@ -20,10 +20,10 @@ from naslib_swap.errors import SwapError
 from naslib_swap.inputs import Minibatch
 from naslib_swap.optimizers.evolution import Mapper, Measure
 from naslib_swap.optimizers.fitness import Scored
-from naslib_swap.optimizers.seeding import seeded
 from naslib_swap.predictors import registry
 from naslib_swap.predictors.probe import Probe
 from naslib_swap.predictors.scoring import score_network
+from naslib_swap.seeding import seeded
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
+from naslib_swap.seeding import seeded
+
 
 def device_of(net: nn.Module) -> torch.device:
     """The device of the first parameter or buffer; the CPU where there is neither."""
@@ -27,21 +29,18 @@ def isolated(net: nn.Module, seed: int) -> Iterator[None]:
     on what the caller has frozen. `.grad` is left alone: use `torch.autograd.grad`. Buffers are
     kept by `run`.
     """
-    device = device_of(net)
     modules = list(net.modules())
     modes = [(module, module.training) for module in modules]
     parameters = [p for module in modules for p in module.parameters(recurse=False)]
     wants = [(p, p.requires_grad) for p in parameters if p.is_floating_point()]
     with ExitStack() as stack:
-        cuda = [device] if device.type == "cuda" else []
-        stack.enter_context(torch.random.fork_rng(devices=cuda))
+        stack.enter_context(seeded(seed))
         stack.enter_context(
             torch.backends.cudnn.flags(
                 enabled=True, benchmark=False, deterministic=True, allow_tf32=False
             )
         )
         stack.enter_context(torch.enable_grad())
-        torch.manual_seed(seed)
         try:
             for module, _ in modes:
                 module.training = True

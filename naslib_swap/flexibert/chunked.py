@@ -17,8 +17,8 @@ from naslib_swap.activations import Kind, recording
 from naslib_swap.errors import SwapError
 from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.modelling import FlexiBertModel
-from naslib_swap.flexibert.seeding import seeded
 from naslib_swap.patterns import PatternCounter
+from naslib_swap.seeding import seeded
 
 _CHUNK = 16
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from naslib_swap.errors import SwapError
 from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.modelling import EncoderLayer, FlexiBertModel
-from naslib_swap.flexibert.seeding import seeded
+from naslib_swap.seeding import seeded
 
 COTANGENTS = ("paper", "random")
 # Documents a pass: gradients add up over documents, so this bounds the memory and nothing else.

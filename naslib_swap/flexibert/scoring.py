@@ -24,8 +24,8 @@ from naslib_swap.flexibert.configuration import FIDELITIES, MAX_LENGTH, FlexiBer
 from naslib_swap.flexibert.encoder import Encoder, attention_only, parse
 from naslib_swap.flexibert.modelling import FlexiBertModel
 from naslib_swap.flexibert.observation import COTANGENTS, observe
-from naslib_swap.flexibert.seeding import seeded
 from naslib_swap.predictors.proxy import ProxyScore
+from naslib_swap.seeding import seeded
 
 SPACE = "flexibert"
 SWAP = "swap"

@@ -133,8 +133,8 @@ def _score_network(
     space: str, dataset: str, arch: Any, batch: Any, wanted: settings.Settings
 ) -> dict[str, Any]:
     from naslib_swap import spaces
-    from naslib_swap.optimizers.seeding import seeded
     from naslib_swap.score import swap_score
+    from naslib_swap.seeding import seeded
     from naslib_swap.spaces.tasks import get_task
 
     task = get_task(space, dataset)
@@ -225,7 +225,7 @@ def _score_by_naslib(space: str, dataset: str, arch: str, name: str) -> dict[str
     from naslib.predictors.zerocost import ZeroCost
     from naslib.search_spaces import get_search_space
 
-    from naslib_swap.optimizers.seeding import seeded
+    from naslib_swap.seeding import seeded
 
     wanted = settings.current()
     loader = _loader(space, dataset)

@@ -5,7 +5,7 @@ import contextlib
 import pytest
 import torch
 
-from naslib_swap.optimizers.seeding import seeded
+from naslib_swap.seeding import seeded
 
 
 def test_draws_depend_on_the_seed_and_leave_no_trace():

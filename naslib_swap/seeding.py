@@ -1,4 +1,4 @@
-"""Random numbers from a seed, and the caller's generators as they were."""
+"""Seeding torch for one computation, and leaving no trace of it."""
 
 from __future__ import annotations
 
