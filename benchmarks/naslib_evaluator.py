@@ -14,6 +14,7 @@ import os
 import sys
 import tempfile
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -89,9 +90,7 @@ def our_seconds(archs: tuple[str, ...]) -> float:
     study = Study(
         "nasbench201", "cifar10", archs, PROXIES, inputs=InputsSpec("natural", samples=SAMPLES)
     )
-    warm = Study(
-        "nasbench201", "cifar10", archs[:3], PROXIES, (1,), InputsSpec("natural", samples=SAMPLES)
-    )
+    warm = replace(study, archs=archs[:3], seeds=(1,))
     workers = os.cpu_count() or 1
     with (
         tempfile.TemporaryDirectory() as folder,

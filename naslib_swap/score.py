@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Union
 
@@ -22,6 +22,7 @@ from naslib_swap.errors import SwapError
 from naslib_swap.initialisation import StandardNormal
 from naslib_swap.patterns import PatternCounter
 from naslib_swap.regularisation import log_factor
+from naslib_swap.seeding import repeatable
 
 Inputs = Union[Tensor, Sequence[Any], Mapping[str, Any]]
 
@@ -129,7 +130,7 @@ def swap_score(
         raise SwapError(f"got batch_repeats={batch_repeats}, expected 1 or more.")
     if mode not in ("train", "eval"):
         raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
-    with _as_it_was(net, weights=repeats > 0):
+    with _as_it_was(net, weights=repeats > 0), repeatable(seed):
         target = torch.device(device) if device is not None else _device_of(net)
         if target is not None and target != _device_of(net):
             net.to(target)
@@ -138,7 +139,6 @@ def swap_score(
         _set_mode(net, mode == "train")
         parameters = count_parameters(net)
         initialisation = StandardNormal(net, seed) if repeats else None
-        torch.manual_seed(seed)
         psi: list[int] = []
         while len(psi) < max(1, repeats):
             together = min(batch_repeats, repeats - len(psi))
@@ -324,8 +324,8 @@ def _has_samples(output: Any, samples: int) -> bool:
 
 
 def _require_visible(net: nn.Module) -> None:
-    hidden = [name or "itself" for name, m in net.named_modules() if _is_opaque(m)]
-    if hidden:
+    if any(map(_is_opaque, net.modules())):
+        hidden = [name or "itself" for name, m in net.named_modules() if _is_opaque(m)]
         raise SwapError(
             f"{type(net).__name__} holds scripted, traced or compiled code "
             f"({', '.join(hidden[:3])}), whose activations cannot be seen; expected plain modules. "
@@ -334,8 +334,8 @@ def _require_visible(net: nn.Module) -> None:
 
 
 def _is_opaque(module: nn.Module) -> bool:
-    # By attributes: torch's class of compiled modules takes seconds to import.
-    compiled = hasattr(module, "_orig_mod") or getattr(module, "_compiled_call_impl", None)
+    # By their parts: torch's class of compiled modules takes seconds to import.
+    compiled = "_orig_mod" in module._modules or module.__dict__.get("_compiled_call_impl")
     return isinstance(module, torch.jit.ScriptModule) or bool(compiled)
 
 
@@ -363,7 +363,7 @@ def _set_mode(net: nn.Module, train: bool) -> None:
 
 @contextmanager
 def _as_it_was(net: nn.Module, *, weights: bool) -> Iterator[None]:
-    """Restore a network (modes, buffers, device, and weights if asked) and all random states."""
+    """Restore a network: modes, buffers, device, and weights if asked."""
     modules = list(net.modules())
     modes = [(module, module.training) for module in modules]
     device = _device_of(net)
@@ -377,28 +377,19 @@ def _as_it_was(net: nn.Module, *, weights: bool) -> Iterator[None]:
         if module._buffers
     ]
     kept = [(p, p.detach().clone()) for p in net.parameters()] if weights else []
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
-    with ExitStack() as stack:
-        stack.enter_context(torch.random.fork_rng(devices=devices))
-        # On a GPU: the same kernels each time, and float32 as it is on the CPU.
-        stack.enter_context(
-            torch.backends.cudnn.flags(
-                enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-            )
-        )
-        try:
-            yield
-        finally:
-            if device is not None and _device_of(net) != device:
-                net.to(device)
-            with torch.no_grad():
-                for parameter, value in kept:
-                    parameter.copy_(value)
-                for module, originals, values in buffers:
-                    module._buffers.clear()
-                    module._buffers.update(originals)
-                    for key, value in values.items():
-                        module._buffers[key].copy_(value)  # type: ignore[union-attr]
-            for module, training in modes:
-                if module.training != training:
-                    module.training = training
+    try:
+        yield
+    finally:
+        if device is not None and _device_of(net) != device:
+            net.to(device)
+        with torch.no_grad():
+            for parameter, value in kept:
+                parameter.copy_(value)
+            for module, originals, values in buffers:
+                module._buffers.clear()
+                module._buffers.update(originals)
+                for key, value in values.items():
+                    module._buffers[key].copy_(value)  # type: ignore[union-attr]
+        for module, training in modes:
+            if module.training != training:
+                module.training = training

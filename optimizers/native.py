@@ -33,24 +33,6 @@ from naslib_swap.spaces.networks import chosen_variant
 
 _SIZES_SAMPLED = 1000
 _TOP = 10
-# Proxies that weigh by size themselves, by a mu and sigma that a search gives elsewhere.
-_WEIGHED_THEMSELVES = {"reg_swap": "swap", "reg_params": "params", "reg_flops": "flops"}
-# Proxies that are never negative by their definition, so that they have a logarithm. (NWOT too: the
-# determinant of a matrix of integers is an integer.)
-_NEVER_NEGATIVE = frozenset(
-    [
-        "swap",
-        "params",
-        "flops",
-        "depth",
-        "l2_norm",
-        "nwot",
-        "linear_regions",
-        "grad_norm",
-        "snip",
-        "fisher",
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -165,14 +147,14 @@ def check(request: Request) -> None:
 
 
 def _check_proxy(name: str, weighting: SizeWeighting) -> None:
-    if name in _WEIGHED_THEMSELVES:
-        bare = _WEIGHED_THEMSELVES[name]
+    proxy = registry.get(name)
+    if "mu" in proxy.reads:
+        bare = name.removeprefix("reg_")
         raise SwapError(
             f"proxy {name} is {bare} weighed by size, which the search does itself: "
             f"give --proxy {bare} with --mu and --sigma"
         )
-    registry.get(name)
-    if weighting.mode != "none" and name not in _NEVER_NEGATIVE:
+    if weighting.mode != "none" and not proxy.size_weighable:
         raise SwapError(
             f"proxy {name} cannot be weighed by size ({weighting.mode}): it can be negative, and a "
             "logarithm is needed. Search by it without --mu, --sigma and --adaptive"

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any, Callable
 
-from filelock import FileLock, Timeout
-
 from naslib_swap.errors import SwapError
+from naslib_swap.lock import held
 from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers.evolution import Evolution, EvolutionState, Tried
 
@@ -46,32 +45,17 @@ class Outcome:
     scoring: float
 
 
-@contextmanager
-def alone(folder: Path) -> Iterator[None]:
+def alone(folder: Path) -> AbstractContextManager[None]:
     """Keep other searches out of a folder for as long as this one is in it.
 
     Raises:
-        SwapError: another process searches there; the folder cannot be written to.
+        SwapError: on entering: another process searches there; the folder cannot be written to.
     """
-    # The lock's file stays: were it removed, two processes could lock two files of one name.
-    lock = FileLock(folder / LOCK)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock.acquire(timeout=0)
-    except Timeout:
-        raise SwapError(
-            f"another search is writing to {folder}, expected to be alone: wait for it, or write "
-            "elsewhere"
-        ) from None
-    except OSError as error:
-        raise SwapError(
-            f"cannot write to {folder}: {error.strerror or error}. Give a folder that you may "
-            "write to"
-        ) from error
-    try:
-        yield
-    finally:
-        lock.release()
+    taken = (
+        f"another search is writing to {folder}, expected to be alone: wait for it, or write "
+        "elsewhere"
+    )
+    return held(folder / LOCK, taken=taken, what=f"to {folder}")
 
 
 def begin(folder: Path, identity: Mapping[str, Any], *, resume: bool) -> EvolutionState | None:

@@ -51,4 +51,5 @@ PROXY = Proxy(
     scale="layers",
     reads=frozenset({"depth"}),
     passes=frozenset({"forward"}),
+    size_weighable=True,
 )

@@ -30,4 +30,5 @@ PROXY = Proxy(
     scale="linear",
     reads=READS,
     passes=frozenset({"forward", "loss"}),
+    size_weighable=True,
 )

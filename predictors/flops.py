@@ -40,4 +40,5 @@ PROXY = Proxy(
     compute=macs,
     reference="Ning et al. 2021, arXiv 2008.03064; NAS-Bench-Suite-Zero, arXiv 2210.03230",
     scale="millions of multiply-accumulates an image",
+    size_weighable=True,
 )

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from naslib_swap.seeding import seeded
+from naslib_swap.seeding import repeatable
 
 
 def device_of(net: nn.Module) -> torch.device:
@@ -33,14 +33,7 @@ def isolated(net: nn.Module, seed: int) -> Iterator[None]:
     modes = [(module, module.training) for module in modules]
     parameters = [p for module in modules for p in module.parameters(recurse=False)]
     wants = [(p, p.requires_grad) for p in parameters if p.is_floating_point()]
-    with ExitStack() as stack:
-        stack.enter_context(seeded(seed))
-        stack.enter_context(
-            torch.backends.cudnn.flags(
-                enabled=True, benchmark=False, deterministic=True, allow_tf32=False
-            )
-        )
-        stack.enter_context(torch.enable_grad())
+    with repeatable(seed), torch.enable_grad():
         try:
             for module, _ in modes:
                 module.training = True

@@ -18,4 +18,5 @@ PROXY = Proxy(
     compute=compute,
     reference="Abdelfattah et al. 2021, arXiv 2101.08134; NAS-Bench-Suite-Zero, arXiv 2210.03230",
     scale="linear",
+    size_weighable=True,
 )

@@ -97,4 +97,5 @@ PROXY = Proxy(
     reference="Chen et al. 2021 (TE-NAS), arXiv 2102.11535, section 3.1.2; Xiong et al. 2020",
     scale="regions",
     reads=frozenset({"regions_samples", "regions_size", "regions_width"}),
+    size_weighable=True,
 )

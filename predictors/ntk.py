@@ -69,8 +69,9 @@ def _kernel_at_once(probe: Probe) -> Tensor:
     handles = [layer.register_forward_hook(note) for layer in layers_with_gradients(probe.net)]
     rows: dict[Layer, Tensor] = {}
     try:
-        with isolated(probe.net, probe.seed), FixedStatistics():
-            output = _outputs(probe, images)
+        with isolated(probe.net, probe.seed):
+            with FixedStatistics():
+                output = _outputs(probe, images)
             for layer, given, node in calls:
                 handles.append(node.register_prehook(_adding(rows, layer, given, len(images))))
             torch.autograd.grad(output.sum(), images, allow_unused=True)

@@ -57,4 +57,5 @@ PROXY = Proxy(
     reference="Mellor et al. 2021, arXiv 2006.04647v3",
     scale="natural logarithm",
     passes=frozenset({"forward"}),
+    size_weighable=True,  # the determinant of a matrix of integers is an integer
 )

@@ -17,4 +17,5 @@ PROXY = Proxy(
     compute=compute,
     reference="Ning et al. 2021, arXiv 2008.03064; NAS-Bench-Suite-Zero, arXiv 2210.03230",
     scale="millions",
+    size_weighable=True,
 )

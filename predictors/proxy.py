@@ -34,6 +34,8 @@ class Proxy:
         scale: Unit or domain of the value, e.g. ``"natural logarithm"``.
         reads: Names of the `Probe.settings` that the value depends on. Stored scores are kept apart
             by these, so that a change of `mu` scores nothing anew that does not read it.
+        size_weighable: Whether a search may weigh its logarithm by size: higher is better, and by
+            its definition it is never negative.
         passes: The passes of `Probe` that it asks for, or may ask for: ``forward``, ``loss``,
             ``loss_graph``, ``jacobian``. Proxies with passes are computed first, and the graph is
             freed after them.
@@ -47,6 +49,7 @@ class Proxy:
     reference: str = ""
     scale: str = ""
     reads: frozenset[str] = frozenset()
+    size_weighable: bool = False
     passes: frozenset[str] = frozenset()
 
 

@@ -26,4 +26,5 @@ PROXY = Proxy(
     scale="linear",
     reads=READS,
     passes=frozenset({"forward", "loss"}),
+    size_weighable=True,
 )

@@ -38,4 +38,5 @@ PROXY = Proxy(
     reference="Peng et al. 2024, arXiv 2403.04161, definition 3.2",
     scale="distinct patterns",
     reads=frozenset({"repeats", "batch_repeats"}),
+    size_weighable=True,
 )

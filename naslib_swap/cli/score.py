@@ -97,13 +97,10 @@ def score(
 
 
 def _check_device(device: str | None) -> None:
-    import torch
+    from naslib_swap.devices import refusal
 
-    if device is None:
-        return
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, ImportError) as error:
+    error = None if device is None else refusal(device)
+    if error is not None:
         raise SwapError(
             f"cannot use --device {device!r}: {cause(error)}. Expected cpu, or cuda where there is "
             "a GPU."

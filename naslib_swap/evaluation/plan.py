@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 import torch
-import yaml
 
 from naslib_swap import ground_truth, spaces
+from naslib_swap.devices import refusal
 from naslib_swap.errors import SwapError
+from naslib_swap.evaluation import configuration
 from naslib_swap.evaluation.job import digests_of
 from naslib_swap.evaluation.study import (
     InputsSpec,
@@ -147,16 +146,14 @@ def _check(plan: Plan) -> None:
 
 
 def _check_device(device: str) -> None:
-    try:
-        usable = torch.device(device).type != "meta"
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, ImportError) as error:
+    error = refusal(device)
+    if error is not None:
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise SwapError(
             f"cannot use the device {device!r}: {reason}. Expected cpu, or cuda where there is a "
             "GPU and a PyTorch built for it."
-        ) from None
-    if not usable:
+        )
+    if torch.device(device).type == "meta":
         raise SwapError(f"got the device {device!r}, expected cpu or cuda.")
 
 
@@ -173,7 +170,7 @@ def plans_from_config(config: str, given: Mapping[str, Any] | None = None) -> li
         The file is missing or no YAML mapping, has a key or a kind of value that no option has, or
         none of its tasks is chosen.
     """
-    content = _read_config(config)
+    content = configuration.read(config, "table", f"the configuration {config}")
     options = dict(given or {})
     tasks = content.pop("tasks", None)
     if tasks is None:
@@ -195,25 +192,7 @@ def plans_from_config(config: str, given: Mapping[str, Any] | None = None) -> li
 
 def config_names() -> tuple[str, ...]:
     """Names of the packaged configurations."""
-    folder = resources.files("naslib_swap.configs") / "table"
-    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
-
-
-def _read_config(config: str) -> dict[str, Any]:
-    if config in config_names() and not Path(config).exists():
-        source = resources.files("naslib_swap.configs") / "table" / f"{config}.yaml"
-        content = yaml.safe_load(source.read_text(encoding="utf-8"))
-    else:
-        try:
-            content = yaml.safe_load(Path(config).read_text(encoding="utf-8"))
-        except (OSError, ValueError, yaml.YAMLError) as error:
-            raise SwapError(
-                f"cannot read the configuration {config}: {error}. Give a YAML file, or one of "
-                f"{', '.join(config_names())}."
-            ) from None
-    if not isinstance(content, dict):
-        raise SwapError(f"{config} holds {type(content).__name__}, expected options by name.")
-    return content
+    return configuration.names("table")
 
 
 def plan_of(options: Mapping[str, Any], where: str) -> Plan:

@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from filelock import FileLock, Timeout
-
 from naslib_swap.errors import SwapError
+from naslib_swap.lock import held
 
 Record = Mapping[str, Any]
 
@@ -37,31 +37,23 @@ class ScoreStore:
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
-        self._lock = FileLock(self.path.with_name(f".{self.path.name}.lock"))
+        self._open = ExitStack()
         self._file: Any = None
 
     def __enter__(self) -> ScoreStore:
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._lock.acquire(timeout=0)
-        except Timeout:
-            raise SwapError(
-                f"{self.path} is being written by another process, expected to be alone. Wait for "
-                "it, or give another folder."
-            ) from None
-        except OSError as error:
-            raise SwapError(
-                f"cannot write {self.path}: {error.strerror or error}. Give a folder that you may "
-                "write to."
-            ) from None
-        try:
-            self._heal()
-            self._file = open(self.path, "ab", buffering=0)
-        except BaseException as error:
-            self._lock.release()
-            if isinstance(error, OSError):
+        taken = (
+            f"{self.path} is being written by another process, expected to be alone. Wait for it, "
+            "or give another folder."
+        )
+        with ExitStack() as stack:
+            lock_file = self.path.with_name(f".{self.path.name}.lock")
+            stack.enter_context(held(lock_file, taken=taken, what=str(self.path)))
+            try:
+                self._heal()
+                self._file = stack.enter_context(open(self.path, "ab", buffering=0))
+            except OSError as error:
                 raise SwapError(f"cannot open {self.path}: {error.strerror or error}.") from None
-            raise
+            self._open = stack.pop_all()
         return self
 
     def __exit__(
@@ -70,11 +62,8 @@ class ScoreStore:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._file is not None:
-            self._file.close()
-            self._file = None
-        # The lock's file stays: were it removed, two processes could lock two files of one name.
-        self._lock.release()
+        self._file = None
+        self._open.close()
 
     def append(self, records: Iterable[Record]) -> None:
         """Write records, in one go, so that a kill loses all of them or none but a torn line."""

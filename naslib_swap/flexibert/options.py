@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from importlib import resources
-from pathlib import Path
 from typing import Any, Optional
 
-import yaml
-
 from naslib_swap.errors import SwapError
+from naslib_swap.evaluation import configuration
 
 
 @dataclass(frozen=True)
@@ -47,26 +44,11 @@ def options_of(config: Optional[str], given: Mapping[str, Any]) -> Options:
 
 def config_names() -> tuple[str, ...]:
     """Names of the packaged configurations."""
-    folder = resources.files("naslib_swap.configs") / "flexibert"
-    return tuple(sorted(f.name[:-5] for f in folder.iterdir() if f.name.endswith(".yaml")))
+    return configuration.names("flexibert")
 
 
 def _read(config: str) -> dict[str, Any]:
-    packaged = config in config_names() and not Path(config).is_file()
-    source = (
-        resources.files("naslib_swap.configs") / "flexibert" / f"{config}.yaml"
-        if packaged
-        else Path(config)
-    )
-    try:
-        content = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise SwapError(
-            f"cannot read {config}: {' '.join(str(error).split())}. Give a YAML file, or one of "
-            f"{', '.join(config_names())}"
-        ) from error
-    if not isinstance(content, Mapping):
-        raise SwapError(f"{config} holds a {type(content).__name__}; expected options by name")
+    content = configuration.read(config, "flexibert", config)
     known = {field.name: type(field.default) for field in fields(Options)}
     for key, value in content.items():
         if key not in known:
@@ -75,4 +57,4 @@ def _read(config: str) -> dict[str, Any]:
             raise SwapError(
                 f"{config}: {key} is {value!r}; expected a value of type {known[key].__name__}"
             )
-    return dict(content)
+    return content

@@ -18,6 +18,13 @@ def invoke(arguments: str, folder: object):
     return CliRunner().invoke(app, [*arguments.split(), "--out", str(folder)])
 
 
+def refusal(options: str, folder: object) -> str:
+    """The error of a small search with these options."""
+    result = invoke(SMALL + options, folder)
+    assert isinstance(result.exception, SwapError)
+    return str(result.exception)
+
+
 def test_prints_the_result_and_writes_the_files(tmp_path):
     result = invoke(SMALL, tmp_path / "out")
     assert result.exit_code == 0, result.output
@@ -59,9 +66,7 @@ def test_size_weighting_options(options, weighting, tmp_path):
     ],
 )
 def test_bad_input_is_one_clear_error(options, message, tmp_path):
-    result = invoke(SMALL + options, tmp_path / "out")
-    assert isinstance(result.exception, SwapError)
-    assert message in str(result.exception)
+    assert message in refusal(options, tmp_path / "out")
     assert not (tmp_path / "out" / "result.json").exists()
 
 
@@ -79,9 +84,7 @@ def test_bad_input_is_one_clear_error(options, message, tmp_path):
     ],
 )
 def test_a_wrong_request_writes_nothing(options, message, tmp_path):
-    result = invoke(SMALL + options, tmp_path / "out")
-    assert isinstance(result.exception, SwapError)
-    assert message in str(result.exception)
+    assert message in refusal(options, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
