@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
@@ -47,6 +46,8 @@ def _batch_norm(
 
 
 def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
+    x = x.detach()
     dimensions = [d for d in range(x.ndim) if d != 1]
-    variance, mean = torch.var_mean(x.detach(), dimensions, correction=0)
-    return variance, mean
+    mean = x.mean(dimensions, keepdim=True)
+    # Some ten times faster than `torch.var_mean` over these dimensions.
+    return (x - mean).square_().mean(dimensions), mean.flatten()

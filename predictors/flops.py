@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import torch
 
-# The first dispatch mode of a process imports this, for seconds: here, where no clock runs.
-import torch._dynamo
-from torch.utils.flop_counter import FlopCounterMode
-
 from naslib_swap.predictors.isolation import isolated, run
+from naslib_swap.predictors.multiply_accumulates import MultiplyAccumulates
 from naslib_swap.predictors.probe import Probe
 from naslib_swap.predictors.proxy import Proxy
 
@@ -19,19 +16,18 @@ IMAGES = 2
 def macs(probe: Probe) -> float:
     """Multiply-accumulates of one image, in millions.
 
-    Half of what `torch.utils.flop_counter` counts, which takes two operations for each
-    multiply-accumulate of convolutions, matrix products and attention, and nothing for the rest.
-    NASLib's tensorwatch also counts one multiply-accumulate as one, but adds pooling, activation
-    and normalisation. Counted once for all proxies that ask.
+    Those of convolutions, matrix products and attention. NASLib's tensorwatch also counts one
+    multiply-accumulate as one, but adds pooling, activation and normalisation. Counted once for
+    all proxies that ask.
     """
     return probe.once("flops", lambda: _count(probe))
 
 
 def _count(probe: Probe) -> float:
     images = probe.images[:IMAGES]
-    with isolated(probe.net, probe.seed), torch.no_grad(), FlopCounterMode(display=False) as count:
+    with isolated(probe.net, probe.seed), torch.no_grad(), MultiplyAccumulates() as seen:
         run(probe.net, images)
-    return count.get_total_flops() / 2 / len(images) / 1e6
+    return seen.count / len(images) / 1e6
 
 
 PROXY = Proxy(

@@ -40,6 +40,8 @@ def weight_gradients(layer: Layer, given: Tensor, gradient: Tensor) -> Tensor:
 
 
 def _convolution(layer: nn.Conv2d, given: Tensor, gradient: Tensor) -> Tensor:
+    if _is_pointwise(layer):
+        return _pointwise(given, gradient)
     # Images become groups of one convolution, whose weight gradient then keeps them apart.
     mode = "constant" if layer.padding_mode == "zeros" else layer.padding_mode
     padded = F.pad(given, layer._reversed_padding_repeated_twice, mode=mode)
@@ -53,6 +55,16 @@ def _convolution(layer: nn.Conv2d, given: Tensor, gradient: Tensor) -> Tensor:
         groups=images * layer.groups,
     )
     return rows.reshape(images, -1)
+
+
+def _is_pointwise(layer: nn.Conv2d) -> bool:
+    ones = (*layer.kernel_size, *layer.stride, layer.groups)
+    return all(one == 1 for one in ones) and layer.padding in ((0, 0), "valid", "same")
+
+
+def _pointwise(given: Tensor, gradient: Tensor) -> Tensor:
+    """One product an image over its positions: faster than a convolution."""
+    return (gradient.flatten(2) @ given.flatten(2).transpose(1, 2)).flatten(1)
 
 
 def inner_products(gradients: Tensor) -> Tensor:

@@ -53,8 +53,8 @@ def _steadiness(gradients: Tensor) -> float:
     """Sum over weights of mean|g| / std(g): [minibatches, ...] -> a number."""
     # Some ten times faster than `std` over so short a dimension.
     deviation = (gradients - gradients.mean(0)).pow_(2).mean(0).sqrt_()
-    varies = deviation > 0
-    return float((gradients.abs().mean(0)[varies] / deviation[varies]).sum())
+    ratio = gradients.abs().mean(0) / deviation
+    return float(ratio.masked_fill_(deviation == 0, 0).sum())
 
 
 PROXY = Proxy(

@@ -124,7 +124,7 @@ def table(
     from naslib_swap.evaluation.survey import gather, nothing_scored
 
     plans = _plans(config, given)
-    planned = [study_of(plan) for plan in plans]
+    planned = [study_of(plan, elsewhere=address is not None) for plan in plans]
     studies = [study for study, _ in planned]
     checked_together(studies)
 

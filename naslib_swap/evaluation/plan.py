@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from naslib_swap import ground_truth, spaces
-from naslib_swap.devices import refusal
+from naslib_swap.devices import malformed, refusal
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation import configuration
 from naslib_swap.evaluation.job import digests_of
@@ -64,18 +64,19 @@ class Plan:
     device: str = "cpu"
 
 
-def study_of(plan: Plan) -> tuple[Study, GroundTruth]:
+def study_of(plan: Plan, *, elsewhere: bool = False) -> tuple[Study, GroundTruth]:
     """Check a plan, load its accuracies and draw its architectures.
 
-    The proxies of the returned ground truth are the plan's ``stored`` ones.
+    The proxies of the returned ground truth are the plan's ``stored`` ones. ``elsewhere`` is for
+    `study_with`.
 
     Raises
     ------
     SwapError
         As `study_with`; an unknown source of accuracies, more architectures than there are,
-        fewer than three with an accuracy.
+        fewer than three with an accuracy, accuracies that are all equal.
     """
-    _check(plan)
+    _check(plan, elsewhere)
     truth = truth_of(plan)
     if plan.stored is not None:
         scored = ground_truth.load(plan.stored, space=plan.space, task=plan.task)
@@ -87,19 +88,28 @@ def study_of(plan: Plan) -> tuple[Study, GroundTruth]:
             f"{_FEWEST_ARCHS}: a correlation needs them."
         )
     archs = sample_architectures(known, plan.archs, seed=0)
-    return study_with(plan, archs), truth
+    if len({truth.accuracy[arch] for arch in archs}) == 1:
+        raise SwapError(
+            f"got {len(archs)} architectures that all have the accuracy "
+            f"{truth.accuracy[archs[0]]}, expected accuracies that differ: there is nothing to "
+            "rank."
+        )
+    return study_with(plan, archs, elsewhere=elsewhere), truth
 
 
-def study_with(plan: Plan, archs: Sequence[str]) -> Study:
+def study_with(plan: Plan, archs: Sequence[str], *, elsewhere: bool = False) -> Study:
     """Check a plan and make its study of given architectures (canonical strings).
+
+    ``elsewhere``: other machines score, so that this one need not have the device.
 
     Raises
     ------
     SwapError
         Unknown space, task, variant, proxy or rule; an impossible number of seeds or samples; a
-        device that cannot be used here; only one of mu and sigma; images that cannot be loaded.
+        device that there is not, or that cannot be used here; only one of mu and sigma; images that
+        cannot be loaded.
     """
-    _check(plan)
+    _check(plan, elsewhere)
     regularisation = _regularisation(plan, get_task(plan.space, plan.task).variant)
     study = Study(
         space=plan.space,
@@ -129,7 +139,7 @@ def truth_of(plan: Plan) -> GroundTruth:
     )
 
 
-def _check(plan: Plan) -> None:
+def _check(plan: Plan, elsewhere: bool) -> None:
     space = spaces.get(plan.space)
     get_task(plan.space, plan.task)
     if plan.variant is not None and plan.variant not in space.variants:
@@ -142,11 +152,11 @@ def _check(plan: Plan) -> None:
     for option, least in _LEAST.items():
         if getattr(plan, option) < least:
             raise SwapError(f"got {option} {getattr(plan, option)}, expected at least {least}.")
-    _check_device(plan.device)
+    _check_device(plan.device, elsewhere)
 
 
-def _check_device(device: str) -> None:
-    error = refusal(device)
+def _check_device(device: str, elsewhere: bool) -> None:
+    error = malformed(device) if elsewhere else refusal(device)
     if error is not None:
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise SwapError(

@@ -18,7 +18,7 @@ from naslib_swap.spaces.tasks import get_task
 
 # Counted up when the value of a proxy changes for the same network and minibatch: stored scores of
 # an older version are then scored anew.
-SCORES_VERSION = 1
+SCORES_VERSION = 2
 
 
 @dataclass(frozen=True)

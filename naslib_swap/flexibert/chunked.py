@@ -7,16 +7,18 @@ memory, and faster, since a chunk's activations stay in cache.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from naslib_swap.activations import Kind, recording
 from naslib_swap.errors import SwapError
 from naslib_swap.flexibert.batches import TextBatch
-from naslib_swap.flexibert.modelling import FlexiBertModel
+from naslib_swap.flexibert.modelling import EncoderLayer, FlexiBertModel
 from naslib_swap.patterns import PatternCounter
 from naslib_swap.seeding import seeded
 
@@ -37,7 +39,7 @@ def count_patterns(
     gathered = _Signs(samples)
     training = net.training
     try:
-        with seeded(seed), torch.no_grad(), recording(net, gathered.take):
+        with seeded(seed), torch.no_grad(), recording(net, gathered.take), _without_tail(net):
             net.train(mode == "train")
             for start in range(0, samples, _CHUNK):
                 gathered.start_chunk(start)
@@ -48,6 +50,34 @@ def count_patterns(
     for signs, signed in gathered.calls:
         counter.add(torch.from_numpy(signs), signed=signed)
     return counter
+
+
+class _Zeros(nn.Module):
+    """[..., any width] to zeros [..., width]."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self._width = width
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.new_zeros(*x.shape[:-1], self._width)
+
+
+@contextmanager
+def _without_tail(net: FlexiBertModel) -> Iterator[None]:
+    """Leave out the last product, on which no activation depends: up to a sixth of the work.
+
+    Dropout still draws a mask for it, so that the next chunk's masks are the same.
+    """
+    last = net.layers[-1]
+    assert isinstance(last, EncoderLayer)
+    tail = last.feed_forward_output
+    dense = tail.dense
+    tail.dense = _Zeros(dense.out_features)  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        tail.dense = dense
 
 
 class _Signs:

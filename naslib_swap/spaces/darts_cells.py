@@ -11,6 +11,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from naslib_swap.spaces.pooling import AvgPool2d, MaxPool2d
+
 OPERATIONS = (
     "none",
     "max_pool_3x3",
@@ -153,9 +155,9 @@ def operation_depth(name: str, stride: int) -> int:
 def _pool(name: str, channels: int, stride: int, style: CellStyle) -> nn.Module:
     pool: nn.Module
     if name == "max_pool_3x3":
-        pool = nn.MaxPool2d(3, stride=stride, padding=1)
+        pool = MaxPool2d(3, stride=stride, padding=1)
     else:
-        pool = nn.AvgPool2d(3, stride=stride, padding=1, count_include_pad=False)
+        pool = AvgPool2d(3, stride=stride, padding=1, count_include_pad=False)
     if style.normalised_pools:
         return nn.Sequential(pool, style.norm(channels, affine=False))
     return pool

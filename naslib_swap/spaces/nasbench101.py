@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
 from naslib_swap.spaces.notation import read_literal, unknown_architecture
+from naslib_swap.spaces.pooling import MaxPool2d
 from naslib_swap.spaces.protocol import Arch
 
 OPERATIONS = ("input", "output", "maxpool3x3", "conv1x1-bn-relu", "conv3x3-bn-relu")
@@ -256,7 +257,7 @@ def _conv_parameters(channels_in: int, channels_out: int, kernel: int) -> int:
 
 def _operation(operation: int, channels: int) -> nn.Module:
     if operation == _POOL:
-        return nn.MaxPool2d(3, stride=1, padding=1)
+        return MaxPool2d(3, stride=1, padding=1)
     return _conv_norm_relu(channels, channels, _KERNELS[operation])
 
 
@@ -272,7 +273,7 @@ def _network(graph: Graph, num_classes: int, in_channels: int) -> nn.Sequential:
     layers: list[nn.Module] = [_conv_norm_relu(in_channels, _STEM_CHANNELS, 3)]
     for position, (channels_in, channels_out) in enumerate(_plan()):
         if position and position % _CELLS_PER_STACK == 0:
-            layers.append(nn.MaxPool2d(2, stride=2))
+            layers.append(MaxPool2d(2, stride=2))
         layers.append(Cell(graph, channels_in, channels_out))
     layers += [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels_out, num_classes)]
     return nn.Sequential(*layers)

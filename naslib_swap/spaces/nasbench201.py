@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from naslib_swap.spaces.networks import check_sizes, chosen_variant, count_parameters, on_meta
 from naslib_swap.spaces.notation import is_index_tuple, read_literal, unknown_architecture
+from naslib_swap.spaces.pooling import AvgPool2d
 from naslib_swap.spaces.protocol import Arch
 
 OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
@@ -195,7 +196,7 @@ class ResidualBlock(nn.Module):
             relu_conv_norm(channels_out, channels_out, 3),
         )
         self.shortcut = nn.Sequential(
-            nn.AvgPool2d(2, stride=2), nn.Conv2d(channels_in, channels_out, 1, bias=False)
+            AvgPool2d(2, stride=2), nn.Conv2d(channels_in, channels_out, 1, bias=False)
         )
 
     def forward(self, x: Tensor) -> Tensor:
@@ -220,7 +221,7 @@ def _operation(operation: int, channels: int) -> nn.Module:
     if operation in _CONVOLUTIONS:
         return relu_conv_norm(channels, channels, _CONVOLUTIONS[operation])
     if OPERATIONS[operation] == "avg_pool_3x3":
-        return nn.AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
+        return AvgPool2d(3, stride=1, padding=1, count_include_pad=False)
     return nn.Identity()
 
 

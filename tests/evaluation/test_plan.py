@@ -91,6 +91,21 @@ def test_cuda_without_a_gpu_is_refused_before_anything_is_scored(truth_file):
         study_of(_darts(truth_file, archs=5, device="cuda:0"))
 
 
+def test_a_cluster_may_have_the_device_that_this_machine_lacks(truth_file):
+    there = _darts(truth_file, archs=5, device="cuda:63")
+    assert study_of(there, elsewhere=True)[0].device == "cuda:63"
+    with pytest.raises(SwapError, match="cannot use the device 'warp'"):
+        study_of(replace(there, device="warp"), elsewhere=True)
+
+
+def test_accuracies_that_are_all_equal_are_refused_before_anything_is_scored(truth_file):
+    header, *lines = Path(truth_file).read_text().splitlines()
+    same = [line.rsplit(",", 1)[0] + ",91" for line in lines]
+    Path(truth_file).write_text("\n".join([header, *same]) + "\n")
+    with pytest.raises(SwapError, match=r"got 5 architectures that all have the accuracy 91.*rank"):
+        study_of(_darts(truth_file, archs=5))
+
+
 def test_the_kind_of_device_belongs_to_the_settings_of_a_score_except_on_the_cpu(study):
     here = settings_of(study, "swap", Digests("d"))
     assert "device" not in here
