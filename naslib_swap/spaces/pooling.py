@@ -31,6 +31,10 @@ class MaxPool2d(nn.MaxPool2d):
 def _channels_last(x: Tensor) -> Tensor:
     if x.device.type != "cpu" or x.ndim != 4:
         return x
+    if x.requires_grad and x.is_contiguous():
+        # Gradients leave in the layout of `x` too: batch normalisation rounds by it.
+        x = x.view_as(x)
+        x.register_hook(Tensor.contiguous)
     # What `contiguous(memory_format=torch.channels_last)` does, which vmap has not learnt yet.
     return x.movedim(1, -1).contiguous().movedim(-1, 1)
 
