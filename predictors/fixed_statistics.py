@@ -49,5 +49,5 @@ def _statistics(x: Tensor) -> tuple[Tensor, Tensor]:
     x = x.detach()
     dimensions = [d for d in range(x.ndim) if d != 1]
     mean = x.mean(dimensions, keepdim=True)
-    # Some ten times faster than `torch.var_mean` over these dimensions.
+    # Several times faster than `torch.var_mean` over these dimensions.
     return (x - mean).square_().mean(dimensions), mean.flatten()

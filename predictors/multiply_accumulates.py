@@ -55,7 +55,7 @@ class MultiplyAccumulates(TorchDispatchMode):
     They are counted where torch calls its kernels, so modules and functions count alike, and also
     on the meta device, where nothing is computed. What is done element by element, pooling and
     normalisation add nothing. Twice the number is what `torch.utils.flop_counter` gives, which
-    takes several times as long for its account by module, and passes over attention on the CPU.
+    takes twice as long for its account by module, and passes over attention on the CPU.
     """
 
     def __init__(self) -> None:

@@ -1,7 +1,8 @@
 """Pooling layers of the native networks: torch's, in the layout in which they are fast.
 
 On the CPU torch pools images whose channels lie last some four times as fast as others, and gives
-the same bits: values, gradients and gradients of these.
+the same bits. Its backward pass gains nothing by that, so only passes without gradients change
+layouts.
 """
 
 from __future__ import annotations
@@ -29,12 +30,8 @@ class MaxPool2d(nn.MaxPool2d):
 
 @torch.fx.wrap  # one node of a traced graph: tracing cannot follow a condition
 def _channels_last(x: Tensor) -> Tensor:
-    if x.device.type != "cpu" or x.ndim != 4:
+    if x.requires_grad or x.device.type != "cpu" or x.ndim != 4:
         return x
-    if x.requires_grad and x.is_contiguous():
-        # Gradients leave in the layout of `x` too: batch normalisation rounds by it.
-        x = x.view_as(x)
-        x.register_hook(Tensor.contiguous)
     # What `contiguous(memory_format=torch.channels_last)` does, which vmap has not learnt yet.
     return x.movedim(1, -1).contiguous().movedim(-1, 1)
 

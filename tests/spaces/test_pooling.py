@@ -18,13 +18,14 @@ PAIRS = [
 ]
 
 
-def derivatives(pool: nn.Module, images: Tensor) -> list[Tensor]:
-    """The pooled images, the gradient of their squares, and the gradient of its cubes."""
+def results(pool: nn.Module, images: Tensor) -> list[Tensor]:
+    """The pooled images, without gradients and with, the gradient of their squares, and its own."""
+    alone = pool(images)
     images = images.clone(memory_format=torch.preserve_format).requires_grad_()
     pooled = pool(images)
     (first,) = torch.autograd.grad(pooled.square().sum(), images, create_graph=True)
     (second,) = torch.autograd.grad(first.pow(3).sum(), images)
-    return [pooled.detach(), first.detach(), second]
+    return [alone, pooled.detach(), first.detach(), second]
 
 
 @pytest.mark.parametrize(("ours", "torchs", "options"), PAIRS)
@@ -39,8 +40,8 @@ def test_bits_and_layout_are_those_of_torch(
 ) -> None:
     generator = torch.Generator().manual_seed(0)
     images = torch.randn(shape, generator=generator).contiguous(memory_format=layout)
-    expected = derivatives(torchs(3, **options), images)
-    found = derivatives(ours(3, **options), images)
+    expected = results(torchs(3, **options), images)
+    found = results(ours(3, **options), images)
     for ours_, torchs_ in zip(found, expected):
         assert torch.equal(ours_, torchs_)
         assert ours_.stride() == torchs_.stride()
