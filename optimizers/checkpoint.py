@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from naslib_swap.errors import SwapError
+from naslib_swap.files import write_text
 from naslib_swap.optimizers.evolution import EvolutionState, Failure, Record
 from naslib_swap.optimizers.fitness import Moments
 
@@ -35,7 +34,7 @@ def save(path: Path, state: EvolutionState, identity: Mapping[str, Any]) -> None
     """
     body = {"format": FORMAT, "identity": dict(identity), "state": pack(state)}
     text = json.dumps(body, separators=(",", ":"))
-    write_atomically(path, f"{_digest(text)}\n{text}\n")
+    write_text(path, f"{_digest(text)}\n{text}\n")
 
 
 def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
@@ -108,26 +107,6 @@ def unpack(data: Mapping[str, Any]) -> EvolutionState:
         generator=dict(data["generator"]),
         exhausted=data["exhausted"],
     )
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Replace `path` by `text`: readers see the old content or the new, never a part.
-
-    Raises:
-        SwapError: the folder cannot be written to.
-    """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with open(temporary, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        with suppress(OSError):  # it may not even exist; the error to report is the first
-            temporary.unlink()
-        raise SwapError(f"cannot write {path}: {error.strerror or error}") from error
 
 
 def _digest(text: str) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
 from naslib_swap.errors import SwapError
+from naslib_swap.files import write_bytes
 from naslib_swap.optimizers.evolution import Record
 from naslib_swap.optimizers.fitness import fitness
 from naslib_swap.regularisation import Regularisation
@@ -147,9 +148,6 @@ def _without_tail(values: np.ndarray) -> tuple[float, float]:
 
 
 def _save(figure: Figure, path: Path) -> None:
-    temporary = path.with_name(f"{path.stem}.{os.getpid()}.tmp{path.suffix}")
-    try:
-        figure.savefig(temporary, dpi=110)
-        os.replace(temporary, path)
-    except OSError as error:
-        raise SwapError(f"cannot write {path}: {error.strerror or error}") from error
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format=path.suffix[1:], dpi=110)
+    write_bytes(path, drawn.getvalue())

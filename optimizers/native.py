@@ -18,8 +18,9 @@ import numpy as np
 
 from naslib_swap import __version__, inputs, spaces
 from naslib_swap.errors import SwapError
+from naslib_swap.files import write_text
 from naslib_swap.inputs import Minibatch
-from naslib_swap.optimizers import checkpoint, search
+from naslib_swap.optimizers import search
 from naslib_swap.optimizers.drawing import cell_graphs, draw_cells, draw_curve
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, Moves, Record
 from naslib_swap.optimizers.fitness import SizeWeighting
@@ -275,9 +276,9 @@ def write(folder: Path, request: Request, found: Found) -> None:
             for record in found.top
         ],
     }
-    checkpoint.write_atomically(folder / "result.json", json.dumps(result, indent=2) + "\n")
+    write_text(folder / "result.json", json.dumps(result, indent=2) + "\n")
     if request.space == "darts":
-        checkpoint.write_atomically(folder / "genotype.txt", found.best.arch + "\n")
+        write_text(folder / "genotype.txt", found.best.arch + "\n")
     draw_cells(folder / "cells.png", cell_graphs(request.space, arch))
     records = list(found.evolution.state.history.values())
     draw_curve(folder / "curve.png", records, found.evolution.weighting())

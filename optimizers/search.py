@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any, Callable
 
 from naslib_swap.errors import SwapError
+from naslib_swap.files import write_text
 from naslib_swap.lock import held
 from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers.evolution import Evolution, EvolutionState, Tried
@@ -156,7 +157,7 @@ class _Trail:
             # Lines written after the last checkpoint of a killed search go; they will come again.
             path = self.folder / HISTORY
             tried = self.evolution.state.tried()
-            checkpoint.write_atomically(path, "".join(map(_line, tried)))
+            write_text(path, "".join(map(_line, tried)))
             try:
                 # Unbuffered: nothing is left over that closing would have to write.
                 self.file = FileIO(path, "a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -79,6 +80,9 @@ def _loky(stack: ExitStack, workers: int) -> Crew:
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
     stack.enter_context(joblib.parallel_config("loky", inner_max_num_threads=1))
+    # A worker that holds much more memory than at first is replaced; nothing is lost by it.
+    stack.enter_context(warnings.catch_warnings())
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
     return Crew(_streamed(workers), _streamed_alone(2), (BrokenProcessPool,))
 
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pandas as pd
 
 from naslib_swap.evaluation import pictures
-from naslib_swap.evaluation.files import write_text
 from naslib_swap.evaluation.page import Picture, page
 from naslib_swap.evaluation.report import Outcome, write_tables
+from naslib_swap.files import write_text
 
 
 def write_results(out: Path, outcomes: Sequence[Outcome]) -> None:

@@ -7,8 +7,8 @@ the minibatch from (seed, inputs).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
 import joblib
 
@@ -16,7 +16,7 @@ from naslib_swap.errors import SwapError
 from naslib_swap.evaluation.backends import Crew, crew
 from naslib_swap.evaluation.job import failed_records, score_job
 from naslib_swap.evaluation.store import ScoreStore
-from naslib_swap.evaluation.study import Job, Study
+from naslib_swap.evaluation.study import Study
 from naslib_swap.evaluation.survey import key_of, missing_jobs, survey
 
 __all__ = ["key_of", "run", "score_jobs"]
@@ -24,6 +24,14 @@ __all__ = ["key_of", "run", "score_jobs"]
 Records = list[dict[str, Any]]
 
 _DEATHS_IN_A_ROW = 5
+
+
+class _Named(Protocol):
+    @property
+    def arch(self) -> str: ...
+
+
+J = TypeVar("J", bound=_Named)
 
 
 def run(
@@ -57,19 +65,23 @@ def run(
     progress(0, len(jobs))
     if jobs:
         with crew(backend, min(workers, len(jobs)), address) as hands:
-            for done, records in enumerate(score_jobs(jobs, hands), 1):
+            for done, records in enumerate(score_jobs(jobs, hands, score_job, failed_records), 1):
                 store.append(records)
                 progress(done, len(jobs))
     return len(jobs)
 
 
 def score_jobs(
-    jobs: Sequence[Job], hands: Crew, score: Callable[[Job], Records] = score_job
+    jobs: Sequence[J],
+    hands: Crew,
+    score: Callable[[J], Records],
+    failed: Callable[[J, str], Records],
 ) -> Iterator[Records]:
     """Yield the records of each job, in the order in which they come.
 
     When a worker dies (killed for want of memory, say), the architectures that were in hand are
-    scored one by one; one whose worker dies again has failed, and the others go on.
+    scored one by one; one whose worker dies again has failed, and the others go on. ``failed``
+    makes the records that say so, from the job and the reason.
 
     Raises
     ------
@@ -99,7 +111,7 @@ def score_jobs(
                             f"of them ({type(error).__name__}). Use fewer --workers or --samples, "
                             "or --workers 1 to see why."
                         ) from None
-                    records = failed_records(
+                    records = failed(
                         job,
                         f"{type(error).__name__}: the worker died, killed or for want of memory",
                     )
@@ -107,12 +119,12 @@ def score_jobs(
 
 
 def _tasks(
-    left: dict[int, Job], handed: list[int], score: Callable[[Job], Records]
+    left: Mapping[int, J], handed: list[int], score: Callable[[J], Records]
 ) -> Iterator[Any]:
     for number, job in list(left.items()):
         handed.append(number)
         yield joblib.delayed(_numbered)(number, job, score)
 
 
-def _numbered(number: int, job: Job, score: Callable[[Job], Records]) -> tuple[int, Records]:
+def _numbered(number: int, job: J, score: Callable[[J], Records]) -> tuple[int, Records]:
     return number, score(job)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Container, Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Optional
 
-import joblib
 import torch
 
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation.backends import crew
+from naslib_swap.evaluation.run import score_jobs
 from naslib_swap.evaluation.store import ScoreStore
 from naslib_swap.evaluation.study import derived_seed, settings_id
 from naslib_swap.evaluation.survey import Key, key_of
@@ -262,6 +262,17 @@ def score_job(job: Job, batch: TextBatch, settings: Settings) -> list[dict[str, 
     torch.set_num_threads(1)
     weights = derived_seed(job.seed, SPACE, job.arch)
     scores = score_encoder(job.encoder, batch, job.proxies, settings=settings, seed=weights)
+    return _records(job, scores, batch, settings)
+
+
+def _failed(job: Job, reason: str, batch: TextBatch, settings: Settings) -> list[dict[str, Any]]:
+    scores = dict.fromkeys(job.proxies, ProxyScore(None, 0.0, reason))
+    return _records(job, scores, batch, settings)
+
+
+def _records(
+    job: Job, scores: Mapping[str, ProxyScore], batch: TextBatch, settings: Settings
+) -> list[dict[str, Any]]:
     records = []
     for proxy, score in scores.items():
         relevant = settings.relevant(proxy, batch)
@@ -300,13 +311,14 @@ def run(
 
     ``encoders`` maps names to encoders. ``workers`` processes of one thread each. ``progress`` is
     called with the jobs done and the jobs there are, ``note`` with what a user should know. Scores
-    that failed in an earlier run stay so unless ``retry_failed``.
+    that failed in an earlier run stay so unless ``retry_failed``. An encoder whose worker dies has
+    failed, and the others go on.
 
     Raises
     ------
     SwapError
-        Less than one worker, an unknown proxy, documents too long for the encoders, a worker that
-        died.
+        Less than one worker, an unknown proxy, documents too long for the encoders, workers that
+        die on several encoders in a row.
     """
     if workers < 1:
         raise SwapError(f"got {workers} workers, expected at least 1.")
@@ -320,31 +332,19 @@ def run(
         note(f"{failed} score(s) failed in an earlier run; --retry-failed tries them again.")
     jobs = missing_jobs(encoders, names, asked, chosen, batch, stored.done)
     progress(0, len(jobs))
-    for done, records in enumerate(_results(jobs, batch, chosen, workers), 1):
-        store.append(records)
-        progress(done, len(jobs))
+    if not jobs:
+        return 0
+    threads = torch.get_num_threads()
+    try:
+        with crew("loky", min(workers, len(jobs))) as hands:
+            score = partial(score_job, batch=batch, settings=chosen)
+            failing = partial(_failed, batch=batch, settings=chosen)
+            for done, records in enumerate(score_jobs(jobs, hands, score, failing), 1):
+                store.append(records)
+                progress(done, len(jobs))
+    finally:
+        torch.set_num_threads(threads)
     return len(jobs)
-
-
-def _results(
-    jobs: list[Job], batch: TextBatch, settings: Settings, workers: int
-) -> Iterator[list[dict[str, Any]]]:
-    if workers == 1 or len(jobs) < 2:
-        threads = torch.get_num_threads()
-        try:
-            yield from (score_job(job, batch, settings) for job in jobs)
-        finally:
-            torch.set_num_threads(threads)
-        return
-    with crew("loky", min(workers, len(jobs))) as hands:
-        try:
-            yield from hands.run(joblib.delayed(score_job)(job, batch, settings) for job in jobs)
-        except hands.lost as error:
-            raise SwapError(
-                f"a worker died ({type(error).__name__}), killed or for want of memory; what was "
-                "scored is stored. Run the same command again to go on, with fewer --workers or "
-                "--samples if it dies again"
-            ) from error
 
 
 def named(text: str) -> Encoder:

@@ -275,11 +275,3 @@ def _loader(space: str, dataset: str) -> _Loader:
 class _Loader(NamedTuple):
     loader: Any
     digest: str
-
-
-def clear() -> None:
-    """Forget what is kept in memory (settings have changed); what is on disk stays."""
-    _psi.cache_clear()
-    _sampled_regularisation.cache_clear()
-    _cache.cache_clear()
-    _loader.cache_clear()

@@ -73,9 +73,12 @@ def test_without_an_address_a_cluster_is_started(study, tmp_path):
 
 @pytest.mark.slow
 def test_a_cluster_of_one_thread_is_used_all_the_same(study):
+    def where(job):  # nested, so that it travels to the workers by value
+        return failed_records(job, str(os.getpid()))
+
     jobs = list(missing_jobs(replace(study, seeds=(0,)), frozenset()))
     with crew("dask", 1) as hands:
-        done = list(score_jobs(jobs, hands, lambda job: failed_records(job, str(os.getpid()))))
+        done = list(score_jobs(jobs, hands, where, failed_records))
     assert len(done) == len(jobs)
     assert str(os.getpid()) not in {records[0]["error"] for records in done}
 
@@ -92,7 +95,7 @@ def test_an_architecture_that_kills_every_worker_fails_alone(study):
 
     jobs = list(missing_jobs(replace(study, seeds=(0,)), frozenset()))
     with crew("dask", 2) as hands:
-        done = list(score_jobs(jobs, hands, dying))
+        done = list(score_jobs(jobs, hands, dying, failed_records))
     errors = {records[0]["arch"]: records[0]["error"] for records in done}
     assert len(done) == len(jobs) == len(errors)
     assert errors.pop(unlucky).startswith("KilledWorker: the worker died")

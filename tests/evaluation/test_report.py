@@ -246,5 +246,6 @@ def test_a_failed_training_does_not_flatten_the_others():
 
 
 def test_a_picture_that_cannot_be_written_says_so(outcome, tmp_path):
+    (tmp_path / "file").touch()
     with pytest.raises(SwapError, match=r"cannot write .*ranking\.svg"):
-        pictures.save(pictures.ranking("t", outcome.table), tmp_path / "nowhere", "ranking")
+        pictures.save(pictures.ranking("t", outcome.table), tmp_path / "file", "ranking")

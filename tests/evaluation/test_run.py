@@ -16,7 +16,7 @@ from naslib_swap.evaluation.backends import Crew, crew
 from naslib_swap.evaluation.job import failed_records, score_job
 from naslib_swap.evaluation.run import run, score_jobs
 from naslib_swap.evaluation.store import ScoreStore, read_records
-from naslib_swap.evaluation.study import Digests, InputsSpec, Study, settings_of
+from naslib_swap.evaluation.study import SCORES_VERSION, Digests, InputsSpec, Study, settings_of
 from naslib_swap.evaluation.survey import gather, missing_jobs, survey
 
 
@@ -46,7 +46,7 @@ def test_every_score_is_stored_once_with_its_settings(study, reference):
     assert len(_values(reference)) == len(records)
     swap = next(r for r in records if r["proxy"] == "swap")
     assert swap["settings"] == {
-        "version": 1,
+        "version": SCORES_VERSION,
         "variant": "tiny",
         "inputs": "natural",
         "samples": 6,
@@ -224,7 +224,7 @@ def test_a_killed_worker_costs_its_own_architecture_alone(study):
 
     jobs = list(missing_jobs(replace(study, seeds=(0,)), frozenset()))
     with crew("loky", 2) as hands:
-        done = list(score_jobs(jobs, hands, dying))
+        done = list(score_jobs(jobs, hands, dying, failed_records))
     errors = {records[0]["arch"]: records[0]["error"] for records in done}
     assert len(done) == len(jobs) == len(errors)
     assert "the worker died" in errors.pop(unlucky)
@@ -243,7 +243,7 @@ def test_workers_that_all_die_end_the_run():
     hands = Crew(run=start, alone=lost, lost=(ChildProcessError,))
     jobs = [_job(number) for number in range(20)]
     with pytest.raises(SwapError, match="workers died on 5 architectures in a row"):
-        list(score_jobs(jobs, hands))
+        list(score_jobs(jobs, hands, score_job, failed_records))
 
 
 def _job(number: int):
@@ -278,4 +278,4 @@ def test_an_older_version_is_scored_anew(study, reference):
                for r in read_records(reference)]  # fmt: skip
     found = survey([study], records)
     assert not found.done
-    assert found.others == {"version 0 (now 1)": len(records)}
+    assert found.others == {f"version 0 (now {SCORES_VERSION})": len(records)}

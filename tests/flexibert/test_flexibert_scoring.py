@@ -20,7 +20,7 @@ from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.benchmark import TASKS, BenchmarkEntry
 from naslib_swap.flexibert.chunked import count_patterns
 from naslib_swap.flexibert.configuration import FlexiBertConfig
-from naslib_swap.flexibert.encoder import parse
+from naslib_swap.flexibert.encoder import Encoder, parse
 from naslib_swap.flexibert.modelling import FlexiBertModel
 from naslib_swap.flexibert.scoring import (
     PROXIES,
@@ -236,16 +236,20 @@ def test_documents_must_fit_the_encoders(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_dead_worker_is_one_clear_error(tmp_path: Path) -> None:
+def test_an_encoder_whose_worker_dies_has_failed_and_the_others_go_on(tmp_path: Path) -> None:
     path = tmp_path / "scores.jsonl"
     encoders = {report.name_of(e): e.encoder for e in _entries()}
-    settings = _Deadly(fidelity="trained", observed=2)
-    with ScoreStore(path) as store, pytest.raises(SwapError, match=r"a worker died \(Term"):
-        run(encoders, ("params",), store, _batch(), settings=settings, workers=2)
-    assert _run(path, workers=2) == 6  # and the next run has workers again
+    deadly = list(encoders)[2]
+    encoders[deadly] = _Deadly(encoders[deadly].hidden_size, encoders[deadly].layers)
+    with ScoreStore(path) as store:
+        assert run(encoders, ("params",), store, _batch(), settings=TRAINED, workers=2) == 6
+    errors = {record["arch"]: record["error"] for record in read_records(path)}
+    assert "the worker died, killed or for want of memory" in errors.pop(deadly)
+    assert set(errors.values()) == {None}
+    assert len(errors) == 5
 
 
-class _Deadly(Settings):
+class _Deadly(Encoder):
     """Kills the process in which it is unpickled: the worker."""
 
     def __reduce__(self) -> tuple[Any, ...]:

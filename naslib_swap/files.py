@@ -1,0 +1,36 @@
+"""Writing files whole or not at all."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from pathlib import Path
+
+from naslib_swap.errors import SwapError
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    """Replace a file: readers see the old content or the new, never a part, nor after a crash.
+
+    The folder is made where there is none. SwapError, and nothing left behind, where it refuses.
+    """
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with open(part, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError as error:
+        with suppress(OSError):  # it may not even exist; the error to report is the first
+            part.unlink()
+        raise SwapError(
+            f"cannot write {path}: {error.strerror or error}. Give a folder that you may write to "
+            "and that has room."
+        ) from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Replace a file by UTF-8 text, as `write_bytes` does."""
+    write_bytes(path, text.encode())
