@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -157,18 +158,37 @@ def _reporting_backend() -> Any:
 def _ray(stack: ExitStack, workers: int, address: str | None) -> Crew:
     try:
         import ray
+        from ray.exceptions import RayActorError, WorkerCrashedError
         from ray.util.joblib import register_ray
     except ImportError:
         raise SwapError("the backend ray needs the package ray: pip install ray.") from None
+    if address is not None:
+        _require_answer(address)
     try:
         ray.init(address=address, num_cpus=None if address else workers, log_to_driver=False)
     except ConnectionError as error:
-        raise SwapError(f"no Ray cluster answers at {address}: {error}") from None
+        raise SwapError(
+            f"no Ray cluster answers at {address}: {error} Start one with `ray start --head`."
+        ) from None
     stack.callback(ray.shutdown)
     register_ray()
     size = max(2, int(ray.cluster_resources().get("CPU", workers)))  # 1 would stay in this process
     stack.enter_context(joblib.parallel_config("ray", n_jobs=size))
-    return Crew(_in_portions(size), lambda task: joblib.Parallel()([task])[0])
+    lost = (RayActorError, WorkerCrashedError)
+    return Crew(_in_portions(size), lambda task: joblib.Parallel()([task])[0], lost)
+
+
+def _require_answer(address: str) -> None:
+    """Ray itself takes minutes to give an address up at which nothing listens."""
+    host, _, port = address.rpartition("://")[2].rpartition(":")
+    if not port.isdecimal():  # "auto", say
+        return
+    try:
+        socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
+    except (OSError, OverflowError) as error:
+        raise SwapError(
+            f"no Ray cluster answers at {address}: {error}. Start one with `ray start --head`."
+        ) from None
 
 
 def _streamed(workers: int) -> Callable[[Iterable[Task]], Iterator[Any]]:

@@ -1,0 +1,63 @@
+"""The same scores from a Ray cluster, and what a dead worker costs there."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from naslib_swap.errors import SwapError
+from naslib_swap.evaluation.backends import crew
+from naslib_swap.evaluation.job import failed_records
+from naslib_swap.evaluation.run import run, score_jobs
+from naslib_swap.evaluation.store import ScoreStore, read_records
+from naslib_swap.evaluation.survey import missing_jobs
+
+ray = pytest.importorskip("ray", reason="needs the package ray")
+
+
+@pytest.fixture(autouse=True)
+def _let_go() -> Iterator[None]:
+    yield
+    ray.shutdown()
+
+
+@pytest.mark.slow
+def test_scores_are_the_same_bits(study, tmp_path):
+    few = replace(study, archs=study.archs[:4], seeds=(0,))
+    found = []
+    for backend in ("loky", "ray"):
+        path = tmp_path / f"{backend}.jsonl"
+        with ScoreStore(path) as store:
+            assert run([few], store, backend=backend, workers=2) == 4
+        found.append({(r["arch"], r["proxy"]): r["value"] for r in read_records(path)})
+    assert found[0] == found[1]
+    assert None not in found[0].values()
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_its_own_architecture_alone(study):
+    unlucky, here = study.archs[1], os.getpid()
+
+    def dying(job):  # nested, so that it travels to the workers by value
+        assert os.getpid() != here
+        if job.arch == unlucky:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return failed_records(job, "scored")
+
+    jobs = list(missing_jobs(replace(study, seeds=(0,)), frozenset()))
+    with crew("ray", 2) as hands:
+        done = list(score_jobs(jobs, hands, dying, failed_records))
+    errors = {records[0]["arch"]: records[0]["error"] for records in done}
+    assert len(done) == len(jobs) == len(errors)
+    assert "the worker died, killed or for want of memory" in errors.pop(unlucky)
+    assert set(errors.values()) == {"scored"}
+
+
+def test_an_address_at_which_nothing_listens_is_an_error():
+    message = r"no Ray cluster answers at ray://127\.0\.0\.1:1: .*Start one with `ray start --head`"
+    with pytest.raises(SwapError, match=message), crew("ray", 2, "ray://127.0.0.1:1"):
+        pass
