@@ -24,7 +24,7 @@ def precompute(
         str, typer.Option(help="Names separated by commas, or all.")
     ] = "swap,reg_swap",
     out: Annotated[
-        Optional[Path], typer.Option(help="The table to write. [zc_SPACE_swap.json]")
+        Optional[Path], typer.Option(help="The table to write.", show_default="zc_SPACE_swap.json")
     ] = None,
     into: Annotated[
         Optional[Path],

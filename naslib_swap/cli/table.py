@@ -27,15 +27,21 @@ def table(
         Optional[str],
         typer.Option(help="A YAML file of these options, or a packaged one: figure4, darts1000."),
     ] = None,
-    space: Annotated[Optional[str], typer.Option(help="Search space. [nasbench201]")] = None,
-    task: Annotated[Optional[str], typer.Option(help="Task of the space. [cifar10]")] = None,
+    space: Annotated[
+        Optional[str], typer.Option(help="Search space.", show_default="nasbench201")
+    ] = None,
+    task: Annotated[
+        Optional[str], typer.Option(help="Task of the space.", show_default="cifar10")
+    ] = None,
     archs: Annotated[
-        Optional[str], typer.Option(help="Architectures to sample, or all. [200]")
+        Optional[str], typer.Option(help="Architectures to sample, or all.", show_default="200")
     ] = None,
     proxies: Annotated[
-        Optional[str], typer.Option(help="Names separated by commas, or all. [all]")
+        Optional[str], typer.Option(help="Names separated by commas, or all.", show_default="all")
     ] = None,
-    seeds: Annotated[Optional[int], typer.Option(help="How many seeds: 0, 1, ... [1]")] = None,
+    seeds: Annotated[
+        Optional[int], typer.Option(help="How many seeds: 0, 1, ...", show_default="1")
+    ] = None,
     truth: Annotated[
         Optional[str],
         typer.Option(help="Accuracies: analog, suite-zero, nasbench201, darts1000, csv, ..."),
@@ -48,18 +54,27 @@ def table(
         typer.Option(help="A source of scores to stand beside ours, e.g. suite-zero."),
     ] = None,
     inputs: Annotated[
-        Optional[str], typer.Option(help="Images: natural, cifar10, ..., noise, a path. [natural]")
+        Optional[str],
+        typer.Option(help="Images: natural, cifar10, ..., noise, a path.", show_default="natural"),
     ] = None,
     inputs_path: Annotated[Optional[str], typer.Option(help="Where the images are.")] = None,
-    order: Annotated[Optional[str], typer.Option(help="Images: first or random. [first]")] = None,
-    samples: Annotated[Optional[int], typer.Option(help="Images in the minibatch. [16]")] = None,
+    order: Annotated[
+        Optional[str], typer.Option(help="Images: first or random.", show_default="first")
+    ] = None,
+    samples: Annotated[
+        Optional[int], typer.Option(help="Images in the minibatch.", show_default="16")
+    ] = None,
     repeats: Annotated[
         Optional[int],
-        typer.Option(help="Re-initialisations for SWAP; 0 scores the weights as built. [0]"),
+        typer.Option(
+            help="Re-initialisations for SWAP; 0 scores the weights as built.", show_default="0"
+        ),
     ] = None,
     batch_repeats: Annotated[
         Optional[int],
-        typer.Option(help="Re-initialisations computed at once, for tiny networks. [1]"),
+        typer.Option(
+            help="Re-initialisations computed at once, for tiny networks.", show_default="1"
+        ),
     ] = None,
     variant: Annotated[
         Optional[str], typer.Option(help="Which network of the space, e.g. tiny for darts.")
@@ -67,10 +82,13 @@ def table(
     mu: Annotated[Optional[float], typer.Option(help="For reg-SWAP, thousands.")] = None,
     sigma: Annotated[Optional[float], typer.Option(help="For reg-SWAP, thousands.")] = None,
     rule: Annotated[
-        Optional[str], typer.Option(help="How mu and sigma come from sizes. [largest]")
+        Optional[str],
+        typer.Option(help="How mu and sigma come from sizes.", show_default="largest"),
     ] = None,
-    top: Annotated[Optional[int], typer.Option(help="k of nDCG and regret. [10]")] = None,
-    device: Annotated[Optional[str], typer.Option(help="cpu or cuda. [cpu]")] = None,
+    top: Annotated[
+        Optional[int], typer.Option(help="k of nDCG and regret.", show_default="10")
+    ] = None,
+    device: Annotated[Optional[str], typer.Option(help="cpu or cuda.", show_default="cpu")] = None,
     out: Annotated[Path, typer.Option(help="Folder for scores, tables and pictures.")] = Path(
         "results"
     ),
