@@ -28,3 +28,17 @@ def repeatable(seed: int) -> Iterator[None]:
     )
     with seeded(seed), kernels:
         yield
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Let torch compute in one thread.
+
+    Sums are then added in one order on every machine, and processes do not crowd one another.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

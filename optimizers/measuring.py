@@ -23,7 +23,7 @@ from naslib_swap.optimizers.fitness import Scored
 from naslib_swap.predictors import registry
 from naslib_swap.predictors.probe import Probe
 from naslib_swap.predictors.scoring import score_network
-from naslib_swap.seeding import seeded
+from naslib_swap.seeding import one_thread, seeded
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class NetworkMeasure:
             "num_classes": self.num_classes,
             "in_channels": channels,
         }
-        with _one_thread(), seeded(seed):
+        with one_thread(), seeded(seed):
             net = space.build(arch, **scale)
             size = space.parameters(arch, **scale) / 1000
             try:
@@ -108,14 +108,3 @@ def workers(count: int) -> Iterator[Mapper]:
             return list(pool(delayed(measure)(arch) for arch in archs))
 
         yield mapper
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Threads may change the order of sums, and with it the signs that SWAP counts."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)

@@ -167,9 +167,7 @@ def _ray(stack: ExitStack, workers: int, address: str | None) -> Crew:
     try:
         ray.init(address=address, num_cpus=None if address else workers, log_to_driver=False)
     except ConnectionError as error:
-        raise SwapError(
-            f"no Ray cluster answers at {address}: {error} Start one with `ray start --head`."
-        ) from None
+        raise _no_ray(address, error) from None
     stack.callback(ray.shutdown)
     register_ray()
     size = max(2, int(ray.cluster_resources().get("CPU", workers)))  # 1 would stay in this process
@@ -186,9 +184,14 @@ def _require_answer(address: str) -> None:
     try:
         socket.create_connection((host, int(port)), timeout=_CONNECT_SECONDS).close()
     except (OSError, OverflowError) as error:
-        raise SwapError(
-            f"no Ray cluster answers at {address}: {error}. Start one with `ray start --head`."
-        ) from None
+        raise _no_ray(address, error) from None
+
+
+def _no_ray(address: str | None, error: Exception) -> SwapError:
+    reason = str(error).rstrip(".")
+    return SwapError(
+        f"no Ray cluster answers at {address}: {reason}. Start one with `ray start --head`."
+    )
 
 
 def _streamed(workers: int) -> Callable[[Iterable[Task]], Iterator[Any]]:

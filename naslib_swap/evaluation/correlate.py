@@ -12,6 +12,7 @@ import pandas as pd
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation import statistics
 from naslib_swap.evaluation.statistics import Resampled, Vector, spearman
+from naslib_swap.evaluation.study import require_ranks
 
 __all__ = ["Correlation", "correlate", "spearman"]
 
@@ -100,11 +101,7 @@ def correlate(
             f"got {len(archs)} architectures with both a score and an accuracy, expected at least "
             "3: a correlation needs them."
         )
-    if len({accuracy[arch] for arch in archs}) == 1:
-        raise SwapError(
-            f"got {len(archs)} architectures that all have the accuracy {accuracy[archs[0]]}, "
-            "expected accuracies that differ: there is nothing to rank."
-        )
+    require_ranks(archs, accuracy)
     wide = {
         str(proxy): frame.pivot(index="arch", columns="seed", values="value")
         for proxy, frame in known.groupby("proxy")

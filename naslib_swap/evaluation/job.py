@@ -24,6 +24,7 @@ from naslib_swap.inputs.minibatch import labels_digest
 from naslib_swap.predictors.probe import Probe
 from naslib_swap.predictors.proxy import ProxyScore
 from naslib_swap.predictors.scoring import score_network
+from naslib_swap.seeding import one_thread
 from naslib_swap.spaces.tasks import get_task
 
 # Weights are drawn from torch's global generator: threads of one process (a Dask worker's, say)
@@ -89,16 +90,11 @@ def score_job(job: Job) -> list[dict[str, Any]]:
             f"{_shown(job.digests)}, as where the run was started. Give every worker "
             "the same files."
         )
-    with _ALONE:
-        threads = torch.get_num_threads()
-        # One thread: sums are added in one order on every machine, and workers do not crowd.
-        torch.set_num_threads(1)
+    with _ALONE, one_thread():
         try:
             scores = _scores(job, minibatch)
         except Exception as error:  # the network could not be built: every proxy failed
             return failed_records(job, f"{type(error).__name__}: {error}")
-        finally:
-            torch.set_num_threads(threads)
     return [_record(job, proxy, score) for proxy, score in scores.items()]
 
 

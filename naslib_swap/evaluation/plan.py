@@ -17,6 +17,7 @@ from naslib_swap.evaluation.study import (
     InputsSpec,
     Study,
     regularisation_of,
+    require_ranks,
     sample_architectures,
 )
 from naslib_swap.ground_truth import GroundTruth
@@ -88,12 +89,7 @@ def study_of(plan: Plan, *, elsewhere: bool = False) -> tuple[Study, GroundTruth
             f"{_FEWEST_ARCHS}: a correlation needs them."
         )
     archs = sample_architectures(known, plan.archs, seed=0)
-    if len({truth.accuracy[arch] for arch in archs}) == 1:
-        raise SwapError(
-            f"got {len(archs)} architectures that all have the accuracy "
-            f"{truth.accuracy[archs[0]]}, expected accuracies that differ: there is nothing to "
-            "rank."
-        )
+    require_ranks(archs, truth.accuracy)
     return study_with(plan, archs, elsewhere=elsewhere), truth
 
 

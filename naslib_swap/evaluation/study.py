@@ -150,3 +150,12 @@ def regularisation_of(
         for _ in range(count)
     ]
     return from_sizes(sizes, rule)
+
+
+def require_ranks(archs: Sequence[str], accuracy: Mapping[str, float]) -> None:
+    """SwapError where all of these architectures have one accuracy."""
+    if len({accuracy[arch] for arch in archs}) == 1:
+        raise SwapError(
+            f"got {len(archs)} architectures that all have the accuracy {accuracy[archs[0]]}, "
+            "expected accuracies that differ: there is nothing to rank."
+        )

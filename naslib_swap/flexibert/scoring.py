@@ -25,7 +25,7 @@ from naslib_swap.flexibert.encoder import Encoder, attention_only, parse
 from naslib_swap.flexibert.modelling import FlexiBertModel
 from naslib_swap.flexibert.observation import COTANGENTS, observe
 from naslib_swap.predictors.proxy import ProxyScore
-from naslib_swap.seeding import seeded
+from naslib_swap.seeding import one_thread, seeded
 
 SPACE = "flexibert"
 SWAP = "swap"
@@ -259,9 +259,9 @@ def score_job(job: Job, batch: TextBatch, settings: Settings) -> list[dict[str, 
 
     The weights come from (seed, encoder), whatever the order and the number of workers.
     """
-    torch.set_num_threads(1)
     weights = derived_seed(job.seed, SPACE, job.arch)
-    scores = score_encoder(job.encoder, batch, job.proxies, settings=settings, seed=weights)
+    with one_thread():
+        scores = score_encoder(job.encoder, batch, job.proxies, settings=settings, seed=weights)
     return _records(job, scores, batch, settings)
 
 
@@ -334,16 +334,12 @@ def run(
     progress(0, len(jobs))
     if not jobs:
         return 0
-    threads = torch.get_num_threads()
-    try:
-        with crew("loky", min(workers, len(jobs))) as hands:
-            score = partial(score_job, batch=batch, settings=chosen)
-            failing = partial(_failed, batch=batch, settings=chosen)
-            for done, records in enumerate(score_jobs(jobs, hands, score, failing), 1):
-                store.append(records)
-                progress(done, len(jobs))
-    finally:
-        torch.set_num_threads(threads)
+    with crew("loky", min(workers, len(jobs))) as hands:
+        score = partial(score_job, batch=batch, settings=chosen)
+        failing = partial(_failed, batch=batch, settings=chosen)
+        for done, records in enumerate(score_jobs(jobs, hands, score, failing), 1):
+            store.append(records)
+            progress(done, len(jobs))
     return len(jobs)
 
 

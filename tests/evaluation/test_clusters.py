@@ -84,22 +84,8 @@ def test_a_cluster_of_one_thread_is_used_all_the_same(study):
 
 
 @pytest.mark.slow
-def test_an_architecture_that_kills_every_worker_fails_alone(study):
-    unlucky, here = study.archs[1], os.getpid()
-
-    def dying(job):  # nested, so that it travels to the workers by value
-        assert os.getpid() != here
-        if job.arch == unlucky:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return failed_records(job, "scored")
-
-    jobs = list(missing_jobs(replace(study, seeds=(0,)), frozenset()))
-    with crew("dask", 2) as hands:
-        done = list(score_jobs(jobs, hands, dying, failed_records))
-    errors = {records[0]["arch"]: records[0]["error"] for records in done}
-    assert len(done) == len(jobs) == len(errors)
-    assert errors.pop(unlucky).startswith("KilledWorker: the worker died")
-    assert set(errors.values()) == {"scored"}
+def test_an_architecture_that_kills_every_worker_fails_alone(reason_of_a_killer):
+    assert reason_of_a_killer("dask").startswith("KilledWorker: the worker died")
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(study, tmp_path, monkeypatch):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -11,10 +9,8 @@ import pytest
 
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation.backends import crew
-from naslib_swap.evaluation.job import failed_records
-from naslib_swap.evaluation.run import run, score_jobs
+from naslib_swap.evaluation.run import run
 from naslib_swap.evaluation.store import ScoreStore, read_records
-from naslib_swap.evaluation.survey import missing_jobs
 
 ray = pytest.importorskip("ray", reason="needs the package ray")
 
@@ -39,22 +35,8 @@ def test_scores_are_the_same_bits(study, tmp_path):
 
 
 @pytest.mark.slow
-def test_a_killed_worker_costs_its_own_architecture_alone(study):
-    unlucky, here = study.archs[1], os.getpid()
-
-    def dying(job):  # nested, so that it travels to the workers by value
-        assert os.getpid() != here
-        if job.arch == unlucky:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return failed_records(job, "scored")
-
-    jobs = list(missing_jobs(replace(study, seeds=(0,)), frozenset()))
-    with crew("ray", 2) as hands:
-        done = list(score_jobs(jobs, hands, dying, failed_records))
-    errors = {records[0]["arch"]: records[0]["error"] for records in done}
-    assert len(done) == len(jobs) == len(errors)
-    assert "the worker died, killed or for want of memory" in errors.pop(unlucky)
-    assert set(errors.values()) == {"scored"}
+def test_a_killed_worker_costs_its_own_architecture_alone(reason_of_a_killer):
+    assert "the worker died, killed or for want of memory" in reason_of_a_killer("ray")
 
 
 def test_an_address_at_which_nothing_listens_is_an_error():

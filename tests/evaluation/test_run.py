@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +10,7 @@ import torch
 
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation import job as job_module
-from naslib_swap.evaluation.backends import Crew, crew
+from naslib_swap.evaluation.backends import Crew
 from naslib_swap.evaluation.job import failed_records, score_job
 from naslib_swap.evaluation.run import run, score_jobs
 from naslib_swap.evaluation.store import ScoreStore, read_records
@@ -213,22 +211,8 @@ def test_a_worker_refuses_other_images(study):
         score_job(replace(job, digests=Digests("0000")))
 
 
-def test_a_killed_worker_costs_its_own_architecture_alone(study):
-    unlucky, here = study.archs[1], os.getpid()
-
-    def dying(job):  # nested, so that it travels to the workers by value
-        assert os.getpid() != here
-        if job.arch == unlucky:
-            os.kill(os.getpid(), signal.SIGKILL)
-        return failed_records(job, "scored")
-
-    jobs = list(missing_jobs(replace(study, seeds=(0,)), frozenset()))
-    with crew("loky", 2) as hands:
-        done = list(score_jobs(jobs, hands, dying, failed_records))
-    errors = {records[0]["arch"]: records[0]["error"] for records in done}
-    assert len(done) == len(jobs) == len(errors)
-    assert "the worker died" in errors.pop(unlucky)
-    assert set(errors.values()) == {"scored"}
+def test_a_killed_worker_costs_its_own_architecture_alone(reason_of_a_killer):
+    assert "the worker died" in reason_of_a_killer("loky")
 
 
 def test_workers_that_all_die_end_the_run():
