@@ -78,6 +78,21 @@ class PatternCounter:
         self.values += flat.shape[1]
         self.signed = self.signed or signed
 
+    def merge(self, other: PatternCounter) -> None:
+        """Take in all that another counter of as many samples has seen."""
+        if other.samples != self.samples:
+            raise SwapError(
+                f"got a counter of {other.samples} samples, expected {self.samples}: patterns over "
+                "other minibatches cannot be the same"
+            )
+        for signed, stage in other._stages.items():
+            if signed not in self._stages:
+                self._stages[signed] = _Stage(self.samples, signed, self._device)
+            self._stages[signed].merge(stage)
+        self._maxima += other._maxima
+        self.values += other.values
+        self.signed = self.signed or other.signed
+
     @property
     def bound(self) -> int:
         """The largest count possible: min(V, 2^S), or min(V, 3^S) where signs can be negative."""
@@ -145,6 +160,10 @@ class _Stage:
             if self._filled == _STAGE_VALUES:
                 self._pack()
 
+    def merge(self, other: _Stage) -> None:
+        """Take in the keys of another stage of this kind."""
+        self._keys.add(other.keys())
+
     def keys(self) -> _Array:
         """Return uint8 [K, bytes]: every distinct key at least once."""
         if self._filled:
@@ -162,7 +181,11 @@ class _Stage:
         united |= rows[:, 0]
         if not isinstance(united, np.ndarray):
             united = united.cpu().numpy()
-        self._keys.add(united.view(np.uint8)[:, : self._filled])
+        planes = united.view(np.uint8)[:, : self._filled]
+        keys = np.empty(planes.shape[::-1], dtype=np.uint8)
+        for column, plane in enumerate(planes):
+            keys[:, column] = plane
+        self._keys.add(keys)
         self._filled = 0
 
 
@@ -176,11 +199,8 @@ class _KeySet:
         self._held = 0
         self._limit = _COMPACT_KEYS
 
-    def add(self, planes: _Array) -> None:
-        """Take in uint8 [bytes, K], one column a key."""
-        keys = np.empty(planes.shape[::-1], dtype=np.uint8)
-        for column, plane in enumerate(planes):
-            keys[:, column] = plane
+    def add(self, keys: _Array) -> None:
+        """Take in uint8 [K, bytes], one row a key; they are kept as they are, not copied."""
         if self._flags is not None:
             self._flags[_as_words(keys)[:, 0]] = True
             return

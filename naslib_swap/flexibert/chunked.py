@@ -1,4 +1,4 @@
-"""SWAP-Score of an encoder whose documents pass through it a few at a time.
+"""SWAP-Score of an encoder, part by part and a few documents at a time.
 
 Nothing in these encoders mixes documents, so the signs of a whole batch can be gathered from
 chunks: the same count as :func:`naslib_swap.swap_score` (exactly so without dropout), in less
@@ -8,102 +8,170 @@ memory, and faster, since a chunk's activations stay in cache.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Optional
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from naslib_swap.activations import Kind, recording
 from naslib_swap.errors import SwapError
 from naslib_swap.flexibert.batches import TextBatch
+from naslib_swap.flexibert.configuration import FlexiBertConfig
 from naslib_swap.flexibert.modelling import EncoderLayer, FlexiBertModel
+from naslib_swap.flexibert.weights import draw_part, hollow, part_seed
 from naslib_swap.patterns import PatternCounter
 from naslib_swap.seeding import seeded
 
 _CHUNK = 16
 
 
+@dataclass(frozen=True)
+class _Station:
+    """What a part of an encoder made of a batch.
+
+    ``stream``: what it hands on, a tensor [documents, T, W] a chunk; none where nothing follows.
+    ``patterns``: those of its activations.
+    """
+
+    stream: list[Tensor]
+    patterns: PatternCounter
+
+
+class Trail:
+    """What the parts of the last encoder made of their batch, for the next one to start from.
+
+    An encoder that begins like the one before goes on where they part. Counts do not depend on it.
+    """
+
+    def __init__(self) -> None:
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget everything."""
+        self._batch: object = None
+        self._parts: list[str] = []
+        self.stations: list[_Station] = []
+
+    def rewind(self, batch: object, parts: tuple[str, ...]) -> None:
+        """Keep the stations which these parts have in common with the last encoder's."""
+        if batch != self._batch:
+            self.clear()
+            self._batch = batch
+        common = 0
+        for mine, theirs in zip(self._parts, parts):
+            last = common + 1 == len(parts)
+            if mine != theirs or not (last or self.stations[common].stream):
+                break
+            common += 1
+        del self._parts[common:], self.stations[common:]
+
+    def add(self, part: str, station: _Station) -> None:
+        """Go on by one part."""
+        self._parts.append(part)
+        self.stations.append(station)
+
+
 def count_patterns(
-    net: FlexiBertModel, batch: TextBatch, *, seed: int = 0, mode: str = "train"
+    config: FlexiBertConfig,
+    batch: TextBatch,
+    *,
+    seed: int = 0,
+    mode: str = "train",
+    trail: Optional[Trail] = None,
 ) -> PatternCounter:
     """Return a counter that has seen every activation of a batch, one row a document.
 
-    ``mode`` is ``"train"`` (dropout, drawn from ``seed``) or ``"eval"``. The network comes back in
-    the mode that it had.
+    Weights and dropout are drawn from ``seed``, part by part
+    (:func:`naslib_swap.flexibert.weights.draw`). ``mode`` is ``"train"`` (with dropout) or
+    ``"eval"``. What is on the ``trail`` of the encoder before is not computed again.
     """
     if mode not in ("train", "eval"):
         raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
-    samples = len(batch.input_ids)
-    gathered = _Signs(samples)
-    training = net.training
-    try:
-        with seeded(seed), torch.no_grad(), recording(net, gathered.take), _without_tail(net):
-            net.train(mode == "train")
-            for start in range(0, samples, _CHUNK):
-                gathered.start_chunk(start)
-                net(**{k: v[start : start + _CHUNK] for k, v in batch.inputs().items()})
-    finally:
-        net.train(training)
-    counter = PatternCounter(samples)
-    for signs, signed in gathered.calls:
-        counter.add(torch.from_numpy(signs), signed=signed)
+    way = Trail() if trail is None else trail
+    parts = config.parts()
+    way.rewind((batch.digest, batch.input_ids.shape, seed, mode), parts)
+    net = hollow(config).train(mode == "train")
+    with torch.no_grad():
+        for number in range(len(way.stations), len(parts)):
+            with seeded(part_seed(config, number, seed)):
+                draw_part(net, number)
+                if number == 0:
+                    station = _embedded(net, batch)
+                else:
+                    before = way.stations[-1].stream
+                    station = _through_layer(net, number, before, batch)
+            way.add(parts[number], station)
+    counter = PatternCounter(len(batch.input_ids))
+    for station in way.stations:
+        counter.merge(station.patterns)
     return counter
 
 
-class _Zeros(nn.Module):
-    """[..., any width] to zeros [..., width]."""
-
-    def __init__(self, width: int) -> None:
-        super().__init__()
-        self._width = width
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.new_zeros(*x.shape[:-1], self._width)
+def _chunks(batch: TextBatch) -> Iterator[slice]:
+    for start in range(0, len(batch.input_ids), _CHUNK):
+        yield slice(start, start + _CHUNK)
 
 
-@contextmanager
-def _without_tail(net: FlexiBertModel) -> Iterator[None]:
-    """Leave out the last product, on which no activation depends: up to a sixth of the work.
+def _embedded(net: FlexiBertModel, batch: TextBatch) -> _Station:
+    stream = [
+        net.embed(batch.input_ids[rows], batch.token_type_ids[rows]) for rows in _chunks(batch)
+    ]
+    return _Station(stream, PatternCounter(len(batch.input_ids)))
 
-    Dropout still draws a mask for it, so that the next chunk's masks are the same.
-    """
-    last = net.layers[-1]
-    assert isinstance(last, EncoderLayer)
-    tail = last.feed_forward_output
-    dense = tail.dense
-    tail.dense = _Zeros(dense.out_features)  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        tail.dense = dense
+
+def _through_layer(
+    net: FlexiBertModel, number: int, before: list[Tensor], batch: TextBatch
+) -> _Station:
+    layer = net.layers[number - 1]
+    assert isinstance(layer, EncoderLayer)
+    # No activation depends on the last layer's last product, up to a sixth of the work.
+    goes_on = number < len(net.layers)
+    stream: list[Tensor] = []
+    signs = _Signs(len(batch.input_ids), f"layer {number - 1}")
+    with recording(layer, signs.take):
+        for rows, x in zip(_chunks(batch), before):
+            signs.start_chunk(rows.start)
+            mixed = layer.mix(x, net.mask(batch.attention_mask[rows]))
+            inner = layer.feed_forward(mixed)
+            if goes_on:
+                stream.append(layer.feed_forward_output(inner, mixed))
+    return _Station(stream, signs.patterns())
 
 
 class _Signs:
-    """The signs of each activation call, int8 [S, values], filled chunk by chunk."""
+    """The signs of each activation call of a layer, int8 [S, values], filled chunk by chunk."""
 
-    def __init__(self, samples: int) -> None:
+    def __init__(self, samples: int, layer: str) -> None:
         self._samples = samples
+        self._layer = layer
         self._start = 0
         self._call = 0
-        self.calls: list[tuple[Any, bool]] = []  # numpy arrays
+        self._calls: list[tuple[Any, bool]] = []  # numpy arrays
 
     def start_chunk(self, start: int) -> None:
         self._start, self._call = start, 0
 
     def take(self, activation: Tensor, kind: Kind) -> bool:
         flat = activation.detach().flatten(1).numpy()
-        if self._call == len(self.calls):
+        if self._call == len(self._calls):
             signs = np.empty((self._samples, flat.shape[1]), dtype=np.int8)
-            self.calls.append((signs, kind.signed))
+            self._calls.append((signs, kind.signed))
         # NaN has no sign; as an integer it would pass for one.
         if np.isnan(flat.max()):
             raise SwapError(
-                f"activation call {self._call} holds NaN, which has no sign; check the weights"
+                f"activation call {self._call} of {self._layer} holds NaN, which has no sign; "
+                "check the weights"
             )
         above, below = np.greater(flat, 0).view(np.int8), np.less(flat, 0).view(np.int8)
-        rows = self.calls[self._call][0][self._start : self._start + len(flat)]
+        rows = self._calls[self._call][0][self._start : self._start + len(flat)]
         np.subtract(above, below, out=rows)
         self._call += 1
         return True
+
+    def patterns(self) -> PatternCounter:
+        counter = PatternCounter(self._samples)
+        for signs, signed in self._calls:
+            counter.add(torch.from_numpy(signs), signed=signed)
+        return counter

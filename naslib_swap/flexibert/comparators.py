@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Callable
 
 import numpy as np
@@ -16,9 +17,11 @@ import torch
 from torch import Tensor, nn
 
 from naslib_swap.errors import SwapError
-from naslib_swap.flexibert.encoder import Encoder
+from naslib_swap.flexibert.configuration import FlexiBertConfig
+from naslib_swap.flexibert.encoder import Encoder, Layer
 from naslib_swap.flexibert.modelling import EncoderLayer, FlexiBertModel
 from naslib_swap.flexibert.observation import Observation
+from naslib_swap.flexibert.weights import hollow
 from naslib_swap.predictors.multiply_accumulates import MultiplyAccumulates
 
 _JITTER = 1e-5
@@ -186,9 +189,24 @@ def _flops(net: FlexiBertModel, encoder: Encoder, length: int) -> float:
     """Floating-point operations of products and convolutions for one document of ``length``."""
     if net.device.type != "meta":
         raise SwapError(f"FLOPs are counted on the meta device; got a network on {net.device}")
+    with MultiplyAccumulates() as embedding, torch.no_grad():
+        net.embed(torch.zeros(1, length, dtype=torch.long, device="meta"))
+    config = net.config
+    layers = (
+        _layer_macs(layer, config.fidelity, config.hidden_size, length)
+        for layer in config.encoder.layers
+    )
+    return 2.0 * (embedding.count + sum(layers))
+
+
+@lru_cache(maxsize=1024)
+def _layer_macs(layer: Layer, fidelity: str, hidden_size: int, length: int) -> int:
+    """Multiply-accumulates of a layer, for one document: many encoders share a kind of layer."""
+    net = hollow(FlexiBertConfig.from_encoder(Encoder(hidden_size, (layer,)), fidelity))
+    stream = torch.empty(1, length, hidden_size, device="meta")
     with MultiplyAccumulates() as macs, torch.no_grad():
-        net(input_ids=torch.zeros(1, length, dtype=torch.long, device="meta"))
-    return 2.0 * macs.count
+        net.layers[0].eval()(stream, None)
+    return macs.count
 
 
 TRIVIAL = {

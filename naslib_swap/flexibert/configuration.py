@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any, Optional
 
 from transformers import PretrainedConfig
@@ -13,6 +14,18 @@ FIDELITIES = ("paper", "trained")
 PAPER_WIDTH = 256
 PAPER_FEED_FORWARD = 1024
 MAX_LENGTH = 512
+
+_SETTINGS = (
+    "vocab_size",
+    "embedding_size",
+    "max_position_embeddings",
+    "type_vocab_size",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+    "initializer_range",
+    "layer_norm_eps",
+    "pad_token_id",
+)
 
 _DEFAULT = {
     "hidden_size": 256,
@@ -124,3 +137,16 @@ class FlexiBertConfig(PretrainedConfig):
             return [PAPER_FEED_FORWARD] * layer.feed_forward_layers
         further = [layer.feed_forward_dimension] * (layer.feed_forward_layers - 1)
         return [4 * self.hidden_size, *further]
+
+    def parts(self) -> tuple[str, ...]:
+        """Name what the network consists of: the embeddings, then each layer, one string a part.
+
+        Two networks whose parts begin alike are the same as far as they do. At fidelity ``"paper"``
+        that says nothing of widths that the architecture states and the network ignores.
+        """
+        common = {name: getattr(self, name) for name in ("fidelity", "hidden_size", *_SETTINGS)}
+        named = [json.dumps(common, sort_keys=True)]
+        for number, layer in enumerate(self.encoder.layers):
+            widths = "-".join(map(str, self.feed_forward_widths(number)))
+            named.append(f"{layer.operation}-{layer.parameter}-{layer.heads}-{widths}")
+        return tuple(named)

@@ -79,11 +79,14 @@ class EncoderLayer(nn.Module):
         self.feed_forward = FeedForward(width, widths)
         self.feed_forward_output = Residual(widths[-1], config)
 
+    def mix(self, x: Tensor, mask: Optional[Tensor]) -> Tensor:
+        """What comes before the feed-forward network: [B, T, W] to [B, T, W]."""
+        mixed = self.mixing(x, mask)
+        return mixed if self.mixing_output is None else self.mixing_output(mixed, x)
+
     def forward(self, x: Tensor, mask: Optional[Tensor]) -> Tensor:
         """[B, T, W] to [B, T, W]; ``mask`` is bool [B, T], True for real tokens."""
-        mixed = self.mixing(x, mask)
-        if self.mixing_output is not None:
-            mixed = self.mixing_output(mixed, x)
+        mixed = self.mix(x, mask)
         return self.feed_forward_output(self.feed_forward(mixed), mixed)
 
 
@@ -125,6 +128,36 @@ class FlexiBertModel(PreTrainedModel):
         assert isinstance(value, nn.Embedding)
         self.embeddings.words = value
 
+    def embed(
+        self,
+        input_ids: Optional[Tensor] = None,
+        token_type_ids: Optional[Tensor] = None,
+        position_ids: Optional[Tensor] = None,
+        inputs_embeds: Optional[Tensor] = None,
+    ) -> Tensor:
+        """What the first layer gets, [B, T, W]; arguments as of :meth:`forward`."""
+        if (input_ids is None) == (inputs_embeds is None):
+            raise SwapError("pass either input_ids or inputs_embeds, one of them")
+        words = self.embeddings.words(input_ids) if inputs_embeds is None else inputs_embeds
+        batch, length = words.shape[:2]
+        if length > self.config.max_position_embeddings:
+            raise SwapError(
+                f"got documents of {length} tokens, expected at most "
+                f"{self.config.max_position_embeddings}: cut them, or raise "
+                "max_position_embeddings"
+            )
+        if token_type_ids is None:
+            token_type_ids = torch.zeros(batch, length, dtype=torch.long, device=words.device)
+        if position_ids is None:
+            position_ids = torch.arange(length, device=words.device)[None]
+        return self.embeddings(words, token_type_ids, position_ids)
+
+    def mask(self, attention_mask: Optional[Tensor]) -> Optional[Tensor]:
+        """What the layers get: True for real tokens; None where masks are ignored."""
+        if attention_mask is None or self.config.fidelity == "paper":
+            return None
+        return attention_mask.to(torch.bool)
+
     def forward(
         self,
         input_ids: Optional[Tensor] = None,
@@ -141,24 +174,8 @@ class FlexiBertModel(PreTrainedModel):
         [B, T] with 1 for real tokens; it has an effect at fidelity ``"trained"`` alone. Returns
         ``last_hidden_state`` [B, T, W], and all hidden states where asked for.
         """
-        if (input_ids is None) == (inputs_embeds is None):
-            raise SwapError("pass either input_ids or inputs_embeds, one of them")
-        words = self.embeddings.words(input_ids) if inputs_embeds is None else inputs_embeds
-        batch, length = words.shape[:2]
-        if length > self.config.max_position_embeddings:
-            raise SwapError(
-                f"got documents of {length} tokens, expected at most "
-                f"{self.config.max_position_embeddings}: cut them, or raise "
-                "max_position_embeddings"
-            )
-        if token_type_ids is None:
-            token_type_ids = torch.zeros(batch, length, dtype=torch.long, device=words.device)
-        if position_ids is None:
-            position_ids = torch.arange(length, device=words.device)[None]
-        mask = None
-        if attention_mask is not None and self.config.fidelity == "trained":
-            mask = attention_mask.to(torch.bool)
-        x = self.embeddings(words, token_type_ids, position_ids)
+        x = self.embed(input_ids, token_type_ids, position_ids, inputs_embeds)
+        mask = self.mask(attention_mask)
         states = [x]
         for layer in self.layers:
             x = layer(x, mask)

@@ -9,25 +9,22 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Callable, Optional
 
-import torch
-
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation.backends import crew
 from naslib_swap.evaluation.run import score_jobs
 from naslib_swap.evaluation.store import ScoreStore
-from naslib_swap.evaluation.study import derived_seed, settings_id
+from naslib_swap.evaluation.study import settings_id
 from naslib_swap.evaluation.survey import Key, key_of
 from naslib_swap.flexibert.batches import TextBatch
-from naslib_swap.flexibert.chunked import count_patterns
+from naslib_swap.flexibert.chunked import Trail, count_patterns
 from naslib_swap.flexibert.comparators import COMPARATORS, TRIVIAL
 from naslib_swap.flexibert.configuration import FIDELITIES, MAX_LENGTH, FlexiBertConfig
 from naslib_swap.flexibert.encoder import Encoder, attention_only, parse
-from naslib_swap.flexibert.modelling import FlexiBertModel
 from naslib_swap.flexibert.observation import COTANGENTS, observe
+from naslib_swap.flexibert.weights import SPACE, draw, hollow, observation_seed
 from naslib_swap.predictors.proxy import ProxyScore
-from naslib_swap.seeding import one_thread, seeded
+from naslib_swap.seeding import one_thread
 
-SPACE = "flexibert"
 SWAP = "swap"
 TITLES: dict[str, str] = {
     SWAP: "SWAP",
@@ -38,7 +35,10 @@ PROXIES = tuple(TITLES)
 OPERATIONS_USED = ("stated", "attention")
 
 # Counted up when a score changes for the same encoder and batch: older ones are then scored anew.
-_SCORES_VERSION = 1
+_SCORES_VERSION = 2
+
+# Of this process: its jobs come in an order in which one often begins as the one before.
+_TRAIL = Trail()
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,11 @@ class Settings:
                 )
         if self.observed < 2:
             raise SwapError(f"got observed={self.observed} documents; expected at least 2")
+
+    def configuration(self, encoder: Encoder) -> FlexiBertConfig:
+        """Return what is built for an encoder."""
+        used = attention_only(encoder) if self.operations == "attention" else encoder
+        return FlexiBertConfig.from_encoder(used, self.fidelity)
 
     def relevant(self, proxy: str, batch: TextBatch) -> dict[str, Any]:
         """Return all that a score of this proxy depends on, beside encoder and seed."""
@@ -134,37 +139,38 @@ def score_encoder(
     *,
     settings: Optional[Settings] = None,
     seed: int = 0,
+    trail: Optional[Trail] = None,
 ) -> dict[str, ProxyScore]:
     """Score one encoder with freshly drawn weights by some proxies.
 
-    ``seed`` draws the weights, the dropout and the cotangent. A proxy that fails has its reason in
-    ``error``; the others go on. ``seconds`` holds a proxy's own time and that of the passes it
-    needs, without the time to build the network.
+    ``seed`` draws the weights, the dropout and the cotangent. With a ``trail``, SWAP goes on where
+    the encoder departs from the one scored before it; the scores are the same. A proxy that fails
+    has its reason in ``error``; the others go on. ``seconds`` holds a proxy's own time and that of
+    the passes it needs, in SWAP's case with the drawing of weights and without what was on the
+    trail.
     """
     names = check_proxies(proxies)
     chosen = settings or Settings()
-    used = attention_only(encoder) if chosen.operations == "attention" else encoder
-    config = FlexiBertConfig.from_encoder(used, chosen.fidelity)
+    config = chosen.configuration(encoder)
     samples, length = batch.input_ids.shape
     check_length(length)
     results: dict[str, ProxyScore] = {}
     trivial = [name for name in names if name in TRIVIAL]
     if trivial:
-        with torch.device("meta"):
-            hollow = FlexiBertModel(config).eval()
+        net = hollow(config).eval()
         for name in trivial:
-            results[name] = _timed(partial(TRIVIAL[name].compute, hollow, used, length))
-    if len(trivial) < len(names):
-        with seeded(seed):
-            net = FlexiBertModel(config)
+            results[name] = _timed(partial(TRIVIAL[name].compute, net, config.encoder, length))
     if SWAP in names:
-        results[SWAP] = _swap(net, batch, chosen, seed)
+        results[SWAP] = _swap(config, batch, chosen, seed, trail)
     compared = [name for name in names if name in COMPARATORS]
     if compared:
         start = time.perf_counter()
         part = batch.cut(min(chosen.observed, samples), length)
         try:
-            seen = observe(net, part, cotangent=chosen.cotangent, seed=seed)
+            net = draw(config, seed)
+            seen = observe(
+                net, part, cotangent=chosen.cotangent, seed=observation_seed(config, seed)
+            )
         except (RuntimeError, SwapError) as error:
             failed = ProxyScore(None, time.perf_counter() - start, _reason(error))
             results.update(dict.fromkeys(compared, failed))
@@ -175,10 +181,16 @@ def score_encoder(
     return {name: results[name] for name in names}
 
 
-def _swap(net: FlexiBertModel, batch: TextBatch, settings: Settings, seed: int) -> ProxyScore:
+def _swap(
+    config: FlexiBertConfig,
+    batch: TextBatch,
+    settings: Settings,
+    seed: int,
+    trail: Optional[Trail],
+) -> ProxyScore:
     start = time.perf_counter()
     try:
-        counter = count_patterns(net, batch, seed=seed, mode=settings.mode)
+        counter = count_patterns(config, batch, seed=seed, mode=settings.mode, trail=trail)
         score = float(counter.count())
     except (RuntimeError, SwapError) as error:
         return ProxyScore(None, time.perf_counter() - start, _reason(error))
@@ -243,7 +255,10 @@ def missing_jobs(
     batch: TextBatch,
     done: Container[Key],
 ) -> list[Job]:
-    """Return what is not done yet, the deepest encoders first (they take longest)."""
+    """Return what is not done yet, encoders that begin alike side by side.
+
+    One that ends where another goes on comes after it: see :class:`Trail`.
+    """
     ids = {proxy: settings_id(settings.relevant(proxy, batch)) for proxy in proxies}
     jobs = []
     for seed in seeds:
@@ -251,17 +266,21 @@ def missing_jobs(
             lacking = tuple(p for p in proxies if (SPACE, "", arch, p, seed, ids[p]) not in done)
             if lacking:
                 jobs.append(Job(arch, encoder, seed, lacking))
-    return sorted(jobs, key=lambda job: -job.encoder.activation_calls)
+    end = "~"  # behind every part's name
+    return sorted(
+        jobs, key=lambda job: (job.seed, *settings.configuration(job.encoder).parts(), end)
+    )
 
 
 def score_job(job: Job, batch: TextBatch, settings: Settings) -> list[dict[str, Any]]:
     """Score one job in one thread; one record a proxy, as ``naslib-swap table`` stores them.
 
-    The weights come from (seed, encoder), whatever the order and the number of workers.
+    Scores come from (seed, encoder), whatever the order and the number of workers.
     """
-    weights = derived_seed(job.seed, SPACE, job.arch)
     with one_thread():
-        scores = score_encoder(job.encoder, batch, job.proxies, settings=settings, seed=weights)
+        scores = score_encoder(
+            job.encoder, batch, job.proxies, settings=settings, seed=job.seed, trail=_TRAIL
+        )
     return _records(job, scores, batch, settings)
 
 
@@ -337,9 +356,12 @@ def run(
     with crew("loky", min(workers, len(jobs))) as hands:
         score = partial(score_job, batch=batch, settings=chosen)
         failing = partial(_failed, batch=batch, settings=chosen)
-        for done, records in enumerate(score_jobs(jobs, hands, score, failing), 1):
-            store.append(records)
-            progress(done, len(jobs))
+        try:
+            for done, records in enumerate(score_jobs(jobs, hands, score, failing), 1):
+                store.append(records)
+                progress(done, len(jobs))
+        finally:
+            _TRAIL.clear()
     return len(jobs)
 
 

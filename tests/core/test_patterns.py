@@ -65,6 +65,34 @@ def test_chunked_equals_whole(
         assert counted(*case).count() == textbook(case[0])
 
 
+@given(layers(), st.integers(0, 4))
+@settings(max_examples=50, deadline=None)
+def test_merged_equals_whole(case: tuple[list[torch.Tensor], list[bool]], cut: int) -> None:
+    activations, signed = case
+    first, second = PatternCounter(len(activations[0])), PatternCounter(len(activations[0]))
+    for number, (activation, negative) in enumerate(zip(activations, signed)):
+        (first if number < cut else second).add(activation, signed=negative)
+    counter, alone = PatternCounter(len(activations[0])), second.count()
+    counter.merge(first)
+    counter.merge(second)
+    assert counter.count() == textbook(activations)
+    assert (counter.values, counter.bound) == (
+        counted(*case).values,
+        counted(*case).bound,
+    )
+    assert second.count() == alone
+
+
+def test_what_cannot_be_merged() -> None:
+    counter, broken = PatternCounter(2), PatternCounter(2)
+    broken.add(torch.tensor([[float("nan")], [1.0]]), signed=True, name="gelu")
+    counter.merge(broken)
+    with pytest.raises(SwapError, match="1 of 1 activations hold NaN, the first of them gelu"):
+        counter.count()
+    with pytest.raises(SwapError, match="got a counter of 3 samples, expected 2"):
+        counter.merge(PatternCounter(3))
+
+
 def test_equal_hashes_are_not_taken_for_equal_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(patterns, "_mix", lambda words: np.zeros(len(words), dtype=np.uint64))
     activations = [torch.sign(torch.randn(100, 50, generator=torch.Generator().manual_seed(0)))]

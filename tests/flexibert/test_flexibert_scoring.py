@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from torch import nn
 
 from naslib_swap import swap_score
 from naslib_swap.errors import SwapError
@@ -18,19 +18,21 @@ from naslib_swap.evaluation.store import ScoreStore, read_records
 from naslib_swap.flexibert import report
 from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.benchmark import TASKS, BenchmarkEntry
-from naslib_swap.flexibert.chunked import count_patterns
+from naslib_swap.flexibert.chunked import Trail, count_patterns
 from naslib_swap.flexibert.configuration import FlexiBertConfig
 from naslib_swap.flexibert.encoder import Encoder, parse
-from naslib_swap.flexibert.modelling import FlexiBertModel
+from naslib_swap.flexibert.modelling import EncoderLayer, FlexiBertModel
 from naslib_swap.flexibert.scoring import (
     PROXIES,
     SWAP,
     Settings,
     check_proxies,
+    missing_jobs,
     named,
     run,
     score_encoder,
 )
+from naslib_swap.flexibert.weights import draw
 
 TEXTS = [
     "16/SA-SDP-2-8x1/LT-DFT-2-8x1",
@@ -56,45 +58,143 @@ def _entries() -> list[BenchmarkEntry]:
     ]
 
 
+def _config(text: str, fidelity: str = "trained") -> FlexiBertConfig:
+    return FlexiBertConfig.from_encoder(parse(text), fidelity, vocab_size=90)
+
+
 @pytest.mark.parametrize("text", TEXTS[:4])
 def test_chunks_count_as_the_whole_does(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("naslib_swap.flexibert.chunked._CHUNK", 4)
-    torch.manual_seed(0)
-    net = FlexiBertModel(FlexiBertConfig.from_encoder(parse(text), "trained", vocab_size=90))
-    whole = swap_score(net, _batch().inputs(), mode="eval")
-    counter = count_patterns(net, _batch(), mode="eval")
+    config = _config(text)
+    whole = swap_score(draw(config, 3), _batch().inputs(), mode="eval")
+    counter = count_patterns(config, _batch(), seed=3, mode="eval")
     assert (counter.count(), counter.values, counter.bound) == (
         whole.score,
         whole.values,
         whole.bound,
     )
-    trained = count_patterns(net, _batch(), seed=1, mode="train").count()
-    assert trained == count_patterns(net, _batch(), seed=1, mode="train").count()
-    # The product that is left out changes nothing, dropout's masks included.
-    monkeypatch.setattr("naslib_swap.flexibert.chunked._without_tail", nullcontext)
-    assert trained == count_patterns(net, _batch(), seed=1, mode="train").count()
+    trained = count_patterns(config, _batch(), seed=1, mode="train").count()
+    assert trained == count_patterns(config, _batch(), seed=1, mode="train").count()
+
+
+def test_padding_is_no_token_in_chunks_either(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("naslib_swap.flexibert.chunked._CHUNK", 4)
+    batch = _batch(12)
+    batch.attention_mask[1, 2:] = batch.attention_mask[9, 1:] = 0
+    config = _config(TEXTS[3])
+    whole = swap_score(draw(config, 0), batch.inputs(), mode="eval").score
+    assert count_patterns(config, batch, mode="eval").count() == whole
+    assert whole != count_patterns(config, _batch(12), mode="eval").count()
 
 
 def test_counting_leaves_no_trace() -> None:
-    net = FlexiBertModel(FlexiBertConfig.from_encoder(parse(TEXTS[0]), vocab_size=90)).eval()
-    state, modules = torch.random.get_rng_state(), list(net.modules())
-    count_patterns(net, _batch())
-    assert not net.training
-    assert list(net.modules()) == modules
+    state = torch.random.get_rng_state()
+    count_patterns(_config(TEXTS[0]), _batch(12))
     assert torch.equal(torch.random.get_rng_state(), state)
     with pytest.raises(SwapError, match="got mode='test'"):
-        count_patterns(net, _batch(), mode="test")
+        count_patterns(_config(TEXTS[0]), _batch(12), mode="test")
 
 
-def test_nan_has_no_sign() -> None:
-    net = FlexiBertModel(FlexiBertConfig.from_encoder(parse(TEXTS[0]), vocab_size=90))
-    torch.nn.init.constant_(net.layers[0].feed_forward.layers[0].bias, float("nan"))
-    modules = list(net.modules())
-    with pytest.raises(SwapError, match="activation call 0 holds NaN"):
-        count_patterns(net, _batch())
-    assert list(net.modules()) == modules
-    scores = score_encoder(parse(TEXTS[0]), _batch(), (SWAP,), settings=TRAINED)
-    assert scores[SWAP].error is None
+ALIKE = [
+    "16/SA-SDP-2-8x1/LT-DFT-2-8x2/SA-SDP-2-8x1",
+    "16/SA-SDP-2-8x1/LT-DFT-2-8x2",  # ends where the one before goes on
+    "16/SA-SDP-2-8x1/LT-DFT-2-8x2/SA-SDP-4-8x1",  # goes on where the one before ends
+    "16/SA-SDP-2-8x1/LT-DFT-2-8x2/SA-SDP-4-8x1",
+    "16/SA-SDP-2-8x1/LT-DFT-2-16x2",
+    "32/SA-SDP-2-8x1/LT-DFT-2-16x2",
+]
+
+
+@pytest.mark.parametrize("texts", [ALIKE, ALIKE[::-1]])
+def test_a_trail_changes_nothing(texts: list[str]) -> None:
+    trail = Trail()
+    for text in [*texts, *texts]:
+        config = _config(text)
+        counter = count_patterns(config, _batch(12), trail=trail)
+        alone = count_patterns(config, _batch(12))
+        assert (counter.count(), counter.values) == (alone.count(), alone.values)
+
+
+def test_a_trail_is_left_where_anything_differs() -> None:
+    trail, config = Trail(), _config(TEXTS[3])
+    for batch, seed, mode in [
+        (_batch(12), 0, "train"),
+        (_batch(10), 0, "train"),
+        (_batch(10), 1, "train"),
+        (_batch(10), 1, "eval"),
+    ]:
+        counter = count_patterns(config, batch, seed=seed, mode=mode, trail=trail)
+        assert counter.count() == count_patterns(config, batch, seed=seed, mode=mode).count()
+
+
+def test_layers_in_common_are_run_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    ran: list[nn.Module] = []
+    mix = EncoderLayer.mix
+
+    def seen(layer: EncoderLayer, *arguments: Any) -> torch.Tensor:
+        ran.append(layer)
+        return mix(layer, *arguments)
+
+    monkeypatch.setattr(EncoderLayer, "mix", seen)
+    trail, layers = Trail(), []
+    for text in ALIKE:
+        count_patterns(_config(text), _batch(), trail=trail)
+        layers.append(len(ran))
+        ran.clear()
+    assert layers == [3, 0, 1, 0, 1, 2]
+
+
+def test_encoders_that_begin_alike_share_weights() -> None:
+    first, second = (draw(_config(text), 5) for text in (ALIKE[0], ALIKE[4]))
+    for name, value in first.embeddings.state_dict().items():
+        assert torch.equal(value, second.embeddings.state_dict()[name])
+    assert torch.equal(_query(first, 0), _query(second, 0))
+    deeper = draw(_config(ALIKE[2]), 5)
+    assert not torch.equal(_query(first, 0), _query(draw(_config(ALIKE[0]), 6), 0))
+    assert not torch.equal(_query(first, 2), _query(deeper, 2))
+    assert not torch.equal(_query(first, 0), _query(first, 2))
+    drawn = torch.cat([p.detach().flatten() for p in first.parameters() if p.dim() > 1])
+    assert abs(float(drawn.std()) / 0.02 - 1) < 0.05
+
+
+def _query(net: FlexiBertModel, layer: int) -> torch.Tensor:
+    weight = net.get_parameter(f"layers.{layer}.mixing.query.weight")
+    return weight.detach()
+
+
+def test_encoders_that_are_one_network_have_one_score() -> None:
+    # At this fidelity the stated widths have no effect.
+    one, other = "256/SA-SDP-2-512x1/DSC-5-2-512x1", "128/SA-SDP-2-1024x1/DSC-5-2-512x1"
+    settings = Settings(fidelity="paper", observed=2)
+    found = [
+        score_encoder(parse(text), _batch(), (SWAP, "jacobian"), settings=settings)
+        for text in (one, other)
+    ]
+    for name in (SWAP, "jacobian"):
+        assert found[0][name].value == found[1][name].value
+
+
+def test_nan_has_no_sign(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw_weights = FlexiBertModel._init_weights
+
+    def broken(net: FlexiBertModel, module: nn.Module) -> None:
+        draw_weights(net, module)
+        if isinstance(module, EncoderLayer):
+            nn.init.constant_(module.feed_forward.layers[0].bias, float("nan"))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(FlexiBertModel, "_init_weights", broken)
+        scores = score_encoder(parse(TEXTS[0]), _batch(), (SWAP,), settings=TRAINED)
+    assert scores[SWAP].error is not None
+    assert "activation call 0 of layer 0 holds NaN, which has no sign" in scores[SWAP].error
+
+
+def test_jobs_go_from_one_encoder_to_the_like() -> None:
+    encoders = {text: parse(text) for text in reversed(ALIKE)}
+    jobs = missing_jobs(encoders, (SWAP,), (0, 1), TRAINED, _batch(), set())
+    assert [job.seed for job in jobs] == [0] * 5 + [1] * 5
+    order = [job.arch for job in jobs[:5]]
+    assert order.index(ALIKE[1]) == order.index(ALIKE[0]) + 2 == order.index(ALIKE[2]) + 1
 
 
 def test_scores_are_those_of_the_seed_alone() -> None:
@@ -122,7 +222,8 @@ def test_every_gpu_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     score_encoder(parse(TEXTS[0]), _batch(), (SWAP, "jacobian"), settings=TRAINED)
-    assert kept == [[0, 1]] * 3  # weights, dropout for SWAP, the passes
+    # Embeddings and two layers for SWAP, the same for the comparators, and their passes.
+    assert kept == [[0, 1]] * 7
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
