@@ -182,7 +182,8 @@ NOTES = (
     "Spearman correlations with the average of the eight GLUE tasks; interval: bootstrap over "
     "encoders. Given #params: with the number of parameters held fixed. Then within each depth and "
     "within each depth x hidden size: what is left of a proxy once the trivial choice is made. "
-    "ms/arch: what a proxy costs alone, one thread. No proxy uses GLUE scores or trained weights."
+    "ms/arch: what a proxy costs alone, one thread; SWAP's, without the layers that an encoder "
+    "shared with the one before it. No proxy uses GLUE scores or trained weights."
 )
 
 
