@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
+
+
+def derived_seed(seed: int, *names: str) -> int:
+    """Return a seed that depends on another and on these names alone, in 63 bits."""
+    text = "|".join([str(seed), *names]).encode()
+    return int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1
 
 
 @contextmanager

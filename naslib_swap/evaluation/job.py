@@ -15,7 +15,6 @@ from naslib_swap.evaluation.study import (
     InputsSpec,
     Job,
     Study,
-    derived_seed,
     settings_id,
     settings_of,
 )
@@ -24,7 +23,7 @@ from naslib_swap.inputs.minibatch import labels_digest
 from naslib_swap.predictors.probe import Probe
 from naslib_swap.predictors.proxy import ProxyScore
 from naslib_swap.predictors.scoring import score_network
-from naslib_swap.seeding import one_thread
+from naslib_swap.seeding import derived_seed, one_thread
 from naslib_swap.spaces.tasks import get_task
 
 # Weights are drawn from torch's global generator: threads of one process (a Dask worker's, say)

@@ -98,12 +98,6 @@ def settings_id(settings: Mapping[str, Any]) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:12]
 
 
-def derived_seed(seed: int, space: str, arch: str) -> int:
-    """Return the seed of a network's weights: of seed and architecture alone, in 63 bits."""
-    text = f"{seed}|{space}|{arch}".encode()
-    return int.from_bytes(hashlib.sha256(text).digest()[:8], "little") >> 1
-
-
 def sample_architectures(known: Sequence[str], count: int | None, seed: int) -> tuple[str, ...]:
     """Draw ``count`` of the known architectures without replacement, in a fixed order.
 

@@ -8,6 +8,7 @@ memory, and faster, since a chunk's activations stay in cache.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Optional
 
@@ -22,7 +23,7 @@ from naslib_swap.flexibert.configuration import FlexiBertConfig
 from naslib_swap.flexibert.modelling import EncoderLayer, FlexiBertModel
 from naslib_swap.flexibert.weights import draw_part, hollow, part_seed
 from naslib_swap.patterns import PatternCounter
-from naslib_swap.seeding import seeded
+from naslib_swap.seeding import derived_seed, seeded
 
 _CHUNK = 16
 
@@ -95,13 +96,13 @@ def count_patterns(
     net = hollow(config).train(mode == "train")
     with torch.no_grad():
         for number in range(len(way.stations), len(parts)):
-            with seeded(part_seed(config, number, seed)):
+            drawn = part_seed(config, number, seed)
+            with seeded(drawn):
                 draw_part(net, number)
-                if number == 0:
-                    station = _embedded(net, batch)
-                else:
-                    before = way.stations[-1].stream
-                    station = _through_layer(net, number, before, batch)
+            if number == 0:
+                station = _embedded(net, batch, drawn)
+            else:
+                station = _through_layer(net, number, way.stations[-1].stream, batch, drawn)
             way.add(parts[number], station)
     counter = PatternCounter(len(batch.input_ids))
     for station in way.stations:
@@ -109,20 +110,31 @@ def count_patterns(
     return counter
 
 
+@contextmanager
+def _drawing(seed: int, rows: slice) -> Iterator[None]:
+    """Seed dropout for a chunk.
+
+    Each chunk has a seed of its own, since a layer draws less where no other follows it.
+    """
+    with seeded(derived_seed(seed, "dropout", str(rows.start))):
+        yield
+
+
 def _chunks(batch: TextBatch) -> Iterator[slice]:
     for start in range(0, len(batch.input_ids), _CHUNK):
         yield slice(start, start + _CHUNK)
 
 
-def _embedded(net: FlexiBertModel, batch: TextBatch) -> _Station:
-    stream = [
-        net.embed(batch.input_ids[rows], batch.token_type_ids[rows]) for rows in _chunks(batch)
-    ]
+def _embedded(net: FlexiBertModel, batch: TextBatch, seed: int) -> _Station:
+    stream = []
+    for rows in _chunks(batch):
+        with _drawing(seed, rows):
+            stream.append(net.embed(batch.input_ids[rows], batch.token_type_ids[rows]))
     return _Station(stream, PatternCounter(len(batch.input_ids)))
 
 
 def _through_layer(
-    net: FlexiBertModel, number: int, before: list[Tensor], batch: TextBatch
+    net: FlexiBertModel, number: int, before: list[Tensor], batch: TextBatch, seed: int
 ) -> _Station:
     layer = net.layers[number - 1]
     assert isinstance(layer, EncoderLayer)
@@ -133,10 +145,11 @@ def _through_layer(
     with recording(layer, signs.take):
         for rows, x in zip(_chunks(batch), before):
             signs.start_chunk(rows.start)
-            mixed = layer.mix(x, net.mask(batch.attention_mask[rows]))
-            inner = layer.feed_forward(mixed)
-            if goes_on:
-                stream.append(layer.feed_forward_output(inner, mixed))
+            with _drawing(seed, rows):
+                mixed = layer.mix(x, net.mask(batch.attention_mask[rows]))
+                inner = layer.feed_forward(mixed)
+                if goes_on:
+                    stream.append(layer.feed_forward_output(inner, mixed))
     return _Station(stream, signs.patterns())
 
 

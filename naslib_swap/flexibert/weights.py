@@ -10,10 +10,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from naslib_swap.evaluation.study import derived_seed
 from naslib_swap.flexibert.configuration import FlexiBertConfig
 from naslib_swap.flexibert.modelling import FlexiBertModel
-from naslib_swap.seeding import seeded
+from naslib_swap.seeding import derived_seed, seeded
 
 SPACE = "flexibert"
 
