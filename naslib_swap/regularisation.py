@@ -87,27 +87,3 @@ def from_sizes(
             "sigma."
         )
     return Regularisation(mu, sigma, rule)
-
-
-class RunningSizes:
-    """Mean and standard deviation of the sizes seen so far, for an adaptive search.
-
-    Welford's update: one pass, no list of sizes kept.
-    """
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.mean = 0.0
-        self._squares = 0.0
-
-    def add(self, theta: float) -> None:
-        """Take in one size, in thousands of parameters."""
-        self.count += 1
-        delta = theta - self.mean
-        self.mean += delta / self.count
-        self._squares += delta * (theta - self.mean)
-
-    @property
-    def std(self) -> float:
-        """Population standard deviation."""
-        return math.sqrt(self._squares / self.count) if self.count else 0.0

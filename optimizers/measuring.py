@@ -14,6 +14,7 @@ from typing import Any
 
 import torch
 from joblib import Parallel, delayed
+from joblib.externals.loky.process_executor import BrokenProcessPool
 
 from naslib_swap import spaces
 from naslib_swap.errors import SwapError
@@ -105,6 +106,12 @@ def workers(count: int) -> Iterator[Mapper]:
     with Parallel(n_jobs=count, batch_size=1) as pool:
 
         def mapper(measure: Measure, archs: Sequence[Any]) -> list[Scored]:
-            return list(pool(delayed(measure)(arch) for arch in archs))
+            try:
+                return list(pool(delayed(measure)(arch) for arch in archs))
+            except BrokenProcessPool as error:
+                raise SwapError(
+                    "a worker died, killed or for want of memory. What was scored before is saved "
+                    "where the search has a folder: go on with --resume and fewer --workers"
+                ) from error
 
         yield mapper

@@ -178,6 +178,7 @@ class SwapRE(MetaOptimizer):
         identity = {
             "optimizer": "swap_re",
             "version": __version__,
+            "scoring": live.SCORING,
             "space": space,
             "dataset": self.dataset,
             "seed": self.config.seed,

@@ -28,6 +28,7 @@ from naslib_swap.optimizers.measuring import NetworkMeasure, workers
 from naslib_swap.optimizers.size_limits import SizeLimits
 from naslib_swap.optimizers.tied_cells import TiedCells
 from naslib_swap.predictors import registry
+from naslib_swap.predictors.scoring import SCORES_VERSION
 from naslib_swap.regularisation import from_sizes
 from naslib_swap.spaces.nasbench201 import architecture_string
 from naslib_swap.spaces.networks import chosen_variant
@@ -315,7 +316,12 @@ def _measure(request: Request) -> NetworkMeasure:
         space=request.space,
         variant=_variant(request),
         minibatch=inputs.load(
-            request.source, samples=samples, seed=request.seed, path=request.path
+            request.source,
+            samples=samples,
+            seed=request.seed,
+            path=request.path,
+            # The network has ten outputs; where labels are not looked at, any data set will do.
+            num_classes=10 if "labels" in registry.get(request.proxy).needs else 1000,
         ),
         proxy=request.proxy,
         repeats=repeats,
@@ -343,6 +349,7 @@ def _identity(request: Request, minibatch: Minibatch) -> dict[str, Any]:
     return {
         "program": "naslib-swap search",
         "version": __version__,
+        "scores": SCORES_VERSION,
         **plain,
         "variant": _variant(request),
         "samples": samples,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import math
 
-from naslib_swap.errors import SwapError
 from naslib_swap.predictors.probe import Probe
 from naslib_swap.predictors.proxy import Measurement, Proxy
+from naslib_swap.predictors.size import log_factor_of
 from naslib_swap.predictors.swap import swap_of
-from naslib_swap.regularisation import log_factor
 
 
 def compute(probe: Probe) -> Measurement:
@@ -19,18 +18,9 @@ def compute(probe: Probe) -> Measurement:
     Raises:
         SwapError: If `mu` or `sigma` is not set.
     """
-    missing = [name for name in ("mu", "sigma") if name not in probe.settings]
-    if missing:
-        raise SwapError(
-            f"reg_swap needs the settings mu and sigma, {' and '.join(missing)} not given; derive "
-            "them with naslib_swap.regularisation.from_sizes"
-        )
+    weighting = log_factor_of(probe, "reg_swap")
     swap = swap_of(probe)
-    theta = swap.parameters / 1000
-    log_score = math.log(swap.score) + log_factor(
-        theta, float(probe.settings["mu"]), float(probe.settings["sigma"])
-    )
-    return Measurement(log_score, swap.saturation)
+    return Measurement(math.log(swap.score) + weighting, swap.saturation)
 
 
 PROXY = Proxy(

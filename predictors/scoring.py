@@ -9,6 +9,10 @@ from naslib_swap.predictors.probe import Probe
 from naslib_swap.predictors.proxy import Measurement, Proxy, ProxyScore
 from naslib_swap.predictors.registry import get
 
+# Counted up when the value of a proxy changes for the same network and minibatch: stored scores of
+# an older version are then scored anew, and searches of one are not resumed.
+SCORES_VERSION = 2
+
 
 def score_network(probe: Probe, names: Iterable[str]) -> dict[str, ProxyScore]:
     """Score `probe.net` by each of the named proxies, sharing the passes they have in common.

@@ -24,11 +24,18 @@ def precompute(
         str, typer.Option(help="Names separated by commas, or all.")
     ] = "swap,reg_swap",
     out: Annotated[
-        Optional[Path], typer.Option(help="The table to write.", show_default="zc_SPACE_swap.json")
+        Optional[Path],
+        typer.Option(
+            help="The table to write, or to add to where it exists.",
+            show_default="zc_SPACE_swap.json",
+        ),
     ] = None,
     into: Annotated[
         Optional[Path],
-        typer.Option(help="A table to add to. It stays as it is, unless --out names it too."),
+        typer.Option(
+            help="A table whose architectures are scored, and to whose copy in --out they are "
+            "added. It stays as it is, unless --out names it too."
+        ),
     ] = None,
     archs: Annotated[
         str, typer.Option(help="How many of the architectures with an accuracy, or all.")
@@ -86,8 +93,10 @@ def precompute(
         "mu": mu,
         "sigma": sigma,
     }
-    table = tables.read_table(into, space) if into else {}
-    columns = column_settings.read_columns(into) if into else {}
+    # What --out holds already is added to as well: another task does not end the one before.
+    before = into or (target if target.exists() else None)
+    table = tables.read_table(before, space) if before else {}
+    columns = column_settings.read_columns(before) if before else {}
     chosen, studies = [], []
     for name in task.split(","):
         plan = plan_of({**options, "task": name.strip()}, "the command line")

@@ -59,7 +59,7 @@ def score(
     if samples < 2:
         raise SwapError(f"got --samples {samples}, expected at least 2: one pattern tells nothing.")
     _check_device(device)
-    if repeats == 0 and mode == "train" and len(models) != len(set(models)):
+    if len(models) != len(set(models)):
         raise SwapError("a model stands twice, expected each once.")
     batch = _batch(input_shape, input_file, inputs, samples, seed)
     rows = []

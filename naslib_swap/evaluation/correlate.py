@@ -146,7 +146,10 @@ def _correlation(
     top = min(k, len(values))
     best = max(accuracy.values())
     found = pd.DataFrame([ranked.statistics(top, best) for ranked in per_seed])
-    resampled = [statistics.bootstrap(r.score, r.truth, seed=seed) for r in per_seed]
+    resampled = [
+        statistics.bootstrap(values[column].to_numpy(float), truth.to_numpy(float), seed=seed)
+        for column in values.columns
+    ]
     ci_low, ci_high = _interval(resampled, "spearman")
     kendall_low, kendall_high = _interval(resampled, "kendall")
     saturation = frame["saturation"].dropna()

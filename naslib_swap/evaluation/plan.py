@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+import numpy as np
 import torch
 
 from naslib_swap import ground_truth, spaces
@@ -21,6 +22,7 @@ from naslib_swap.evaluation.study import (
     sample_architectures,
 )
 from naslib_swap.ground_truth import GroundTruth
+from naslib_swap.ground_truth.nasbench301_surrogate import Predictions
 from naslib_swap.predictors import registry
 from naslib_swap.regularisation import DEFAULT_RULE, RULES, Regularisation
 from naslib_swap.spaces.tasks import get_task
@@ -269,10 +271,26 @@ def _truth_source(plan: Plan) -> str:
 
 def _known(truth: GroundTruth, plan: Plan) -> tuple[str, ...]:
     """Architectures to draw from: with an accuracy and, where asked for, stored scores."""
-    if plan.stored is None:
-        return tuple(truth.accuracy)
-    scored = {arch for values in truth.proxies.values() for arch in values}
-    return tuple(arch for arch in truth.accuracy if arch in scored)
+    if plan.stored is not None:
+        scored = dict.fromkeys(a for values in truth.proxies.values() for a in values)
+        return tuple(arch for arch in scored if arch in truth.accuracy)
+    if isinstance(truth.accuracy, Predictions):
+        return _random_architectures(plan)
+    return tuple(truth.accuracy)
+
+
+def _random_architectures(plan: Plan) -> tuple[str, ...]:
+    """Draw architectures of a space, for accuracies that are predicted for any of them."""
+    if plan.archs is None:
+        raise SwapError(
+            f"{_truth_source(plan)} predicts the accuracy of any architecture, so there is no all; "
+            "give a number of --archs."
+        )
+    space, rng = spaces.get(plan.space), np.random.default_rng(5)
+    found: dict[str, None] = {}
+    while len(found) < plan.archs:
+        found[space.encode(space.sample(rng))] = None
+    return tuple(found)
 
 
 def _asked_of(plan: Plan) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -118,28 +119,38 @@ class Resampled(NamedTuple):
 def bootstrap(x: Vector, y: Vector, *, seed: int = 0) -> Resampled:
     """Correlate architectures drawn with replacement, as many as there are, many times.
 
-    Returns 1000 values of each correlation (200 above 2000 architectures); NaN where a resample is
-    constant, and none at all where the vectors are.
+    Where x is NaN, for want of a score, an architecture is drawn and then left out: the resamples
+    of one seed are the same architectures whichever scores are missing. Returns 1000 values of each
+    correlation (200 above 2000 architectures); NaN where a resample is constant, and none at all
+    where the vectors are.
     """
-    if not _ranked(x, y):
+    present = ~np.isnan(x)
+    if not _ranked(x[present], y[present]):
         return Resampled(np.empty(0), np.empty(0))
     n = len(x)
     times = _RESAMPLES if n <= _PAIRWISE else _RESAMPLES_OF_MANY
     drawn = np.random.default_rng([seed, 4]).integers(n, size=(times, n))
     with np.errstate(invalid="ignore", divide="ignore"):
-        return _by_pairs(x, y, drawn) if n <= _PAIRWISE else _one_by_one(x, y, drawn)
+        if n > _PAIRWISE:
+            return _one_by_one(x, y, [row[present[row]] for row in drawn])
+        return _by_pairs(x[present], y[present], _counts(drawn)[:, present])
 
 
-def _by_pairs(x: Vector, y: Vector, drawn: Vector) -> Resampled:
+def _counts(drawn: Vector) -> Vector:
+    """How often each architecture was drawn: [resamples, n] of indices to as many counts."""
+    times, n = drawn.shape
+    counts = np.zeros((times, n), dtype=np.float32)
+    np.add.at(counts, (np.arange(times)[:, None], drawn), 1)
+    return counts
+
+
+def _by_pairs(x: Vector, y: Vector, w: Vector) -> Resampled:
     """All resamples at once, from the sign of the difference of every pair.
 
-    With w the number of times that each architecture was drawn and S the signs, ranks about their
+    With w [resamples, n] the number of times that each was drawn and S the signs, ranks about their
     mean are S w / 2, concordant less discordant pairs w S_x S_y w / 2, untied pairs w S^2 w / 2.
     All are sums of whole numbers below 2^24, which float32 holds exactly.
     """
-    times, n = drawn.shape
-    w = np.zeros((times, n), dtype=np.float32)
-    np.add.at(w, (np.arange(times)[:, None], drawn), 1)
     sx, sy = (np.sign(v[:, None] - v).astype(np.float32) for v in (x, y))
     rx, ry, weight = ((m).astype(np.float64) for m in (w @ sx.T, w @ sy.T, w))
     rho = (weight * rx * ry).sum(1) / np.sqrt((weight * rx**2).sum(1) * (weight * ry**2).sum(1))
@@ -149,7 +160,7 @@ def _by_pairs(x: Vector, y: Vector, drawn: Vector) -> Resampled:
     return Resampled(rho, pairs / np.sqrt(untied_x * untied_y))
 
 
-def _one_by_one(x: Vector, y: Vector, drawn: Vector) -> Resampled:
+def _one_by_one(x: Vector, y: Vector, drawn: Sequence[Vector]) -> Resampled:
     pairs = [(spearman(x[i], y[i]), kendall(x[i], y[i])) for i in drawn]
     both = np.array(pairs)
     return Resampled(both[:, 0], both[:, 1])

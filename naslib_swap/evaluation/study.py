@@ -13,12 +13,9 @@ import numpy as np
 from naslib_swap import spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.predictors import registry
+from naslib_swap.predictors.scoring import SCORES_VERSION
 from naslib_swap.regularisation import DEFAULT_RULE, Regularisation, from_sizes
 from naslib_swap.spaces.tasks import get_task
-
-# Counted up when the value of a proxy changes for the same network and minibatch: stored scores of
-# an older version are then scored anew.
-SCORES_VERSION = 2
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from naslib_swap.errors import SwapError
 from naslib_swap.flexibert.documents import OPENWEBTEXT, load_documents
+from naslib_swap.ground_truth.catalogue import data_folder
 
 HUB_TOKENIZER = "google/electra-small-discriminator"
 _VOCABULARY_COPY = Path("text") / "vocab.txt"
@@ -129,8 +129,9 @@ def _tokenizer(choice: str, documents: list[str]) -> tuple[Tokenizer, str]:
         return _from_hub(), HUB_TOKENIZER
     if choice != "auto":
         return _from_vocabulary(Path(choice)), Path(choice).name
-    copy = Path(os.environ.get("NASLIB_SWAP_DATA", "")) / _VOCABULARY_COPY
-    if copy.is_file():
+    folder = data_folder()
+    copy = None if folder is None else folder / _VOCABULARY_COPY
+    if copy is not None and copy.is_file():
         return _from_vocabulary(copy), HUB_TOKENIZER
     try:
         return _from_hub(), HUB_TOKENIZER

@@ -7,46 +7,19 @@ Serianni and Kalita, "Training-free Neural Architecture Search for RNNs and Tran
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
 import pandas as pd
-import pooch
 
 from naslib_swap.errors import SwapError
 from naslib_swap.flexibert.encoder import Encoder, from_dict
+from naslib_swap.ground_truth import catalogue
 
 TASKS = ("cola", "mnli", "mrpc", "qnli", "qqp", "rte", "sst", "sts")
 AVERAGE = "glue"
-
-_RELEASE = (
-    "https://raw.githubusercontent.com/aaronserianni/training-free-nas/"
-    "2d76e01b9586cad7340e8268dadba3056efd070b/data/"
-)
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """A released file: its name, where a local copy is looked for, its SHA-256."""
-
-    name: str
-    folder: str
-    sha256: str
-
-
-BENCHMARK_FILE = RemoteFile(
-    "BERT_benchmark.json",
-    "swap",
-    "fa2ff7198dcd71e0b8021ed2ace1c221672c33cc56931b6dff31fda3d044784f",
-)
-RELEASED_FILE = RemoteFile(
-    "BERT_results_activation.csv",
-    "training_free_nas",
-    "95fb60a0e702102d6b09a60d13745068270aa28183b7cc8dacb79d5ec6a4b36d",
-)
 
 
 @dataclass(frozen=True)
@@ -58,45 +31,24 @@ class BenchmarkEntry:
     scores: Mapping[str, float]
 
 
-def locate(file: RemoteFile, path: Optional[str] = None) -> Path:
-    """Find a released file: ``path``, else under ``NASLIB_SWAP_DATA``, else by pooch.
-
-    Raises
-    ------
-    SwapError
-        Where ``path`` does not exist or the download fails.
-    """
-    if path is not None:
-        if not Path(path).is_file():
-            raise SwapError(f"there is no file {path}; expected a copy of {file.name}")
-        return Path(path)
-    copy = Path(os.environ.get("NASLIB_SWAP_DATA", "")) / file.folder / file.name
-    if copy.is_file():
-        return copy
-    try:
-        found = pooch.retrieve(
-            _RELEASE + file.name,
-            known_hash=f"sha256:{file.sha256}",
-            fname=file.name,
-            path=pooch.os_cache("naslib_swap"),
-        )
-    except OSError as error:
-        raise SwapError(
-            f"{file.name} could not be downloaded from {_RELEASE}: {error}. Download it yourself "
-            "and give its path, or set NASLIB_SWAP_DATA"
-        ) from error
-    return Path(found)
+def _locate(name: str, path: Optional[str]) -> Path:
+    if path is None:
+        return catalogue.locate(name)
+    if not Path(path).is_file():
+        raise SwapError(f"there is no file {path}; expected a copy of {catalogue.entry(name).path}")
+    return Path(path)
 
 
 def load_benchmark(path: Optional[str] = None) -> list[BenchmarkEntry]:
-    """Read the benchmark, ordered by id.
+    """Read the benchmark, ordered by id: from ``path``, or the original of the catalogue.
 
     Raises
     ------
     SwapError
-        Where the file is not what it should be: the message says which entry, and why.
+        Where there is no such file, it cannot be downloaded, or is not what it should be: the
+        message says which entry, and why.
     """
-    found = locate(BENCHMARK_FILE, path)
+    found = _locate("bert-benchmark", path)
     try:
         given = json.loads(found.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
@@ -135,4 +87,4 @@ def by_id(entries: list[BenchmarkEntry], number: int) -> BenchmarkEntry:
 
 def load_released(path: Optional[str] = None) -> pd.DataFrame:
     """Read the released values of the other metrics, one row an encoder, indexed by its id."""
-    return pd.read_csv(locate(RELEASED_FILE, path)).set_index("ID").sort_index()
+    return pd.read_csv(_locate("bert-activation", path)).set_index("ID").sort_index()

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from naslib_swap.errors import SwapError
+from naslib_swap.ground_truth.catalogue import data_folder
 
 OPENWEBTEXT = "openwebtext"
 # Where a copy of the first documents is looked for under NASLIB_SWAP_DATA, before the network.
@@ -44,8 +44,9 @@ def load_documents(source: str, count: int) -> list[str]:
 
 def _documents(source: str) -> Iterator[str]:
     if source == OPENWEBTEXT:
-        copy = Path(os.environ.get("NASLIB_SWAP_DATA", "")) / _LOCAL_COPY
-        return _jsonl(copy) if copy.is_file() else _streamed()
+        folder = data_folder()
+        copy = None if folder is None else folder / _LOCAL_COPY
+        return _jsonl(copy) if copy is not None and copy.is_file() else _streamed()
     path = Path(source)
     readers = {".jsonl": _jsonl, ".txt": _lines, ".parquet": _parquet}
     if path.suffix not in readers:
@@ -70,7 +71,7 @@ def _jsonl(path: Path) -> Iterator[str]:
                     f'{path}, line {number}: expected a JSON object with "text", got '
                     f"{line.strip()[:60]!r}"
                 ) from error
-            yield str(text)
+            yield _text(f"{path}, line {number}", text)
 
 
 def _lines(path: Path) -> Iterator[str]:
@@ -88,7 +89,13 @@ def _parquet(path: Path) -> Iterator[str]:
             f"{path} has the columns {', '.join(file.schema_arrow.names)}; expected one named text"
         )
     for batch in file.iter_batches(batch_size=256, columns=["text"]):
-        yield from (str(text) for text in batch.column(0).to_pylist())
+        yield from (_text(str(path), value) for value in batch.column(0).to_pylist())
+
+
+def _text(where: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise SwapError(f'{where}: expected a document under "text", got {value!r}')
+    return value
 
 
 def _streamed() -> Iterator[str]:

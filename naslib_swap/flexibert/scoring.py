@@ -19,7 +19,7 @@ from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.chunked import Trail, count_patterns
 from naslib_swap.flexibert.comparators import COMPARATORS, TRIVIAL
 from naslib_swap.flexibert.configuration import FIDELITIES, MAX_LENGTH, FlexiBertConfig
-from naslib_swap.flexibert.encoder import Encoder, attention_only, parse
+from naslib_swap.flexibert.encoder import Encoder, attention_only
 from naslib_swap.flexibert.observation import COTANGENTS, observe
 from naslib_swap.flexibert.weights import SPACE, draw, hollow, observation_seed
 from naslib_swap.predictors.proxy import ProxyScore
@@ -363,8 +363,3 @@ def run(
         finally:
             _TRAIL.clear()
     return len(jobs)
-
-
-def named(text: str) -> Encoder:
-    """Return the encoder of an ``arch`` in the store: ``#17 256/...`` or the notation alone."""
-    return parse(text.split(" ")[-1])

@@ -42,12 +42,20 @@ def load_surrogate(space: str, task: str, path: Path | None) -> GroundTruth:
 class Predictions(dict[str, float]):
     """Accuracies in percent that are predicted, without noise, at the first `predictions[arch]`.
 
-    It starts empty, and holds what was asked for: list the architectures yourself.
+    It has every architecture of the space, and lists those that were asked for.
     """
 
     def __init__(self, space: str, ensemble: Any) -> None:
         super().__init__()
         self._space, self._ensemble = spaces.get(space), ensemble
+
+    def __contains__(self, text: object) -> bool:
+        """Whether there is a prediction for it: for every architecture of the space."""
+        try:
+            self._space.parse(str(text))
+        except SwapError:
+            return False
+        return True
 
     def __missing__(self, text: str) -> float:
         """Predict for an architecture in the canonical notation; SwapError for anything else."""

@@ -131,7 +131,8 @@ def check_labels(labels: np.ndarray, num_classes: int, name: str) -> None:
     if labels.min() < 0 or labels.max() >= num_classes:
         raise SwapError(
             f"{name}: labels lie between {labels.min()} and {labels.max()}, but num_classes is "
-            f"{num_classes}; pass num_classes={labels.max() + 1} or more"
+            f"{num_classes}; give images of that many classes, or (in Python) "
+            f"num_classes={labels.max() + 1} or more"
         )
 
 

@@ -77,23 +77,9 @@ def regularisation(space: str, dataset: str, wanted: settings.Settings) -> Any:
 
 @functools.lru_cache(maxsize=16)
 def _sampled_regularisation(space: str, dataset: str, sizes: int, seed: int) -> Any:
-    import numpy as np
+    from naslib_swap.evaluation.study import regularisation_of
 
-    from naslib_swap import regularisation, spaces
-    from naslib_swap.spaces.tasks import get_task
-
-    found, task = spaces.get(space), get_task(space, dataset)
-    rng = np.random.default_rng(seed)
-    rule = regularisation.from_sizes(
-        found.parameters(
-            found.sample(rng),
-            variant=task.variant,
-            num_classes=task.num_classes,
-            in_channels=task.in_channels,
-        )
-        / 1000
-        for _ in range(sizes)
-    )
+    rule = regularisation_of(space, dataset, count=sizes, seed=seed)
     logger.info(
         "reg_swap: mu=%.6g, sigma=%.6g (thousands of parameters; rule %r on %d sampled networks)",
         rule.mu,

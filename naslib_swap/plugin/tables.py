@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
@@ -78,10 +79,11 @@ class Table(Mapping):  # type: ignore[type-arg]
     @failure.loud
     def _load(self) -> dict[str, Entry]:
         if self._entries is None:
-            rows = read(find(self.space, self._root), self.space, self.dataset)
+            path = find(self.space, self._root)
+            rows = read(path, self.space, self.dataset)
+            scorer = whole_columns(self._scorer, rows, path)
             self._entries = {
-                text: Entry(scored(row), text, self._scorer, self._names)
-                for text, row in rows.items()
+                text: Entry(scored(row), text, scorer, self._names) for text, row in rows.items()
             }
             self._texts = {canonical(text) or text: text for text in rows}
         return self._entries
@@ -140,6 +142,26 @@ def read(path: Path, space: str, dataset: str) -> dict[str, dict[str, Any]]:
         )
     rows: dict[str, dict[str, Any]] = data[dataset]
     return rows
+
+
+def whole_columns(scorer: Scorer, rows: Mapping[str, Mapping[str, Any]], path: Path) -> Scorer:
+    """Refuse to score what would stand beside a table's own scores of the same proxy.
+
+    Those were made under other settings, or may have been, and would not rank with new ones.
+    """
+    held = Counter(name for row in rows.values() for name in row)
+
+    @failure.loud
+    def wanted(arch: str, name: str) -> Optional[Mapping[str, float]]:
+        if held[name]:
+            raise SwapError(
+                f"{path} has {name} for {held[name]} of {len(rows)} architectures, but not for "
+                f"{arch}; a score made now need not rank with those. Complete the column with "
+                f"`naslib-swap precompute --into`, or remove it from the table"
+            )
+        return scorer(arch, name)
+
+    return wanted
 
 
 def scored(row: Mapping[str, Any]) -> dict[str, Any]:

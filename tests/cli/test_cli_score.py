@@ -164,6 +164,10 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
         (["models.py:small", "--input-file", "words.npz"], "cannot read words.npz: can't convert"),
         (["models.py:silent", "--input-shape", "3,8,8"], "models.py:silent: Sequential showed no"),
         (
+            ["models.py:small", "models.py:small", "--input-shape", "3,8,8", "--repeats", "2"],
+            "a model stands twice, expected each once",
+        ),
+        (
             ["models.py:small", "--input-shape", "3,8,8", "--device", "banana"],
             "cannot use --device 'banana': RuntimeError: ",
         ),

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from naslib_swap.errors import SwapError
-from naslib_swap.regularisation import RunningSizes, from_sizes, log_factor
+from naslib_swap.regularisation import from_sizes, log_factor
 
 
 def test_largest_by_hand() -> None:
@@ -26,15 +24,6 @@ def test_the_default_has_no_unit() -> None:
 
 def test_log_factor_by_hand() -> None:
     assert log_factor(3.0, 1.0, 2.0) == -2.0
-
-
-@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=50))
-def test_running_sizes_equal_numpy(sizes: list[float]) -> None:
-    running = RunningSizes()
-    for size in sizes:
-        running.add(size)
-    assert running.mean == pytest.approx(np.mean(sizes), rel=1e-9, abs=1e-6)
-    assert running.std == pytest.approx(np.std(sizes), rel=1e-6, abs=1e-3)
 
 
 @pytest.mark.parametrize(

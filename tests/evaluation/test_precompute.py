@@ -236,6 +236,19 @@ def test_settings_beside_a_table_that_are_none_are_refused(old, call):
         assert beside.read_text() == content
 
 
+def test_another_task_is_added_to_the_table_of_the_first(tmp_path, call):
+    out = tmp_path / "new.json"
+    truth = ["--truth", "csv", "--truth-file", _truth(tmp_path), "--proxies", "params"]
+    for task in ("cifar10", "cifar100"):
+        assert call("--task", task, *truth, "--out", out)[0] == 0
+    table = json.loads(out.read_text())
+    assert {task: len(rows) for task, rows in table.items()} == {"cifar10": 4, "cifar100": 4}
+    settings = json.loads((tmp_path / "new.settings.json").read_text())
+    assert set(settings) == {"cifar10", "cifar100"}
+    assert call("--task", "cifar10", *truth, "--out", out)[0] == 0
+    assert json.loads(out.read_text()) == table
+
+
 def test_where_every_score_failed_no_table_is_written(old, tmp_path, call, monkeypatch):
     def broken(self, arch, **options):
         raise RuntimeError("no such kernel")

@@ -135,9 +135,25 @@ def test_regret_of_many_ties_does_not_overflow():
 def test_resamples_from_pairs_are_those_computed_one_by_one(ties):
     x, y, _ = _pair(40, ties=ties)
     drawn = np.random.default_rng(1).integers(40, size=(25, 40))
-    pairs, loop = statistics._by_pairs(x, y, drawn), statistics._one_by_one(x, y, drawn)
+    pairs = statistics._by_pairs(x, y, statistics._counts(drawn))
+    loop = statistics._one_by_one(x, y, drawn)
     np.testing.assert_allclose(pairs.spearman, loop.spearman, atol=1e-12)
     np.testing.assert_allclose(pairs.kendall, loop.kendall, atol=1e-12)
+
+
+@pytest.mark.parametrize("pairwise", [0, 2000])
+def test_what_is_missing_is_drawn_and_left_out(pairwise, monkeypatch):
+    monkeypatch.setattr(statistics, "_PAIRWISE", pairwise)
+    x, y, _ = _pair(40)
+    missing = x.copy()
+    missing[[3, 20]] = np.nan
+    found = bootstrap(missing, y, seed=1)
+    drawn = np.random.default_rng([1, 4]).integers(40, size=(len(found.spearman), 40))[7]
+    kept = drawn[~np.isin(drawn, [3, 20])]
+    assert len(kept) < 40
+    assert found.spearman[7] == pytest.approx(spearman(x[kept], y[kept]))
+    assert found.kendall[7] == pytest.approx(kendall(x[kept], y[kept]))
+    assert not len(bootstrap(np.full(40, np.nan), y).spearman)
 
 
 def test_the_bootstrap_agrees_with_scipys():

@@ -28,7 +28,6 @@ from naslib_swap.flexibert.scoring import (
     Settings,
     check_proxies,
     missing_jobs,
-    named,
     run,
     score_encoder,
 )
@@ -376,7 +375,6 @@ def test_tables(tmp_path: Path) -> None:
     _run(path)
     archs = [report.name_of(e) for e in entries]
     assert archs[0] == "#0 16/SA-SDP-2-8x1/LT-DFT-2-8x1"
-    assert named(archs[0]) == entries[0].encoder
     scores = report.scores_of(path, archs, ("swap", "params"), (0,), TRAINED, _batch())
     assert len(scores) == 12
     table = report.table_one(scores, entries).set_index("proxy")

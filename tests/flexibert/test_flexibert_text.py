@@ -13,6 +13,7 @@ from naslib_swap.errors import SwapError
 from naslib_swap.flexibert import batches
 from naslib_swap.flexibert.benchmark import TASKS, by_id, load_benchmark, load_released
 from naslib_swap.flexibert.documents import load_documents
+from naslib_swap.ground_truth import catalogue
 
 TEXTS = ["the cat sat on the mat", "a dog", "the dog sat on the cat again and again", "mat cat"]
 
@@ -94,12 +95,53 @@ def test_bad_text_is_refused(tmp_path: Path, jsonl: str) -> None:
     broken.write_text('{"text": "good"}\n{"body": "bad"}\n')
     with pytest.raises(SwapError, match="line 2: expected a JSON object"):
         load_documents(str(broken), 2)
+    broken.write_text('{"text": "good"}\n{"text": null}\n')
+    with pytest.raises(SwapError, match='line 2: expected a document under "text", got None'):
+        load_documents(str(broken), 2)
+    holes = tmp_path / "holes.parquet"
+    pd.DataFrame({"text": ["good", None]}).to_parquet(holes)
+    with pytest.raises(SwapError, match='expected a document under "text", got None'):
+        load_documents(str(holes), 2)
     other = tmp_path / "other.parquet"
     pd.DataFrame({"body": TEXTS}).to_parquet(other)
     with pytest.raises(SwapError, match="the columns body; expected one named text"):
         load_documents(str(other), 2)
     with pytest.raises(SwapError, match="expected at least 2 of each"):
         batches.load(jsonl, samples=1)
+
+
+def test_the_working_folder_is_not_the_data_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("NASLIB_SWAP_DATA", raising=False)
+    monkeypatch.setenv("NASLIB_SWAP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("text/openwebtext_256.jsonl", "swap/BERT_benchmark.json"):
+        path = tmp_path / name
+        path.parent.mkdir()
+        path.write_text('{"text": "here"}\n')
+    streamed = "naslib_swap.flexibert.documents._streamed"
+    monkeypatch.setattr(streamed, lambda: iter(["from afar"]))
+    assert load_documents("openwebtext", 1) == ["from afar"]
+
+    def download(wanted: catalogue.Entry) -> Path:
+        raise SwapError(f"{wanted.name} is asked for")
+
+    monkeypatch.setattr(catalogue, "download", download)
+    with pytest.raises(SwapError, match="bert-benchmark is asked for"):
+        load_benchmark()
+    with pytest.raises(SwapError, match="there is no file nowhere; expected a copy of swap/BERT"):
+        load_benchmark("nowhere")
+
+
+def test_what_was_fetched_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NASLIB_SWAP_DATA", raising=False)
+    monkeypatch.setenv("NASLIB_SWAP_CACHE", str(tmp_path))
+    fetched = tmp_path / "swap" / "BERT_benchmark.json"
+    fetched.parent.mkdir()
+    fetched.write_text("[]")
+    with pytest.raises(SwapError, match="is not bert-benchmark: its sha256 is"):
+        load_benchmark()
 
 
 def test_bad_vocabularies_are_refused(tmp_path: Path, jsonl: str, vocabulary: str) -> None:

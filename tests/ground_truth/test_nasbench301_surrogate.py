@@ -9,6 +9,7 @@ import pytest
 
 from naslib_swap import ground_truth
 from naslib_swap.errors import SwapError
+from naslib_swap.evaluation.plan import plan_of, study_of
 
 LISTED = (
     "[[(0, 3), (1, 3), (0, 3), (1, 3), (1, 3), (0, 2), (0, 2), (2, 5)], "
@@ -43,6 +44,32 @@ def test_predicts_once_for_each_architecture_from_its_genotype(ensemble, tmp_pat
     assert config.normal[:2] == [("sep_conv_3x3", 0), ("sep_conv_3x3", 1)]
     assert config.reduce[0] == ("max_pool_3x3", 0)
     assert config.normal_concat == [2, 3, 4, 5]
+
+
+def test_every_architecture_of_the_space_has_a_prediction(ensemble, tmp_path):
+    loaded = ground_truth.load("nasbench301-surrogate", path=tmp_path)
+    assert LISTED in loaded.accuracy
+    assert "nonsense" not in loaded.accuracy
+    assert ensemble.calls == []
+
+
+def test_a_table_draws_architectures_for_it(ensemble, tmp_path, monkeypatch):
+    options = {
+        "space": "nasbench301",
+        "truth": "nasbench301-surrogate",
+        "truth_file": str(tmp_path),
+        "proxies": "params",
+    }
+    monkeypatch.setattr(
+        _Ensemble, "predict", lambda self, config, **_: float(len(set(config.normal)))
+    )
+    study, truth = study_of(plan_of({**options, "archs": 12}, "test"))
+    assert len(set(study.archs)) == 12
+    assert all(truth.accuracy[arch] > 0 for arch in study.archs)
+    again, _ = study_of(plan_of({**options, "archs": 12}, "test"))
+    assert again.archs == study.archs
+    with pytest.raises(SwapError, match="predicts the accuracy of any architecture, so there is"):
+        study_of(plan_of({**options, "archs": "all"}, "test"))
 
 
 def test_nonsense_is_no_architecture(ensemble, tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -229,6 +230,16 @@ def test_a_folder_that_cannot_be_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SwapError, match=r"cannot write to .*file"):
         find(SMALL, cycles=1, folder=tmp_path / "file")
+
+
+def _die(arch):
+    os._exit(9)
+
+
+def test_a_worker_that_dies_is_said():
+    message = "a worker died, killed or for want of memory.*go on with --resume and fewer --workers"
+    with pytest.raises(SwapError, match=message), workers(2) as mapper:
+        mapper(_die, ["a", "b"])
 
 
 def test_workers_below_one():

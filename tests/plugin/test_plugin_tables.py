@@ -53,6 +53,18 @@ def test_a_missing_proxy_is_scored_once_and_when_asked_for(root: Path):
         entry["unheard_of"]
 
 
+def test_a_column_that_the_table_has_in_part_is_not_completed(root: Path):
+    rows = copy.deepcopy(ROWS)
+    rows["(0, 2, 3, 2, 3, 1)"]["swap"] = {"score": 9.0}
+    (root / "data" / "zc_nasbench201.json").write_text(json.dumps({"cifar10": rows}))
+    asked: list = []
+    made = table(root, asked)
+    assert made["(0, 2, 3, 2, 3, 1)"]["swap"]["score"] == 9.0
+    with pytest.raises(SwapError, match="has swap for 1 of 2 architectures, but not for"):
+        made["(((0, 0), (1, 5)), ((1, 0), (0, 2)))"]["swap"]
+    assert asked == []
+
+
 def test_every_style_of_key_finds_its_entry(root: Path):
     made = table(root, [])
     for text in ("(0,2,3,2,3,1)", "[0, 2, 3, 2, 3, 1]", "(np.int64(0), 2, np.int64(3), 2, 3, 1)"):
