@@ -75,7 +75,8 @@ _MODULES: dict[Any, Kind] = {
     "QuickGELUActivation": Kind("gelu"),
     "AccurateGELUActivation": Kind("gelu"),
     "ClippedGELUActivation": Kind("gelu"),
-    "LaplaceActivation": Kind("laplace", signed=False),
+    # Between 0 and 1, as sigmoid is.
+    "LaplaceActivation": Kind("laplace", signed=False, recorded=False),
     "ReLUSquaredActivation": Kind("relu_squared", signed=False),
 }
 

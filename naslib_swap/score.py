@@ -8,11 +8,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Union
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
@@ -58,6 +59,15 @@ class SwapScore:
     parameters: int
     recorded: Mapping[str, int]
     unrecorded: Mapping[str, int]
+
+    @property
+    def near_bound(self) -> bool:
+        """Whether the score is within 5 % of all that so many samples can show.
+
+        That is the bound; or, after GELU, SiLU and the like, 2^S: their outputs are hardly ever
+        exactly zero, so that a value has two signs, not three.
+        """
+        return self.saturation > 0.95 or abs(self.score / 2**self.samples - 1) < 0.05
 
 
 @dataclass(frozen=True)
@@ -126,16 +136,20 @@ def swap_score(
     """
     if repeats < 0:
         raise SwapError(f"got repeats={repeats}, expected 0 (weights as they are) or more.")
+    if not all(isinstance(n, (int, np.integer)) for n in (repeats, batch_repeats)):
+        raise SwapError(
+            f"got repeats={repeats} and batch_repeats={batch_repeats}, expected whole numbers."
+        )
     if batch_repeats < 1:
         raise SwapError(f"got batch_repeats={batch_repeats}, expected 1 or more.")
     if mode not in ("train", "eval"):
         raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
+    _require_visible(net)
     with _as_it_was(net, weights=repeats > 0), repeatable(seed):
         target = torch.device(device) if device is not None else _device_of(net)
         if target is not None and target != _device_of(net):
             net.to(target)
         arguments = _Arguments.of(inputs, target)
-        _require_visible(net)
         _set_mode(net, mode == "train")
         parameters = count_parameters(net)
         initialisation = StandardNormal(net, seed) if repeats else None
@@ -208,6 +222,11 @@ class _Arguments:
     samples: int
     device: torch.device
 
+    def call(self, function: Callable[..., Any]) -> Any:
+        """Call with copies, so that a network that works in place leaves the inputs alone."""
+        positional = [_copied(value) for value in self.positional]
+        return function(*positional, **{k: _copied(v) for k, v in self.keywords.items()})
+
     @classmethod
     def of(cls, inputs: Inputs, device: torch.device | None) -> _Arguments:
         def placed(value: Any) -> Any:
@@ -253,6 +272,10 @@ class _Arguments:
         return cls(positional, keywords, max(sizes, default=1), batched.device)
 
 
+def _copied(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value
+
+
 _Counted = tuple[list[PatternCounter], Calls]
 
 
@@ -267,7 +290,7 @@ def _count_once(net: nn.Module, arguments: _Arguments, activations: ActivationTa
         return True
 
     with torch.no_grad(), recording(net, consume, activations) as calls:
-        net(*arguments.positional, **arguments.keywords)
+        arguments.call(net)
     _require_values(counter, calls, net)
     return [counter], calls
 
@@ -302,7 +325,7 @@ def _count_together(
             return True
 
         with recording(net, consume, activations) as calls:
-            functional_call(net, state, arguments.positional, dict(arguments.keywords))
+            arguments.call(lambda *given, **named: functional_call(net, state, given, named))
         passes.append(calls)
         return tuple(outputs), tuple(maxima)
 

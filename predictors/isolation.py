@@ -69,10 +69,15 @@ def run(
     untrained networks blow up to a percent: only for what no other library's value is held against.
     """
     state = scratch_buffers(net) if state is None else state
+    # Copies, since a network may work in place.
     if isinstance(inputs, (tuple, list)):
-        return functional_call(net, state, tuple(inputs))
+        return functional_call(net, state, tuple(_copied(value) for value in inputs))
     if hasattr(inputs, "keys"):
-        return functional_call(net, state, (), dict(inputs))
+        return functional_call(net, state, (), {k: _copied(v) for k, v in inputs.items()})
     if channels_last and inputs.ndim == 4 and inputs.device.type == "cpu":
-        inputs = inputs.contiguous(memory_format=torch.channels_last)
-    return functional_call(net, state, (inputs,))
+        return functional_call(net, state, (inputs.clone(memory_format=torch.channels_last),))
+    return functional_call(net, state, (inputs.clone(),))
+
+
+def _copied(value: Any) -> Any:
+    return value.clone() if isinstance(value, Tensor) else value

@@ -148,6 +148,11 @@ class Probe:
 
 
 def _without_frames(error: Exception) -> Exception:
-    """The error without its traceback, whose frames would keep tensors alive."""
+    """The error without its traceback, whose frames would keep tensors alive.
+
+    Ctrl-C inside torch's dispatch can come out as another error: it is raised as what it was.
+    """
+    if isinstance(error.__context__, KeyboardInterrupt):
+        raise error.__context__
     error.__context__ = error.__cause__ = None
     return error.with_traceback(None)

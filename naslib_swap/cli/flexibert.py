@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Optional
+from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from naslib_swap.cli.printing import print_table
 from naslib_swap.cli.progress import progress
 from naslib_swap.errors import SwapError
 
@@ -20,8 +19,6 @@ if TYPE_CHECKING:
     from naslib_swap.flexibert.encoder import Encoder
     from naslib_swap.flexibert.options import Options
     from naslib_swap.flexibert.scoring import Settings
-
-_PLAIN_WIDTH = 160
 
 
 def flexibert(
@@ -205,17 +202,13 @@ def _score_one(
 
     scores = score_encoder(encoder, batch, names, settings=settings)
     samples, length = batch.input_ids.shape
-    shown = Table(
-        title=f"{encode(encoder)}, {settings.fidelity}, {samples} documents of {length} tokens",
-        title_justify="left",
-    )
-    for heading in ("proxy", "score", "of its bound", "ms"):
-        shown.add_column(heading, justify="left" if heading == "proxy" else "right")
+    title = f"{encode(encoder)}, {settings.fidelity}, {samples} documents of {length} tokens"
+    rows = []
     for name, score in scores.items():
         bound = "" if score.saturation is None else f"{score.saturation:.1%}"
         value = score.error or f"{score.value:.8g}"
-        shown.add_row(TITLES[name], value, bound, f"{1000 * score.seconds:.0f}")
-    _console().print(shown)
+        rows.append([TITLES[name], value, bound, f"{1000 * score.seconds:.0f}"])
+    print_table(title, ("proxy", "score", "of its bound", "ms"), rows, left={"proxy"})
     if all(score.value is None for score in scores.values()):
         raise SwapError("every score failed; the table says why")
 
@@ -314,21 +307,10 @@ def _log(text: str) -> None:
     typer.echo(text, err=True)
 
 
-def _console() -> Console:
-    console = Console()
-    if not console.is_terminal:
-        console.width = _PLAIN_WIDTH
-    return console
-
-
 def _print(title: str, view: pd.DataFrame) -> None:
-    shown = Table(title=title, title_justify="left")
-    for name in view.columns:
-        shown.add_column(name, justify="left" if name == "proxy" else "right", no_wrap=True)
-    for row in view.itertuples(index=False):
-        cells: list[Any] = list(row)
-        shown.add_row(*cells, style="bold" if cells[0] == "SWAP" else None)
-    _console().print(shown)
+    rows = [[str(cell) for cell in row] for row in view.itertuples(index=False)]
+    bold = [number for number, row in enumerate(rows) if row[0] == "SWAP"]
+    print_table(title, list(view.columns), rows, left={"proxy"}, bold=bold)
 
 
 def _warn_of_failures(scores: pd.DataFrame) -> None:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
 from naslib_swap.cli.factory import build, cause
+from naslib_swap.cli.printing import print_table
 from naslib_swap.errors import SwapError
 
 if TYPE_CHECKING:
@@ -30,7 +30,10 @@ def score(
     ] = None,
     input_file: Annotated[
         Optional[Path],
-        typer.Option(help="A minibatch: .npy, .npz, or .pt with a tensor, tuple or dict."),
+        typer.Option(
+            help="A minibatch: .npy; .npz, whose names are the forward pass's arguments; or .pt "
+            "with a tensor, tuple or dict."
+        ),
     ] = None,
     samples: Annotated[
         int, typer.Option(help="Images to take of natural crops; with a file, the first ones.")
@@ -66,6 +69,7 @@ def score(
     for name in models:
         torch.manual_seed(seed)
         net = build(name)
+        given = _in_type_of(net, batch)
         options: dict[str, Any] = {
             "repeats": repeats,
             "seed": seed,
@@ -74,19 +78,19 @@ def score(
         }
         try:
             if mu is not None and sigma is not None:
-                regularised = regularised_swap_score(net, batch, mu=mu, sigma=sigma, **options)
-                row = {**asdict(regularised.swap), "reg_score": regularised.score}
-                row["log_reg_score"] = regularised.log_score
+                regularised = regularised_swap_score(net, given, mu=mu, sigma=sigma, **options)
+                swap = regularised.swap
+                row = {"reg_score": regularised.score, "log_reg_score": regularised.log_score}
             else:
-                row = asdict(swap_score(net, batch, **options))
+                swap, row = swap_score(net, given, **options), {}
         except SwapError as error:
             raise SwapError(f"{name}: {error}") from error
         except Exception as error:  # the user's forward pass may raise anything
             raise SwapError(
-                f"{name} failed on inputs {_described(batch)}: {cause(error)}. Give the shape and "
+                f"{name} failed on inputs {_described(given)}: {cause(error)}. Give the shape and "
                 "the kind of numbers that it takes."
             ) from error
-        rows.append({"model": name, **row})
+        rows.append({"model": name, **asdict(swap), "near_bound": swap.near_bound, **row})
     rank_by = "score" if mu is None else "log_reg_score"
     rows.sort(key=lambda row: row[rank_by], reverse=True)
     if as_json:
@@ -122,40 +126,36 @@ def _described(batch: Any) -> str:
 
 def _print(rows: list[dict[str, Any]]) -> None:
     regularised = "log_reg_score" in rows[0]
-    shown = Table("model", title="SWAP-Score, best first", title_justify="left")
-    for name in ("score", *(["log reg-SWAP"] if regularised else []), "values V", "bound"):
-        shown.add_column(name, justify="right")
-    for name in ("saturation", "#params"):
-        shown.add_column(name, justify="right")
-    shown.add_column("recorded")
-    shown.add_column("seen only")
-    for row in rows:
-        shown.add_row(
+    columns = ["model", "score", *(["log reg-SWAP"] if regularised else [])]
+    columns += ["saturation", "#params", "values V", "bound", "recorded", "seen only"]
+    cells = [
+        [
             row["model"],
             f"{row['score']:,.1f}",
             *([f"{row['log_reg_score']:.4f}"] if regularised else []),
-            f"{row['values']:,}",
-            f"{row['bound']:,}",
             f"{row['saturation']:.1%}",
             f"{row['parameters']:,}",
+            f"{row['values']:,}",
+            f"{row['bound']:,}",
             _counts(row["recorded"]),
             _counts(row["unrecorded"]),
-        )
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160
-    console.print(shown)
-    console.print(f"{rows[0]['samples']} samples.", end=" ")
-    if any(row["saturation"] > 0.95 for row in rows):
-        console.print(
-            "A score within 5 % of its bound tells little: use more samples, or --repeats 32."
+        ]
+        for row in rows
+    ]
+    left = {"model", "recorded", "seen only"}
+    print_table("SWAP-Score, best first", columns, cells, left=left, keep=2 + regularised)
+    if any(row["near_bound"] for row in rows):
+        remark = (
+            "A score within 5 % of its bound, or of 2^samples after GELU and the like, tells "
+            "little: use more samples, or --repeats 32."
         )
     else:
-        console.print("Compare scores made with the same inputs only.")
+        remark = "Compare scores made with the same inputs only."
+    typer.echo(f"{rows[0]['samples']} samples. {remark}")
 
 
 def _counts(calls: dict[str, int]) -> str:
-    return ", ".join(f"{name} ×{count}" for name, count in sorted(calls.items()))
+    return ", ".join(f"{name} x{count}" for name, count in sorted(calls.items()))
 
 
 def _batch(
@@ -196,15 +196,34 @@ def _read(file: Path) -> Any:
         return {name: _as_tensor(loaded[name]) for name in loaded.files}
     except Exception as error:  # reported as it is: every reader has errors of its own
         raise SwapError(
-            f"cannot read {file}: {error}. Expected .npy, .npz or .pt with numbers."
+            f"cannot read {file}: {_in_short(error)}. Expected .npy, .npz or .pt with numbers."
         ) from None
 
 
-def _as_tensor(array: Any) -> Tensor:
-    import numpy as np
+def _in_short(error: Exception) -> str:
+    """The first sentence of an error, without the colours that torch puts in."""
+    plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
+    return plain.split("\n")[0].split(". ")[0].rstrip(".") or type(error).__name__
+
+
+def _in_type_of(net: Any, batch: Any) -> Any:
+    """The batch with its float64 tensors, which is what numpy makes, in the type of the weights."""
     import torch
 
-    return torch.from_numpy(array.astype(np.float32) if array.dtype == np.float64 else array)
+    if isinstance(batch, dict):
+        return {name: _in_type_of(net, value) for name, value in batch.items()}
+    if isinstance(batch, tuple):
+        return tuple(_in_type_of(net, value) for value in batch)
+    if isinstance(batch, torch.Tensor) and batch.dtype == torch.float64:
+        weights = (p.dtype for p in net.parameters() if p.is_floating_point())
+        return batch.to(next(weights, torch.float32))
+    return batch
+
+
+def _as_tensor(array: Any) -> Tensor:
+    import torch
+
+    return torch.from_numpy(array)
 
 
 def _first(batch: Any, samples: int) -> Any:

@@ -119,7 +119,9 @@ def search(
                 progress=show,
             )
     except KeyboardInterrupt:
-        typer.echo(f"interrupted; go on with the same command and --resume ({out})", err=True)
+        saved = (Path(out) / "checkpoint.json").exists()
+        advice = f"; go on with the same command and --resume ({out})"
+        typer.echo(f"interrupted{advice if saved else ' before anything was saved'}", err=True)
         raise typer.Exit(130) from None
     if not found.top:
         typer.echo("the time limit came before the first architecture was scored", err=True)
@@ -140,6 +142,14 @@ def search(
         f"score {best.score:.6g}; {len(state.history)} architectures scored{failed}, "
         f"{found.outcome.seconds:.1f} s ({ended}); files in {out}"
     )
+    samples_seen = len(found.evolution.measure.minibatch.images)  # type: ignore[attr-defined]
+    highest = 1 << samples_seen
+    if proxy == "swap" and best.score > 0.95 * highest:
+        typer.echo(
+            f"warning: the best score is near the highest that {samples_seen} images can give, "
+            f"{highest}; more --samples tell architectures apart better",
+            err=True,
+        )
 
 
 def _standing(evolution: Evolution) -> str:

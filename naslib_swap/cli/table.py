@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
+from naslib_swap.cli.printing import print_table
 from naslib_swap.cli.progress import progress
 
 if TYPE_CHECKING:
@@ -18,8 +17,6 @@ if TYPE_CHECKING:
 
     from naslib_swap.evaluation.plan import Plan
     from naslib_swap.evaluation.report import Outcome
-
-_PLAIN_WIDTH = 200
 
 
 def table(
@@ -219,12 +216,6 @@ def _print(outcome: Outcome) -> None:
 
 
 def _print_table(title: str, view: pd.DataFrame, marked: list[bool]) -> None:
-    shown = Table(title=title, title_justify="left")
-    for name in view.columns:
-        shown.add_column(name, justify="left" if name == "proxy" else "right", no_wrap=True)
-    for number, row in enumerate(view.itertuples(index=False)):
-        shown.add_row(*map(str, row), style="bold" if marked and marked[number] else None)
-    console = Console()
-    if not console.is_terminal:
-        console.width = _PLAIN_WIDTH
-    console.print(shown)
+    rows = [[str(cell) for cell in row] for row in view.itertuples(index=False)]
+    bold = {number for number, mark in enumerate(marked) if mark}
+    print_table(title, list(view.columns), rows, left={"proxy"}, bold=bold)

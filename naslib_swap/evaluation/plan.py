@@ -183,7 +183,7 @@ def plans_from_config(config: str, given: Mapping[str, Any] | None = None) -> li
     tasks = content.pop("tasks", None)
     if tasks is None:
         return [plan_of({**content, **options}, config)]
-    if not isinstance(tasks, list) or not all(isinstance(task, dict) for task in tasks):
+    if not isinstance(tasks, list) or not tasks or not all(isinstance(t, dict) for t in tasks):
         raise SwapError(f"{config}: expected `tasks` to be a list of options by name.")
     chosen: dict[str, Any] = {
         name: options.pop(name) for name in ("space", "task") if name in options

@@ -40,7 +40,7 @@ def diagnose() -> list[Finding]:
     on = hook.is_installed()
     findings = [_versions(), _hook(on), *_startup_files()]
     root = checkout.find()
-    findings.append(_naslib(root))
+    findings += [_naslib(root), *_data_folder()]
     if root is not None:
         findings += _import_naslib(root)
         findings += _tables(root)
@@ -146,6 +146,19 @@ def _advice(error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and error.name:
         return f"pip install {error.name}, or pip install 'naslib-swap[naslib]'"
     return "set NASLIB_SWAP_DISABLE=1 to see whether NASLib imports without the plugin"
+
+
+def _data_folder() -> Iterator[Finding]:
+    from naslib_swap.errors import SwapError
+    from naslib_swap.ground_truth.catalogue import DATA_VARIABLE, data_folder
+
+    try:
+        folder = data_folder()
+    except SwapError as error:
+        yield Finding("data folder", "problem", str(error), f"correct or unset {DATA_VARIABLE}")
+    else:
+        if folder is not None:
+            yield Finding("data folder", "ok", str(folder))
 
 
 def _tables(root: Path) -> Iterator[Finding]:

@@ -57,6 +57,7 @@ def models(tmp_path: Path) -> Path:
     (tmp_path / "fails.py").write_text("1 / 0")
     np.save(tmp_path / "bytes.npy", np.ones((5, 3, 8, 8), dtype=np.uint8))
     np.savez(tmp_path / "words.npz", words=np.array(["a", "b"]))
+    (tmp_path / "empty.pt").touch()
     return tmp_path
 
 
@@ -90,7 +91,7 @@ def test_a_table_says_what_was_recorded(models: Path) -> None:
     torch.save(torch.randn(5, 3, 8, 8), models / "batch.pt")
     done = run(models, "models.py:small", "--input-file", "batch.pt", "--mu", "1", "--sigma", "2")
     assert done.returncode == 0, done.stderr
-    assert "relu ×1" in done.stdout
+    assert "relu x1" in done.stdout
     assert "log reg-SWAP" in done.stdout
     assert "5 samples." in done.stdout
 
@@ -167,6 +168,7 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
             ["models.py:small", "models.py:small", "--input-shape", "3,8,8", "--repeats", "2"],
             "a model stands twice, expected each once",
         ),
+        (["models.py:small", "--input-file", "empty.pt"], "cannot read empty.pt: EOFError. Exp"),
         (
             ["models.py:small", "--input-shape", "3,8,8", "--device", "banana"],
             "cannot use --device 'banana': RuntimeError: ",

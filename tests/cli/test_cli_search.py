@@ -121,4 +121,6 @@ def test_interrupt_says_how_to_go_on(tmp_path, monkeypatch):
     monkeypatch.setattr("naslib_swap.optimizers.native.find", interrupted)
     result = invoke(SMALL, tmp_path)
     assert result.exit_code == 130
-    assert "--resume" in result.output
+    assert "interrupted before anything was saved" in result.output
+    (tmp_path / "checkpoint.json").write_text("{}")
+    assert "go on with the same command and --resume" in invoke(SMALL, tmp_path).output

@@ -31,6 +31,40 @@ class Hand(nn.Module):
 INPUT = torch.tensor([[1.0, -1.0, 2.0, 0.0], [-1.0, 3.0, -0.5, 0.0], [0.5, -2.0, 1.0, 0.0]])
 
 
+def test_a_network_that_works_in_place_leaves_its_inputs_alone() -> None:
+    given = {"x": INPUT.clone()}
+    net = Hand(nn.Sequential(nn.ReLU(inplace=True), nn.Linear(4, 9), nn.ReLU()))
+    first = swap_score(net, given, repeats=2)
+    assert torch.equal(given["x"], INPUT)
+    assert swap_score(net, given, repeats=2).psi == first.psi
+    together = swap_score(net, given, repeats=2, batch_repeats=2)
+    assert torch.equal(given["x"], INPUT)
+    assert together.psi == first.psi
+
+
+def test_two_signs_are_all_that_a_gelu_shows() -> None:
+    generator = torch.Generator().manual_seed(0)
+    full = swap_score(Hand(nn.GELU()), torch.randn(3, 500, generator=generator))
+    assert (full.score, full.bound) == (8, 27)
+    assert full.near_bound
+    wide = swap_score(Hand(nn.GELU()), torch.randn(12, 500, generator=generator))
+    assert not wide.near_bound
+    zeros = torch.randint(-1, 2, (3, 500), generator=generator).float()
+    assert swap_score(Hand(nn.LeakyReLU()), zeros).near_bound  # all 27
+
+
+def test_scripted_code_with_buffers_is_refused_as_well() -> None:
+    scripted = torch.jit.script(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.ReLU()))
+    with pytest.raises(SwapError, match="holds scripted, traced or compiled code"):
+        swap_score(Hand(scripted), INPUT)
+
+
+@pytest.mark.parametrize("repeats", [2.5, float("inf")])
+def test_repeats_are_whole(repeats: float) -> None:
+    with pytest.raises(SwapError, match="expected whole numbers"):
+        swap_score(Hand(nn.ReLU()), INPUT, repeats=repeats)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("activation", "psi", "bound"),
     [

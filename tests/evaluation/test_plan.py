@@ -191,6 +191,7 @@ def test_a_configuration_of_one_task_takes_other_spaces(tmp_path):
     [
         ("- a\n- b\n", "holds list, expected options by name"),
         ("tasks: 5\n", "expected `tasks` to be a list of options by name"),
+        ("tasks: []\n", "expected `tasks` to be a list of options by name"),
         ("tasks: [5]\n", "expected `tasks` to be a list of options by name"),
         ("seed: 5\n", r"unknown option\(s\) seed"),
         ("a: [\n", "cannot read the configuration"),

@@ -300,3 +300,31 @@ def test_the_loss_and_its_targets_can_be_set() -> None:
     unknown = score_network(Probe(net, batch, settings={"loss": "hinge"}), ["snip"])["snip"]
     assert unknown.error is not None
     assert "unknown loss 'hinge'; known losses are cross_entropy, l1, mse" in unknown.error
+
+
+def test_a_network_that_works_in_place_leaves_the_images_alone():
+    torch.manual_seed(0)
+    net = nn.Sequential(
+        nn.ReLU(inplace=True), nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Flatten(), nn.Linear(144, 3)
+    )
+    batch = minibatch()
+    before = batch.images.clone()
+    chosen = ["swap", "nwot", "grad_norm", "jacov", "zico", "ntk", "synflow", "flops"]
+    together = score_network(Probe(net, batch, num_classes=3), chosen)
+    assert torch.equal(batch.images, before)
+    for name in chosen:
+        assert together[name].error is None, (name, together[name].error)
+        alone = score_network(Probe(net, batch, num_classes=3), [name])[name]
+        assert alone.value == together[name].value
+
+
+def test_an_interrupt_that_torch_turns_into_an_error_is_one():
+    class Interrupted(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            try:
+                raise KeyboardInterrupt
+            finally:
+                raise RuntimeError("trying to pop from empty mode stack")
+
+    with pytest.raises(KeyboardInterrupt):
+        score_network(Probe(Interrupted(), minibatch(), num_classes=3), ["swap"])

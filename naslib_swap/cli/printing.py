@@ -1,0 +1,45 @@
+"""Tables on a terminal: whole cells or whole columns, never half of a number."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from rich.console import Console
+from rich.table import Table
+
+_PLAIN_WIDTH = 200
+
+
+def print_table(
+    title: str,
+    columns: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    left: Collection[str] = (),
+    bold: Collection[int] = (),
+    keep: int = 2,
+) -> None:
+    """Print a table, as many of its columns as the terminal is wide for, from the left.
+
+    ``left`` names the columns that are set to the left, ``bold`` the rows that stand out. At least
+    ``keep`` columns are printed; where some are not, a line says which.
+    """
+    console = Console()
+    if not console.is_terminal:
+        console.width = _PLAIN_WIDTH
+    unbounded = console.options.update(max_width=10_000)
+    shown = len(columns)
+    while True:
+        made = Table(title=title, title_justify="left")
+        for name in columns[:shown]:
+            made.add_column(name, justify="left" if name in left else "right", no_wrap=True)
+        for number, row in enumerate(rows):
+            made.add_row(*row[:shown], style="bold" if number in bold else None)
+        needed = console.measure(made, options=unbounded).maximum
+        if shown <= keep or needed <= console.width:
+            break
+        shown -= 1
+    console.width = max(needed, console.width)
+    console.print(made)
+    if shown < len(columns):
+        console.print(f"Not shown, for want of width: {', '.join(columns[shown:])}.", markup=False)
