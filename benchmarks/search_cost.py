@@ -20,14 +20,14 @@ from naslib_swap import inputs, spaces
 from naslib_swap.optimizers import search
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
-from naslib_swap.optimizers.measuring import NetworkMeasure, derived_seed
+from naslib_swap.optimizers.measuring import NetworkMeasure, architecture_seed
 from naslib_swap.optimizers.tied_cells import TiedCells
 
 SPACE = TiedCells(spaces.get("darts"))
 
 
 def made_up(arch: Any) -> Scored:
-    draw = derived_seed(0, SPACE.encode(arch)) / 2**32
+    draw = architecture_seed(0, SPACE.encode(arch)) / 2**32
     return Scored(1000 * (1 + draw), 1 + draw)
 
 

@@ -56,7 +56,7 @@ class NetworkMeasure:
         """Score and size of one architecture; SwapError, naming it, where it cannot be scored."""
         space = spaces.get(self.space)
         key = space.encode(arch)
-        seed = derived_seed(self.seed, key)
+        seed = architecture_seed(self.seed, key)
         channels = int(self.minibatch.images.shape[-3])
         scale: dict[str, Any] = {
             "variant": self.variant,
@@ -86,7 +86,7 @@ class NetworkMeasure:
         return scored.value if registry.get(self.proxy).higher_is_better else -scored.value
 
 
-def derived_seed(seed: int, key: str) -> int:
+def architecture_seed(seed: int, key: str) -> int:
     """A seed in 0 .. 2^32 - 1 for one architecture of a search."""
     return int.from_bytes(hashlib.sha256(f"{seed}:{key}".encode()).digest()[:4], "big")
 

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from torch import Tensor, nn
 
+from naslib_swap.score import count_parameters
 from naslib_swap.spaces.darts_cells import (
     NODES,
     OPERATIONS,
@@ -17,7 +18,7 @@ from naslib_swap.spaces.darts_cells import (
     operation,
     operation_depth,
 )
-from naslib_swap.spaces.networks import count_parameters, on_meta
+from naslib_swap.spaces.networks import on_meta
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from naslib_swap.spaces.networks import check_sizes, chosen_variant, count_parameters, on_meta
+from naslib_swap.score import count_parameters
+from naslib_swap.spaces.networks import check_sizes, chosen_variant, on_meta
 from naslib_swap.spaces.notation import is_index_tuple, read_literal, unknown_architecture
 from naslib_swap.spaces.pooling import AvgPool2d
 from naslib_swap.spaces.protocol import Arch

@@ -5,7 +5,6 @@ from __future__ import annotations
 from contextlib import AbstractContextManager
 
 import torch
-from torch import nn
 
 from naslib_swap.errors import SwapError
 
@@ -26,11 +25,6 @@ def check_sizes(num_classes: int, in_channels: int) -> None:
     for what, value in (("num_classes", num_classes), ("in_channels", in_channels)):
         if value < 1:
             raise SwapError(f"{what} is {value}: expected at least 1")
-
-
-def count_parameters(net: nn.Module) -> int:
-    """Count the elements of all parameters, shared ones once."""
-    return sum(parameter.numel() for parameter in net.parameters())
 
 
 def on_meta() -> AbstractContextManager[object]:

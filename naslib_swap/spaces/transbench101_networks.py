@@ -13,7 +13,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor, nn
 
-from naslib_swap.spaces.networks import count_parameters, on_meta
+from naslib_swap.score import count_parameters
+from naslib_swap.spaces.networks import on_meta
 
 BASE_CHANNELS = 64
 TILES = 9

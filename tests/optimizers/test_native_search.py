@@ -12,7 +12,7 @@ from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import search
 from naslib_swap.optimizers.evolution import EvolutionSettings
 from naslib_swap.optimizers.fitness import SizeWeighting
-from naslib_swap.optimizers.measuring import NetworkMeasure, derived_seed, workers
+from naslib_swap.optimizers.measuring import NetworkMeasure, architecture_seed, workers
 from naslib_swap.optimizers.native import Request, find, moves, sizes, weigh
 from naslib_swap.optimizers.size_limits import SizeLimits
 from naslib_swap.optimizers.tied_cells import TiedCells
@@ -70,7 +70,7 @@ def test_an_architecture_without_a_score_does_not_end_a_search(tmp_path, monkeyp
     score = NetworkMeasure._score
 
     def unreliable(self, net, seed):
-        if seed == derived_seed(SMALL.seed, bad):
+        if seed == architecture_seed(SMALL.seed, bad):
             raise SwapError("not finite: nan")
         return score(self, net, seed)
 
@@ -102,7 +102,7 @@ def test_measurement_is_the_swap_score_of_the_network():
         space.build(arch, variant="tiny"),
         batch.images,
         repeats=2,
-        seed=derived_seed(5, space.encode(arch)),
+        seed=architecture_seed(5, space.encode(arch)),
     )
     assert measured.score == expected.score
     assert measured.size == expected.parameters / 1000
@@ -115,8 +115,8 @@ def test_other_proxies_guide_too():
     assert measured.score == pytest.approx(measured.size / 1000)  # millions and thousands
 
 
-def test_derived_seeds_depend_on_seed_and_architecture():
-    assert len({derived_seed(s, k) for s in range(20) for k in "abcdefghij"}) == 200
+def test_seeds_depend_on_seed_and_architecture():
+    assert len({architecture_seed(s, k) for s in range(20) for k in "abcdefghij"}) == 200
 
 
 def test_tied_cells_stay_tied_and_differ_after_a_mutation():
