@@ -30,7 +30,7 @@ def print_table(
     unbounded = console.options.update(max_width=10_000)
     shown = len(columns)
     while True:
-        made = Table(title=title, title_justify="left")
+        made = Table()
         for name in columns[:shown]:
             made.add_column(name, justify="left" if name in left else "right", no_wrap=True)
         for number, row in enumerate(rows):
@@ -40,6 +40,8 @@ def print_table(
             break
         shown -= 1
     console.width = max(needed, console.width)
+    # Not the table's own title, which would be folded to the table's width.
+    console.print(title, style="bold", highlight=False, markup=False)
     console.print(made)
     if shown < len(columns):
         console.print(f"Not shown, for want of width: {', '.join(columns[shown:])}.", markup=False)
