@@ -23,7 +23,7 @@ from naslib_swap.errors import SwapError
 from naslib_swap.initialisation import StandardNormal
 from naslib_swap.patterns import PatternCounter
 from naslib_swap.regularisation import log_factor
-from naslib_swap.seeding import repeatable
+from naslib_swap.seeding import copied, repeatable
 
 Inputs = Union[Tensor, Sequence[Any], Mapping[str, Any]]
 
@@ -224,8 +224,8 @@ class _Arguments:
 
     def call(self, function: Callable[..., Any]) -> Any:
         """Call with copies, so that a network that works in place leaves the inputs alone."""
-        positional = [_copied(value) for value in self.positional]
-        return function(*positional, **{k: _copied(v) for k, v in self.keywords.items()})
+        positional = [copied(value) for value in self.positional]
+        return function(*positional, **{k: copied(v) for k, v in self.keywords.items()})
 
     @classmethod
     def of(cls, inputs: Inputs, device: torch.device | None) -> _Arguments:
@@ -270,10 +270,6 @@ class _Arguments:
                     f"got inputs of shape {tuple(tensor.shape)} with NaN in them, expected numbers."
                 )
         return cls(positional, keywords, max(sizes, default=1), batched.device)
-
-
-def _copied(value: Any) -> Any:
-    return value.clone() if isinstance(value, Tensor) else value
 
 
 _Counted = tuple[list[PatternCounter], Calls]

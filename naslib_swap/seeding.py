@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 
@@ -35,6 +36,11 @@ def repeatable(seed: int) -> Iterator[None]:
     )
     with seeded(seed), kernels:
         yield
+
+
+def copied(value: Any) -> Any:
+    """Return a copy of a tensor, for a network that may work in place; anything else as it is."""
+    return value.clone() if isinstance(value, torch.Tensor) else value
 
 
 @contextmanager

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from naslib_swap.seeding import repeatable
+from naslib_swap.seeding import copied, repeatable
 
 
 def device_of(net: nn.Module) -> torch.device:
@@ -71,13 +71,9 @@ def run(
     state = scratch_buffers(net) if state is None else state
     # Copies, since a network may work in place.
     if isinstance(inputs, (tuple, list)):
-        return functional_call(net, state, tuple(_copied(value) for value in inputs))
+        return functional_call(net, state, tuple(copied(value) for value in inputs))
     if hasattr(inputs, "keys"):
-        return functional_call(net, state, (), {k: _copied(v) for k, v in inputs.items()})
+        return functional_call(net, state, (), {k: copied(v) for k, v in inputs.items()})
     if channels_last and inputs.ndim == 4 and inputs.device.type == "cpu":
         return functional_call(net, state, (inputs.clone(memory_format=torch.channels_last),))
     return functional_call(net, state, (inputs.clone(),))
-
-
-def _copied(value: Any) -> Any:
-    return value.clone() if isinstance(value, Tensor) else value

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Optional
 
 import typer
 
-from naslib_swap.cli.printing import print_table
+from naslib_swap.cli.printing import print_frame, print_table
 from naslib_swap.cli.progress import progress
 from naslib_swap.errors import SwapError
 
@@ -298,19 +298,14 @@ def _compare(
         save(pictures.swap_against_tasks(scores, entries), out, "tasks")
     if not quiet:
         for heading, (_, view) in sections.items():
-            _print(heading, view)
+            swap = [n for n, proxy in enumerate(view["proxy"]) if proxy == "SWAP"]
+            print_frame(heading, view, bold=swap)
         _warn_of_failures(scores)
         typer.echo(f"\nWritten to {out}: scores.jsonl, flexibert.md, CSV tables, pictures")
 
 
 def _log(text: str) -> None:
     typer.echo(text, err=True)
-
-
-def _print(title: str, view: pd.DataFrame) -> None:
-    rows = [[str(cell) for cell in row] for row in view.itertuples(index=False)]
-    bold = [number for number, row in enumerate(rows) if row[0] == "SWAP"]
-    print_table(title, list(view.columns), rows, left={"proxy"}, bold=bold)
 
 
 def _warn_of_failures(scores: pd.DataFrame) -> None:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 _PLAIN_WIDTH = 200
 
@@ -45,3 +49,9 @@ def print_table(
     console.print(made)
     if shown < len(columns):
         console.print(f"Not shown, for want of width: {', '.join(columns[shown:])}.", markup=False)
+
+
+def print_frame(title: str, view: pd.DataFrame, bold: Collection[int] = ()) -> None:
+    """Print a frame of proxies, one row each, as :func:`print_table` does."""
+    rows = [[str(cell) for cell in row] for row in view.itertuples(index=False)]
+    print_table(title, list(view.columns), rows, left={"proxy"}, bold=bold)

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from naslib_swap.cli.printing import print_table
+from naslib_swap.cli.printing import print_frame
 from naslib_swap.cli.progress import progress
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from naslib_swap.evaluation.plan import Plan
     from naslib_swap.evaluation.report import Outcome
 
@@ -202,20 +200,13 @@ def _log(text: str) -> None:
 def _print(outcome: Outcome) -> None:
     from naslib_swap.evaluation.report import footnote, presented, presented_beside
 
-    ours = outcome.table["proxy"].isin(["swap", "reg_swap"]).tolist()
-    _print_table(outcome.title, presented(outcome.table), ours)
+    ours = [n for n, name in enumerate(outcome.table["proxy"]) if name in ("swap", "reg_swap")]
+    print_frame(outcome.title, presented(outcome.table), bold=ours)
     print(footnote(outcome.table))
     if len(outcome.beside):
-        _print_table(
+        print_frame(
             "Computed and stored scores on the same architectures",
             presented_beside(outcome.beside),
-            [],
         )
     for remark in outcome.remarks:
         _log(f"warning: {remark}")
-
-
-def _print_table(title: str, view: pd.DataFrame, marked: list[bool]) -> None:
-    rows = [[str(cell) for cell in row] for row in view.itertuples(index=False)]
-    bold = {number for number, mark in enumerate(marked) if mark}
-    print_table(title, list(view.columns), rows, left={"proxy"}, bold=bold)
