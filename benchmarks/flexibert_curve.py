@@ -22,7 +22,7 @@ from torch import Tensor
 
 from naslib_swap.activations import Kind, recording
 from naslib_swap.evaluation.statistics import spearman
-from naslib_swap.evaluation.store import ScoreStore, read_records
+from naslib_swap.scoring.store import ScoreStore, read_records
 from naslib_swap.flexibert import batches
 from naslib_swap.flexibert.benchmark import BenchmarkEntry, load_benchmark
 from naslib_swap.flexibert.configuration import FlexiBertConfig

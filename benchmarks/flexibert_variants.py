@@ -23,7 +23,7 @@ import torch
 from torch import Tensor, nn
 
 from naslib_swap.evaluation.statistics import partial_spearman, spearman
-from naslib_swap.evaluation.store import ScoreStore, read_records
+from naslib_swap.scoring.store import ScoreStore, read_records
 from naslib_swap.flexibert import batches
 from naslib_swap.flexibert.benchmark import load_benchmark
 from naslib_swap.flexibert.configuration import FlexiBertConfig

@@ -21,9 +21,9 @@ from typing import Any
 import torch
 
 from naslib_swap import ground_truth
-from naslib_swap.evaluation.run import run
-from naslib_swap.evaluation.store import ScoreStore
-from naslib_swap.evaluation.study import InputsSpec, Study, sample_architectures
+from naslib_swap.scoring.run import run
+from naslib_swap.scoring.store import ScoreStore
+from naslib_swap.scoring.study import InputsSpec, Study, sample_architectures
 
 ROOT = Path(os.environ["NASLIB_ROOT"])
 PROXIES = (

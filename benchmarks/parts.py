@@ -19,9 +19,9 @@ from torch.nn.grad import conv2d_weight
 from torch.utils.flop_counter import FlopCounterMode
 
 from naslib_swap import spaces
-from naslib_swap.predictors.fixed_statistics import normalised
-from naslib_swap.predictors.image_gradients import weight_gradients
-from naslib_swap.predictors.multiply_accumulates import MultiplyAccumulates
+from naslib_swap.predictors.passes.fixed_statistics import normalised
+from naslib_swap.predictors.passes.image_gradients import weight_gradients
+from naslib_swap.predictors.passes.multiply_accumulates import MultiplyAccumulates
 from naslib_swap.spaces import pooling
 
 ROUNDS = 7

@@ -17,9 +17,9 @@ import pandas as pd
 from naslib_swap import ground_truth, spaces
 from naslib_swap.evaluation.correlate import spearman
 from naslib_swap.evaluation.report import scores_of
-from naslib_swap.evaluation.run import run
-from naslib_swap.evaluation.store import ScoreStore
-from naslib_swap.evaluation.study import InputsSpec, Study, regularisation_of, sample_architectures
+from naslib_swap.scoring.run import run
+from naslib_swap.scoring.store import ScoreStore
+from naslib_swap.scoring.study import InputsSpec, Study, regularisation_of, sample_architectures
 from naslib_swap.regularisation import RULES
 from naslib_swap.spaces.tasks import get_task
 

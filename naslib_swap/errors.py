@@ -1,11 +1,27 @@
-"""The exception that users of naslib-swap meet."""
+"""The exceptions that users of naslib-swap meet.
+
+Each message says what was given, what was expected and what to do. The command line prints it as
+one line and exits with status 2. Any other exception is a bug, and keeps its traceback.
+"""
 
 from __future__ import annotations
 
 
 class SwapError(ValueError):
-    """A request that cannot be met.
+    """A request that cannot be met; the base of the others."""
 
-    The message says what was given, what was expected and what to do about it. The command line
-    prints it as one line and exits with status 2.
-    """
+
+class BadArgument(SwapError):
+    """An unknown name, or a value out of its range."""
+
+
+class BadFile(SwapError):
+    """A file or folder that is missing, damaged, or cannot be written."""
+
+
+class Unscorable(SwapError):
+    """A network, or the inputs given with it, for which a score is not defined."""
+
+
+class LostWorker(SwapError):
+    """A worker or a cluster that died, or does not answer."""

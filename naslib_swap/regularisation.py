@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 
 
 def log_factor(theta: float, mu: float, sigma: float) -> float:
@@ -26,11 +26,29 @@ def log_factor(theta: float, mu: float, sigma: float) -> float:
         If ``mu`` or ``sigma`` is not finite, or ``sigma`` is not positive.
     """
     if not math.isfinite(mu) or not math.isfinite(sigma) or sigma <= 0:
-        raise SwapError(
+        raise BadArgument(
             f"got mu={mu}, sigma={sigma}, expected finite numbers (thousands of parameters) with "
             "sigma > 0."
         )
     return -((theta - mu) ** 2) / sigma
+
+
+def log_regularised(value: float, theta: float, mu: float, sigma: float) -> float:
+    """Return ``log(value) - (theta - mu)^2 / sigma``: the regularised value's logarithm.
+
+    It ranks as the regularised value does (arXiv 2403.04161, definition 3.4), and does not
+    underflow. A value of 0 gives minus infinity.
+
+    Raises
+    ------
+    SwapError
+        If ``value`` is negative or no number, or as `log_factor`.
+    """
+    if not value >= 0:
+        raise BadArgument(
+            f"got a value of {value} to weigh by size, expected 0 or more: its logarithm is needed."
+        )
+    return (math.log(value) if value else -math.inf) + log_factor(theta, mu, sigma)
 
 
 @dataclass(frozen=True)
@@ -41,9 +59,9 @@ class Regularisation:
     sigma: float
     rule: str = "given"
 
-    def log_factor(self, theta: float) -> float:
-        """Return the logarithm of the factor for a network of ``theta`` thousand parameters."""
-        return log_factor(theta, self.mu, self.sigma)
+    def of(self, value: float, theta: float) -> float:
+        """Return the logarithm of a regularised value, for ``theta`` thousand parameters."""
+        return log_regularised(value, theta, self.mu, self.sigma)
 
 
 # Label-free rules from a sample of sizes to (mu, sigma). docs/regularisation.md compares them.
@@ -72,16 +90,16 @@ def from_sizes(
         Unknown rule, no sizes, or sizes that are all equal where the rule needs a spread.
     """
     if rule not in RULES:
-        raise SwapError(f"got rule {rule!r}, expected one of {', '.join(RULES)}.")
+        raise BadArgument(f"got rule {rule!r}, expected one of {', '.join(RULES)}.")
     array = np.asarray(list(sizes), dtype=float)
     if not len(array) or not np.isfinite(array).all() or (array < 0).any():
-        raise SwapError(
+        raise BadArgument(
             f"got {len(array)} sizes, expected at least one, all finite and not negative "
             "(thousands of parameters)."
         )
     mu, sigma = (float(x) for x in RULES[rule](array))
     if sigma <= 0:
-        raise SwapError(
+        raise BadArgument(
             f"rule {rule!r} gave sigma={sigma:g} from {len(array)} sizes between {array.min():g} "
             f"and {array.max():g}, expected sigma > 0. Sample more architectures, or give mu and "
             "sigma."

@@ -22,8 +22,8 @@ from naslib_swap.inputs import Minibatch
 from naslib_swap.optimizers.evolution import Mapper, Measure
 from naslib_swap.optimizers.fitness import Scored
 from naslib_swap.predictors import registry
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.scoring import score_network
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.scoring.network import score_network
 from naslib_swap.seeding import one_thread, seeded
 
 

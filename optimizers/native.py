@@ -28,7 +28,7 @@ from naslib_swap.optimizers.measuring import NetworkMeasure, workers
 from naslib_swap.optimizers.size_limits import SizeLimits
 from naslib_swap.optimizers.tied_cells import TiedCells
 from naslib_swap.predictors import registry
-from naslib_swap.predictors.scoring import SCORES_VERSION
+from naslib_swap.scoring.network import SCORES_VERSION
 from naslib_swap.regularisation import from_sizes
 from naslib_swap.spaces.nasbench201 import architecture_string
 from naslib_swap.spaces.networks import chosen_variant

@@ -1,10 +1,5 @@
-"""Zero-cost proxies: one a file, found through `registry`, computed through `score_network`."""
+"""Zero-cost proxies, one file each: what each module calls ``PROXY`` is found by its name.
 
-from __future__ import annotations
-
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Measurement, Proxy, ProxyScore
-from naslib_swap.predictors.registry import get, names
-from naslib_swap.predictors.scoring import score_network
-
-__all__ = ["Measurement", "Probe", "Proxy", "ProxyScore", "get", "names", "score_network"]
+The passes that proxies share stand in :mod:`naslib_swap.predictors.passes`, their types and the
+look-up by name in :mod:`naslib_swap.proxies`.
+"""

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from torch.autograd.graph import Node
 
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:
-    """Weighted layers (Conv2d, Linear) on the longest path from the images to the output.
+    """Return the weighted layers (Conv2d, Linear) on the longest path from images to output.
 
-    Settings:
-        depth: What the search space says of the architecture, where the caller knows it. Without
-            it the autograd graph is searched, in which a path through an operation that
-            multiplies by zero counts.
+    Where the search space knows it, as it says. Elsewhere the autograd graph is searched, in which
+    a path through an operation that multiplies by zero counts.
     """
-    known = probe.settings.get("depth")
+    known = None if probe.known is None else probe.known.depth()
     if known is not None:
         return float(known)
     forward = probe.forward()
@@ -49,7 +47,6 @@ PROXY = Proxy(
     compute=compute,
     reference="trivial baseline",
     scale="layers",
-    reads=frozenset({"depth"}),
     passes=frozenset({"forward"}),
     size_weighable=True,
 )

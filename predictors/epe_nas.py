@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from naslib_swap.errors import SwapError
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Proxy
 
 EPSILON = 1e-5
 # Up to this many outputs classes add up; above, they are compared with one another.

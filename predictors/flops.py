@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from naslib_swap.predictors.isolation import isolated, run
-from naslib_swap.predictors.multiply_accumulates import MultiplyAccumulates
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
+from naslib_swap.predictors.passes.isolation import isolated, run
+from naslib_swap.predictors.passes.multiply_accumulates import MultiplyAccumulates
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Proxy
 
 # One image is not enough for batch normalisation over a 1x1 map in train mode.
 IMAGES = 2

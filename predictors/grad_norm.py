@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from naslib_swap.predictors.objective import READS
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
+from naslib_swap.predictors.passes.objective import READS
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:

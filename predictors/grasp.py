@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from naslib_swap.predictors.isolation import isolated
-from naslib_swap.predictors.objective import READS
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
+from naslib_swap.predictors.passes.isolation import isolated
+from naslib_swap.predictors.passes.objective import READS
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:

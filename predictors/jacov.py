@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Proxy
 
 EPSILON = 1e-5
 

@@ -8,10 +8,10 @@ from torch import Tensor, nn
 
 from naslib_swap.activations import Kind, recording
 from naslib_swap.errors import SwapError
-from naslib_swap.predictors.forward import RECTIFIERS
-from naslib_swap.predictors.isolation import isolated, run, scratch_buffers
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Measurement, Proxy
+from naslib_swap.predictors.passes.forward import RECTIFIERS
+from naslib_swap.predictors.passes.isolation import isolated, run, scratch_buffers
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Measurement, Proxy
 
 SAMPLES = 1000
 SIZE = 4

@@ -9,17 +9,17 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from naslib_swap.errors import SwapError
-from naslib_swap.predictors.fixed_statistics import FixedStatistics
-from naslib_swap.predictors.forward import logits
-from naslib_swap.predictors.image_gradients import (
+from naslib_swap.predictors.passes.fixed_statistics import FixedStatistics
+from naslib_swap.predictors.passes.forward import logits
+from naslib_swap.predictors.passes.image_gradients import (
     Layer,
     inner_products,
     layers_with_gradients,
     weight_gradients,
 )
-from naslib_swap.predictors.isolation import isolated, run
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
+from naslib_swap.predictors.passes.isolation import isolated, run
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Proxy
 
 STATISTICS = ("fixed", "batch")
 

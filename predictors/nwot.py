@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from naslib_swap.errors import SwapError
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:

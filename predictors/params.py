@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:
-    """Number of parameters, in millions: every `Parameter` once, biases and norms included."""
-    return sum(p.numel() for p in probe.net.parameters()) / 1e6
+    """Return the number of parameters in millions: every `Parameter` once."""
+    return probe.parameters / 1e6
 
 
 PROXY = Proxy(

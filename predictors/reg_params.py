@@ -1,34 +1,27 @@
-"""Regularised params."""
+"""Regularised number of parameters."""
 
 from __future__ import annotations
 
-import math
-
-from naslib_swap.predictors import params, size
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
+from naslib_swap.predictors import params
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.predictors.passes.size import READS, regularised
+from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:
-    """log of `params`, less (theta - mu)^2 / sigma: the logarithm, which ranks alike.
+    """Return log #Params - (theta - mu)^2 / sigma, theta = parameters in thousands.
 
-    theta is the number of parameters in thousands.
-
-    Settings: `mu` and `sigma`, in thousands of parameters.
-
-    Raises:
-        SwapError: If `mu` or `sigma` is not set.
+    The logarithm ranks as the regularised value does. Settings: `mu` and `sigma`, in thousands of
+    parameters.
     """
-    factor = size.log_factor_of(probe, "reg_params")
-    return math.log(params.compute(probe)) + factor
+    return regularised(probe, params.compute(probe), "reg_params")
 
 
 PROXY = Proxy(
     name="reg_params",
     title="reg-#Params",
     compute=compute,
-    needs=frozenset(),
     reference="Peng et al. 2024, arXiv 2403.04161, definition 3.3 on #Params",
     scale="natural logarithm",
-    reads=frozenset({"mu", "sigma"}),
+    reads=READS,
 )

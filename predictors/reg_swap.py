@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-import math
-
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Measurement, Proxy
-from naslib_swap.predictors.size import log_factor_of
-from naslib_swap.predictors.swap import swap_of
+from naslib_swap.predictors import swap
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.predictors.passes.size import READS, regularised
+from naslib_swap.proxies import Measurement, Proxy
 
 
 def compute(probe: Probe) -> Measurement:
-    """log Psi - (theta - mu)^2 / sigma: the logarithm of the regularised score, which ranks alike.
+    """Return log Psi - (theta - mu)^2 / sigma, theta = parameters in thousands.
 
-    Settings: `mu` and `sigma`, in thousands of parameters as theta is.
-
-    Raises:
-        SwapError: If `mu` or `sigma` is not set.
+    The logarithm ranks as the regularised score does. Settings: `mu` and `sigma`, in thousands of
+    parameters, and those of `swap`.
     """
-    weighting = log_factor_of(probe, "reg_swap")
-    swap = swap_of(probe)
-    return Measurement(math.log(swap.score) + weighting, swap.saturation)
+    found = swap.swap_of(probe)
+    return Measurement(regularised(probe, found.score, "reg_swap"), found.saturation)
 
 
 PROXY = Proxy(
@@ -30,5 +25,5 @@ PROXY = Proxy(
     needs=frozenset({"data"}),
     reference="Peng et al. 2024, arXiv 2403.04161, definition 3.4",
     scale="natural logarithm",
-    reads=frozenset({"repeats", "batch_repeats", "mu", "sigma"}),
+    reads=swap.PROXY.reads | READS,
 )

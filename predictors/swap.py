@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Measurement, Proxy
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Measurement, Proxy
 from naslib_swap.score import SwapScore, swap_score
 
 

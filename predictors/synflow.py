@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from naslib_swap.errors import SwapError
-from naslib_swap.predictors.forward import logits
-from naslib_swap.predictors.isolation import isolated, run
-from naslib_swap.predictors.layers import weights
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
+from naslib_swap.predictors.passes.forward import logits
+from naslib_swap.predictors.passes.isolation import isolated, run
+from naslib_swap.predictors.passes.layers import weights
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:

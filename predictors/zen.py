@@ -9,10 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from naslib_swap.errors import SwapError
-from naslib_swap.predictors.features import recording_features
-from naslib_swap.predictors.isolation import isolated, run, scratch_buffers
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
+from naslib_swap.predictors.passes.features import recording_features
+from naslib_swap.predictors.passes.isolation import isolated, run, scratch_buffers
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Proxy
 
 GAMMA = 1e-2
 

@@ -8,12 +8,12 @@ import torch
 from torch import Tensor
 
 from naslib_swap.errors import SwapError
-from naslib_swap.predictors.forward import logits
-from naslib_swap.predictors.isolation import isolated, run
-from naslib_swap.predictors.layers import weights
-from naslib_swap.predictors.objective import READS, loss_of
-from naslib_swap.predictors.probe import Probe
-from naslib_swap.predictors.proxy import Proxy
+from naslib_swap.predictors.passes.forward import logits
+from naslib_swap.predictors.passes.isolation import isolated, run
+from naslib_swap.predictors.passes.layers import weights
+from naslib_swap.predictors.passes.objective import READS, loss_of
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import Proxy
 
 BATCHES = 2
 

@@ -229,7 +229,7 @@ def _compare(
     import numpy as np
 
     from naslib_swap.evaluation.pictures import save
-    from naslib_swap.evaluation.store import ScoreStore
+    from naslib_swap.scoring.store import ScoreStore
     from naslib_swap.flexibert import pictures, report, scoring
     from naslib_swap.flexibert.benchmark import load_benchmark, load_released
     from naslib_swap.flexibert.comparators import COMPARATORS

@@ -75,9 +75,9 @@ def precompute(
     from naslib_swap.evaluation import column_settings
     from naslib_swap.evaluation import precompute as tables
     from naslib_swap.evaluation.plan import checked_together, plan_of, study_with
-    from naslib_swap.evaluation.run import run
-    from naslib_swap.evaluation.store import ScoreStore
-    from naslib_swap.evaluation.survey import gather, nothing_scored
+    from naslib_swap.scoring.run import run
+    from naslib_swap.scoring.store import ScoreStore
+    from naslib_swap.scoring.survey import gather, nothing_scored
     from naslib_swap.files import write_text
 
     options: dict[str, Any] = {

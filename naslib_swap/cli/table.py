@@ -132,9 +132,9 @@ def table(
         _log("loading accuracies and images")
     # Imported here, so that `--help` does not wait for torch.
     from naslib_swap.evaluation.plan import checked_together, study_of
-    from naslib_swap.evaluation.run import run
-    from naslib_swap.evaluation.store import ScoreStore
-    from naslib_swap.evaluation.survey import gather, nothing_scored
+    from naslib_swap.scoring.run import run
+    from naslib_swap.scoring.store import ScoreStore
+    from naslib_swap.scoring.survey import gather, nothing_scored
 
     plans = _plans(config, given)
     planned = [study_of(plan, elsewhere=address is not None) for plan in plans]

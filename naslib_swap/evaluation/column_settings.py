@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from naslib_swap.errors import SwapError
-from naslib_swap.evaluation.job import digests_of
+from naslib_swap.scoring.job import digests_of
 from naslib_swap.evaluation.precompute import Table, rows_of
-from naslib_swap.evaluation.study import Study, settings_of
-from naslib_swap.evaluation.survey import difference
+from naslib_swap.scoring.study import Study, settings_of
+from naslib_swap.scoring.survey import difference
 from naslib_swap.files import write_text
 
 if TYPE_CHECKING:

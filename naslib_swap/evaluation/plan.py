@@ -13,8 +13,8 @@ from naslib_swap import ground_truth, spaces
 from naslib_swap.devices import malformed, refusal
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation import configuration
-from naslib_swap.evaluation.job import digests_of
-from naslib_swap.evaluation.study import (
+from naslib_swap.scoring.job import digests_of
+from naslib_swap.scoring.study import (
     InputsSpec,
     Study,
     regularisation_of,

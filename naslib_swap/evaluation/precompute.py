@@ -19,7 +19,7 @@ import pandas as pd
 from naslib_swap import spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation.plan import Plan, truth_of
-from naslib_swap.evaluation.study import Study, sample_architectures
+from naslib_swap.scoring.study import Study, sample_architectures
 from naslib_swap.ground_truth.table import canonical
 
 Table = dict[str, Any]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from naslib_swap.evaluation.statistics import spearman
-from naslib_swap.evaluation.study import Study
+from naslib_swap.scoring.study import Study
 from naslib_swap.ground_truth import GroundTruth
 
 COLUMNS = ("proxy", "stored_n", "computed_spearman", "stored_spearman", "difference", "agreement")
@@ -17,7 +17,7 @@ COLUMNS = ("proxy", "stored_n", "computed_spearman", "stored_spearman", "differe
 def stored_scores(study: Study, truth: GroundTruth) -> pd.DataFrame:
     """Stored scores of a study's architectures by the proxies that it does not compute itself.
 
-    Rows like those of :func:`naslib_swap.evaluation.survey.gather`, under one seed; a missing value
+    Rows like those of :func:`naslib_swap.scoring.survey.gather`, under one seed; a missing value
     where the source has none.
     """
     rows = [

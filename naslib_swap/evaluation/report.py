@@ -12,8 +12,8 @@ import pandas as pd
 
 from naslib_swap.evaluation.correlate import correlate
 from naslib_swap.evaluation.published import beside_stored, stored_scores
-from naslib_swap.evaluation.study import Study
-from naslib_swap.evaluation.survey import gather
+from naslib_swap.scoring.study import Study
+from naslib_swap.scoring.survey import gather
 from naslib_swap.files import write_text
 from naslib_swap.ground_truth import GroundTruth
 from naslib_swap.predictors import registry

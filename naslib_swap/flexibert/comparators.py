@@ -22,7 +22,7 @@ from naslib_swap.flexibert.encoder import Encoder, Layer
 from naslib_swap.flexibert.modelling import EncoderLayer, FlexiBertModel
 from naslib_swap.flexibert.observation import Observation
 from naslib_swap.flexibert.weights import hollow
-from naslib_swap.predictors.multiply_accumulates import MultiplyAccumulates
+from naslib_swap.predictors.passes.multiply_accumulates import MultiplyAccumulates
 
 _JITTER = 1e-5
 

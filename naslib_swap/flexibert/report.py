@@ -13,8 +13,8 @@ import pandas as pd
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation.correlate import correlate
 from naslib_swap.evaluation.statistics import spearman
-from naslib_swap.evaluation.store import read_records
-from naslib_swap.evaluation.survey import key_of
+from naslib_swap.scoring.store import read_records
+from naslib_swap.scoring.survey import key_of
 from naslib_swap.files import write_text
 from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.benchmark import AVERAGE, TASKS, BenchmarkEntry

@@ -10,11 +10,11 @@ from functools import partial
 from typing import Any, Callable, Optional
 
 from naslib_swap.errors import SwapError
-from naslib_swap.evaluation.backends import crew
-from naslib_swap.evaluation.run import score_jobs
-from naslib_swap.evaluation.store import ScoreStore
-from naslib_swap.evaluation.study import settings_id
-from naslib_swap.evaluation.survey import Key, key_of
+from naslib_swap.scoring.backends import crew
+from naslib_swap.scoring.run import score_jobs
+from naslib_swap.scoring.store import ScoreStore
+from naslib_swap.scoring.study import settings_id
+from naslib_swap.scoring.survey import Key, key_of
 from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.chunked import Trail, count_patterns
 from naslib_swap.flexibert.comparators import COMPARATORS, TRIVIAL
@@ -22,7 +22,7 @@ from naslib_swap.flexibert.configuration import FIDELITIES, MAX_LENGTH, FlexiBer
 from naslib_swap.flexibert.encoder import Encoder, attention_only
 from naslib_swap.flexibert.observation import COTANGENTS, observe
 from naslib_swap.flexibert.weights import SPACE, draw, hollow, observation_seed
-from naslib_swap.predictors.proxy import ProxyScore
+from naslib_swap.proxies import ProxyScore
 from naslib_swap.seeding import one_thread
 
 SWAP = "swap"

@@ -223,7 +223,7 @@ def _check_predictors(values: Mapping[str, Any], defaults: Any, config_type: str
     """Check the zero-cost predictors that a zero-cost run names."""
     if config_type != "zc":
         return
-    from naslib_swap.predictors.naslib_measures import known_measures
+    from naslib_swap.plugin.measures import known_measures
 
     known = known_measures()
     wanted = [values.get("predictor", defaults.get("predictor"))]

@@ -18,7 +18,7 @@ from typing import Any, Optional
 from naslib_swap.plugin.startup import PACKAGE, Finder, is_installed, is_ours
 
 _PLUGIN = "naslib_swap.plugin"
-_MEASURES = "naslib_swap.predictors.naslib_measures"
+_MEASURES = "naslib_swap.plugin.measures"
 PATCHES: dict[str, tuple[str, ...]] = {
     "naslib.utils": (
         "repairs.mean_squared_error",

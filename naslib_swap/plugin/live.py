@@ -76,7 +76,7 @@ def regularisation(space: str, dataset: str, wanted: settings.Settings) -> Any:
 
 @functools.lru_cache(maxsize=16)
 def _sampled_regularisation(space: str, dataset: str, sizes: int, seed: int) -> Any:
-    from naslib_swap.evaluation.study import regularisation_of
+    from naslib_swap.scoring.study import regularisation_of
 
     rule = regularisation_of(space, dataset, count=sizes, seed=seed)
     logger.info(

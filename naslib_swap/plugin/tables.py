@@ -103,7 +103,7 @@ def patch(module: ModuleType) -> None:
 def table(space: str, dataset: str, root: Path) -> Table:
     """Make the table of one space and dataset; `root` is NASLib's package folder."""
     from naslib_swap.plugin import live
-    from naslib_swap.predictors.naslib_measures import known_measures
+    from naslib_swap.plugin.measures import known_measures
 
     return Table(space, dataset, Path(root), live.scorer(space, dataset), known_measures)
 

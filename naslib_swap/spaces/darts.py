@@ -21,7 +21,8 @@ from naslib_swap.spaces.darts_networks import (
 )
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
 from naslib_swap.spaces.notation import read_expression, read_literal, unknown_architecture
-from naslib_swap.spaces.protocol import Arch
+from naslib_swap.spaces.space import Arch, CellGraph, Moves, SearchDefaults, SearchSpace, Task
+from naslib_swap.spaces.tied_cells import TiedCells
 
 SEARCHED = OPERATIONS[1:]
 """The operations that random choices draw from: all but "none". NASLib's compact form counts them
@@ -52,7 +53,7 @@ _EXAMPLE: tuple[CellEdges, CellEdges] = (
 )
 
 
-class Darts:
+class Darts(SearchSpace):
     """Pairs of a normal and a reduction cell.
 
     An architecture is `(normal, reduce)`, each a tuple of eight (operation, input) pairs, two for
@@ -68,9 +69,19 @@ class Darts:
 
     name = "darts"
     variants = ("cifar10", "imagenet", "tiny")
+    tasks = {
+        "cifar10": Task((3, 32, 32), 10, accuracies="darts1000"),
+        "imagenet": Task((3, 224, 224), 1000, "imagenet"),
+    }
+    search = SearchDefaults(
+        variant="tiny",
+        trained={"cifar10": ("cifar10", 10), "imagenet": ("imagenet", 1000)},
+        repeats=8,
+        rule="adaptive",
+    )
 
     @property
-    def example(self) -> str:
+    def example(self) -> str:  # type: ignore[override]
         """The cell that DARTS found on CIFAR-10 (second order)."""
         return genotype_string(_EXAMPLE)
 
@@ -96,6 +107,29 @@ class Darts:
     def crossover(self, a: Arch, b: Arch, rng: np.random.Generator) -> Arch:
         """Take each node, with both of its edges, from either parent."""
         return uniform_crossover(self._checked(a), self._checked(b), rng)
+
+    def canonical(self, arch: Arch) -> Arch:
+        """Put the two edges of each node in order: their sum does not depend on it."""
+        return ordered(self._checked(arch))
+
+    def moves(self, variant: str | None) -> Moves:
+        """Tie the cells where only one of them is scored."""
+        return TiedCells(self) if variant == "tiny" else self
+
+    def cells(self, arch: Arch) -> tuple[CellGraph, ...]:
+        """Return both cells; equal ones once."""
+        return cell_graphs(self._checked(arch))
+
+    def described(self, arch: Arch) -> dict[str, Any]:
+        """Return the fields of a Genotype."""
+        normal, reduction = ([list(edge) for edge in cell] for cell in arch)
+        concat = list(_CONCAT)
+        return {
+            "normal": normal,
+            "normal_concat": concat,
+            "reduce": reduction,
+            "reduce_concat": concat,
+        }
 
     def depth(self, arch: Arch) -> int:
         """Weighted layers on the longest path of the default variant."""
@@ -130,6 +164,39 @@ _EXPECTED = (
     f"a normal and a reduction cell of {EDGES} (operation, input) pairs, operations from "
     f"{', '.join(OPERATIONS)}, inputs of node n below n, all four nodes concatenated"
 )
+
+
+SPACE = Darts()
+
+
+def ordered(arch: Arch) -> Arch:
+    """Put the two edges of each node in order, by input and operation."""
+    return tuple(
+        tuple(
+            edge
+            for node in range(NODES)
+            for edge in sorted(cell[2 * node : 2 * node + 2], key=lambda edge: edge[::-1])
+        )
+        for cell in arch
+    )
+
+
+def cell_graphs(arch: Arch) -> tuple[CellGraph, ...]:
+    """Return the cells of an architecture for pictures; equal ones once."""
+    normal, reduction = arch
+    if normal == reduction:
+        return (_cell_graph("normal and reduction cell", normal),)
+    return _cell_graph("normal cell", normal), _cell_graph("reduction cell", reduction)
+
+
+def _cell_graph(title: str, cell: CellEdges) -> CellGraph:
+    names = ("c_{k-2}", "c_{k-1}", "0", "1", "2", "3", "c_{k}")
+    edges = [
+        (names[source], names[2 + position // 2], operation)
+        for position, (operation, source) in enumerate(cell)
+    ]
+    edges += [(name, names[-1], "") for name in names[2:-1]]
+    return CellGraph(title, names, tuple(edges))
 
 
 def genotype_string(arch: Arch) -> str:

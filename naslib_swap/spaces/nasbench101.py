@@ -9,6 +9,7 @@ Today's nasbench_pytorch, which NASLib builds it with, adds a few scalars withou
 from __future__ import annotations
 
 import math
+from itertools import permutations
 from typing import NamedTuple
 
 import numpy as np
@@ -18,7 +19,7 @@ from torch import Tensor, nn
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
 from naslib_swap.spaces.notation import read_literal, unknown_architecture
 from naslib_swap.spaces.pooling import MaxPool2d
-from naslib_swap.spaces.protocol import Arch
+from naslib_swap.spaces.space import Arch, SearchSpace, Task
 
 OPERATIONS = ("input", "output", "maxpool3x3", "conv1x1-bn-relu", "conv3x3-bn-relu")
 """Operation names; their positions are NASLib's integers."""
@@ -34,6 +35,8 @@ _SLOTS = tuple((i, j) for i in range(VERTICES) for j in range(i + 1, VERTICES))
 _STEM_CHANNELS = 128
 _STACKS = 3
 _CELLS_PER_STACK = 3
+_SIZES = ((128, 128), (128, 256), (256, 512))
+"""(channels in, channels out) of cells: 512 in and out divide as 256 in and 512 out do."""
 _EXAMPLE: Arch = (
     *(0, 1, 1, 0, 0, 0, 1),
     *(0, 0, 0, 1, 0, 0, 0),
@@ -67,7 +70,7 @@ class Graph(NamedTuple):
         return [source for source in range(vertex) if (source, vertex) in self.edges]
 
 
-class NasBench101:
+class NasBench101(SearchSpace):
     """The 423 thousand different cells of NAS-Bench-101, in NASLib's notation.
 
     An architecture is a tuple of 56 ints: the 7×7 adjacency matrix, row by row, and the seven
@@ -76,7 +79,9 @@ class NasBench101:
     """
 
     name = "nasbench101"
-    variants = ("full",)
+    tasks = {"cifar10": Task((3, 32, 32), 10, accuracies="suite-zero")}
+    samples = 32
+    suite_zero = "zc-nasbench101"
     example = str(_EXAMPLE)
 
     def parse(self, text: str) -> Arch:
@@ -122,6 +127,30 @@ class NasBench101:
                 return child
         return a
 
+    def canonical(self, arch: Arch) -> Arch:
+        """Return the smallest of the architectures that are this network.
+
+        Vertices without a path from input to output go, inner vertices are put in each order that
+        the edges allow. Where the output's channels do not divide evenly, the order decides which
+        vertex gets one more: such orders are other networks.
+        """
+        graph = self._checked(arch)
+        inner = range(1, graph.output)
+        found = []
+        for order in permutations(inner):
+            place = {0: 0, graph.output: graph.output, **{v: i for i, v in enumerate(order, 1)}}
+            edges = frozenset((place[i], place[j]) for i, j in graph.edges)
+            if any(i > j for i, j in edges):
+                continue
+            moved = Graph(edges, tuple(graph.operations[v] for v in (0, *order, graph.output)))
+            if all(
+                vertex_channels(moved, *sizes)[place[v]] == channels
+                for sizes in _SIZES
+                for v, channels in enumerate(vertex_channels(graph, *sizes))
+            ):
+                found.append(_spread(moved))
+        return min(found)
+
     def depth(self, arch: Arch) -> int:
         """Weighted layers on the longest path, projections included."""
         graph = self._checked(arch)
@@ -162,6 +191,9 @@ class NasBench101:
         if not _is_cell(arch):
             raise unknown_architecture(arch, "NAS-Bench-101", _EXPECTED, self.example)
         return prune(arch)
+
+
+SPACE = NasBench101()
 
 
 def prune(arch: Arch) -> Graph:
@@ -312,6 +344,15 @@ def _code(edges: list[tuple[int, int]], inner: list[int]) -> Arch:
     for i, j in edges:
         matrix[i * VERTICES + j] = 1
     return (*matrix, _INPUT, *inner, _OUTPUT)
+
+
+def _spread(graph: Graph) -> Arch:
+    """Write a pruned cell with seven vertices again: those in between are pools without edges."""
+    def place(vertex: int) -> int:
+        return VERTICES - 1 if vertex == graph.output else vertex
+
+    inner = [*graph.operations[1:-1], *[_POOL] * (VERTICES - len(graph.operations))]
+    return _code([(place(i), place(j)) for i, j in graph.edges], inner)
 
 
 def _neighbours(arch: Arch) -> list[Arch]:

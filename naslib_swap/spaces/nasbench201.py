@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,7 +20,7 @@ from naslib_swap.score import count_parameters
 from naslib_swap.spaces.networks import check_sizes, chosen_variant, on_meta
 from naslib_swap.spaces.notation import is_index_tuple, read_literal, unknown_architecture
 from naslib_swap.spaces.pooling import AvgPool2d
-from naslib_swap.spaces.protocol import Arch
+from naslib_swap.spaces.space import Arch, CellGraph, SearchDefaults, SearchSpace, Task
 
 OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 """Operation names; their positions are NASLib's compact integers."""
@@ -36,7 +37,7 @@ _STRING = re.compile(_BLOCK)
 _STRING_ORDER = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 
 
-class NasBench201:
+class NasBench201(SearchSpace):
     """The NAS-Bench-201 search space of 15,625 architectures.
 
     An architecture is a tuple of six ints in 0..4, one operation for each of `EDGES`.
@@ -45,8 +46,14 @@ class NasBench201:
     """
 
     name = "nasbench201"
-    variants = ("full",)
     example = "(0, 2, 3, 2, 3, 1)"
+    tasks = {
+        "cifar10": Task((3, 32, 32), 10, accuracies="analog"),
+        "cifar100": Task((3, 32, 32), 100, accuracies="suite-zero"),
+        "ImageNet16-120": Task((3, 16, 16), 120, accuracies="suite-zero"),
+    }
+    suite_zero = "zc-nasbench201"
+    search = SearchDefaults(trained={"full": ("full", 10)})
 
     def parse(self, text: str) -> Arch:
         """Read "(0, 2, 3, 2, 3, 1)" or "|nor_conv_3x3~0|+|nor_conv_3x3~0|...|"."""
@@ -92,6 +99,31 @@ class NasBench201:
                 return child
         return a
 
+    def canonical(self, arch: Arch) -> Arch:
+        """Return the smaller of two: without an edge 1→2, nodes 1 and 2 can change places.
+
+        14,125 networks are left of the 15,625 architectures. Operations that nothing reaches stay:
+        they add parameters and activations.
+        """
+        self._checked(arch)
+        if arch[EDGES.index((1, 2))] != _NONE:
+            return arch
+        first, second, third, none, fourth, fifth = arch
+        return min(arch, (second, first, third, none, fifth, fourth))
+
+    def cells(self, arch: Arch) -> tuple[CellGraph, ...]:
+        """Return the one cell; edges without an operation are left out."""
+        edges = tuple(
+            (str(start), str(end), OPERATIONS[operation])
+            for (start, end), operation in zip(EDGES, self._checked(arch))
+            if operation != _NONE
+        )
+        return (CellGraph("cell", ("0", "1", "2", "3"), edges),)
+
+    def described(self, arch: Arch) -> dict[str, Any]:
+        """Return the compact tuple and NAS-Bench-201's own notation."""
+        return {"operations": list(arch), "string": architecture_string(arch)}
+
     def depth(self, arch: Arch) -> int:
         """Stem, residual blocks (2 each), classifier, and 15 times the cell's longest path."""
         longest: list[int | None] = [0, None, None, None]
@@ -129,6 +161,9 @@ class NasBench201:
                 arch, "NAS-Bench-201", "a tuple of six ints in 0..4", self.example
             )
         return arch
+
+
+SPACE = NasBench201()
 
 
 def architecture_string(arch: Arch) -> str:

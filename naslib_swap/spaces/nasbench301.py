@@ -13,8 +13,10 @@ from torch import nn
 
 from naslib_swap.spaces.darts import (
     SEARCHED,
+    cell_graphs,
     mutate_connection,
     mutate_operation,
+    ordered,
     read_genotype,
     sample_cell,
     uniform_crossover,
@@ -28,7 +30,7 @@ from naslib_swap.spaces.darts_networks import (
 )
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
 from naslib_swap.spaces.notation import unknown_architecture
-from naslib_swap.spaces.protocol import Arch
+from naslib_swap.spaces.space import Arch, CellGraph, SearchSpace, Task
 
 _unknown = partial(
     unknown_architecture,
@@ -44,7 +46,7 @@ _unknown = partial(
 )
 
 
-class NasBench301:
+class NasBench301(SearchSpace):
     """Pairs of a normal and a reduction cell without "none".
 
     An architecture is NASLib's compact form, `(normal, reduce)`, each a tuple of eight
@@ -58,6 +60,9 @@ class NasBench301:
     name = "nasbench301"
     variants = ("naslib", "suite-zero")
     example: str = _unknown.keywords["example"]
+    tasks = {"cifar10": Task((3, 32, 32), 10, accuracies="suite-zero")}
+    samples = 32
+    suite_zero = "zc-nasbench301"
 
     def parse(self, text: str) -> Arch:
         """Read NASLib's compact form, with tuples or lists, or a DARTS Genotype."""
@@ -82,6 +87,18 @@ class NasBench301:
     def crossover(self, a: Arch, b: Arch, rng: np.random.Generator) -> Arch:
         """Take each node, with both of its edges, from either parent."""
         return compact(uniform_crossover(self._genotype(a), self._genotype(b), rng))
+
+    def canonical(self, arch: Arch) -> Arch:
+        """Put the two edges of each node in order: their sum does not depend on it."""
+        return compact(ordered(self._genotype(arch)))
+
+    def cells(self, arch: Arch) -> tuple[CellGraph, ...]:
+        """Return both cells."""
+        return cell_graphs(self._genotype(arch))
+
+    def naslib_key(self, arch: Arch) -> str:
+        """Write the compact form with lists inside, as the keys of NASLib's table are."""
+        return str([list(cell) for cell in arch])
 
     def depth(self, arch: Arch) -> int:
         """Weighted layers on the longest path; the same in both variants."""
@@ -111,6 +128,9 @@ class NasBench301:
         if genotype is None or not _is_searched(genotype) or compact(genotype) != arch:
             raise _unknown(arch)
         return genotype
+
+
+SPACE = NasBench301()
 
 
 def compact(genotype: Arch) -> Arch:

@@ -15,7 +15,7 @@ from torch import nn
 
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
 from naslib_swap.spaces.notation import is_index_tuple, read_literal, unknown_architecture
-from naslib_swap.spaces.protocol import Arch
+from naslib_swap.spaces.space import Arch, SearchSpace, Task
 from naslib_swap.spaces.transbench101_networks import (
     head_parameters,
     macro_depth,
@@ -27,16 +27,22 @@ from naslib_swap.spaces.transbench101_networks import (
     with_head,
 )
 
-TASKS = (
-    "class_scene",
-    "class_object",
-    "jigsaw",
-    "room_layout",
-    "segmentsemantic",
-    "normal",
-    "autoencoder",
-)
-"""The seven tasks; each has its own head, so these are the variants of the spaces."""
+_TRUTH = "suite-zero"
+_PIXELS = 64
+"""Height and width at which networks are scored: the 256 pixels of the benchmark cost 16 times as
+much and reach the bound of SWAP-Score."""
+
+TASKS = {
+    "class_scene": Task((3, 256, 256), 63, "class_scene", "class", _PIXELS, _TRUTH),
+    "class_object": Task((3, 256, 256), 100, "class_object", "class", _PIXELS, _TRUTH),
+    "jigsaw": Task((9, 3, 64, 64), 1000, "jigsaw", "class", 0, _TRUTH),
+    "room_layout": Task((3, 256, 256), 9, "room_layout", "values", _PIXELS, _TRUTH),
+    "segmentsemantic": Task((3, 256, 256), 17, "segmentsemantic", "class map", _PIXELS, _TRUTH),
+    "normal": Task((3, 256, 256), 3, "normal", "image", _PIXELS, _TRUTH),
+    "autoencoder": Task((3, 256, 256), 3, "autoencoder", "image", _PIXELS, _TRUTH),
+}
+"""The seven tasks, with the class counts of the networks that NASLib builds. Each has a head of its
+own, so these are the variants of the spaces."""
 
 MICRO_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")
 """Operation names of the micro space; their positions are the benchmark's digits."""
@@ -47,7 +53,7 @@ _MACRO_STRING = re.compile(r"64-([1-4]{4,6})-basic")
 _EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
 
 
-class TransBench101Micro:
+class TransBench101Micro(SearchSpace):
     """Cells: a tuple of six ints in 0..3, the operations on the edges 0→1, 0→2, 1→2, 0→3, 1→3, 2→3.
 
     `sample`, `mutate` and `crossover` give cells whose input reaches their output; `parse` accepts
@@ -55,7 +61,10 @@ class TransBench101Micro:
     """
 
     name = "transbench101_micro"
-    variants = TASKS
+    variants = tuple(TASKS)
+    tasks = TASKS
+    samples = 32
+    suite_zero = "zc-transbench101-micro"
     example = "(1, 0, 2, 3, 3, 3)"
 
     def parse(self, text: str) -> Arch:
@@ -101,6 +110,11 @@ class TransBench101Micro:
                 return child
         return a
 
+    def canonical(self, arch: Arch) -> Arch:
+        """Return the smaller of two: without an edge 1→2, nodes 1 and 2 can change places."""
+        first, second, between, third, fourth, fifth = self._checked(arch)
+        return arch if between else min(arch, (second, first, between, third, fifth, fourth))
+
     def depth(self, arch: Arch) -> int:
         """Weighted layers on the longest path of the encoder and a linear head."""
         return micro_depth(self._checked(arch)) + 1
@@ -135,7 +149,7 @@ class TransBench101Micro:
         return arch
 
 
-class TransBench101Macro:
+class TransBench101Macro(SearchSpace):
     """Backbones: four to six layer codes, filled up with zeros to six.
 
     Codes: 1 keeps the size, 2 doubles the channels, 3 halves the resolution, 4 does both. One to
@@ -143,7 +157,10 @@ class TransBench101Macro:
     """
 
     name = "transbench101_macro"
-    variants = TASKS
+    variants = tuple(TASKS)
+    tasks = TASKS
+    samples = 32
+    suite_zero = "zc-transbench101-macro"
     example = "(1, 2, 3, 4, 0, 0)"
 
     def parse(self, text: str) -> Arch:
@@ -222,6 +239,8 @@ class TransBench101Macro:
             raise unknown_architecture(arch, "TransNAS-Bench-101 macro", _BACKBONES, self.example)
         return arch
 
+
+SPACE = (TransBench101Micro(), TransBench101Macro())
 
 _BACKBONES = (
     "four to six layers in 1..4, then zeros up to six numbers; one to four layers in {3, 4}, "

@@ -15,7 +15,7 @@ import pytest
 
 from naslib_swap import spaces
 from naslib_swap.cli.main import main
-from naslib_swap.evaluation.store import read_records
+from naslib_swap.scoring.store import read_records
 
 COUNT = 12
 PROXIES = "swap,params,depth"

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from naslib_swap import spaces
-from naslib_swap.evaluation.backends import crew
-from naslib_swap.evaluation.job import failed_records
-from naslib_swap.evaluation.run import score_jobs
-from naslib_swap.evaluation.study import InputsSpec, Study
-from naslib_swap.evaluation.survey import missing_jobs
+from naslib_swap.scoring.backends import crew
+from naslib_swap.scoring.job import failed_records
+from naslib_swap.scoring.run import score_jobs
+from naslib_swap.scoring.study import InputsSpec, Study
+from naslib_swap.scoring.survey import missing_jobs
 
 
 @pytest.fixture(scope="session")

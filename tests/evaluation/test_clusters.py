@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from naslib_swap.errors import SwapError
-from naslib_swap.evaluation.backends import crew
-from naslib_swap.evaluation.job import failed_records
-from naslib_swap.evaluation.run import run, score_jobs
-from naslib_swap.evaluation.store import ScoreStore, read_records
-from naslib_swap.evaluation.study import Study
-from naslib_swap.evaluation.survey import missing_jobs
+from naslib_swap.scoring.backends import crew
+from naslib_swap.scoring.job import failed_records
+from naslib_swap.scoring.run import run, score_jobs
+from naslib_swap.scoring.store import ScoreStore, read_records
+from naslib_swap.scoring.study import Study
+from naslib_swap.scoring.survey import missing_jobs
 
 distributed = pytest.importorskip("distributed", reason="needs the cluster extra")
 
@@ -89,13 +89,13 @@ def test_an_architecture_that_kills_every_worker_fails_alone(reason_of_a_killer)
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(study, tmp_path, monkeypatch):
-    monkeypatch.setattr("naslib_swap.evaluation.backends._CONNECT_SECONDS", 0.5)
+    monkeypatch.setattr("naslib_swap.scoring.backends._CONNECT_SECONDS", 0.5)
     with pytest.raises(SwapError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
         _score(study, tmp_path / "s.jsonl", backend="dask", address="tcp://127.0.0.1:1")
 
 
 def test_a_cluster_without_workers_is_an_error(study, tmp_path, monkeypatch):
-    monkeypatch.setattr("naslib_swap.evaluation.backends._WORKER_SECONDS", 0.5)
+    monkeypatch.setattr("naslib_swap.scoring.backends._WORKER_SECONDS", 0.5)
     with distributed.LocalCluster(n_workers=0, dashboard_address=None) as cluster:
         address = cluster.scheduler_address
         with pytest.raises(SwapError, match="has no workers; start some with `dask worker"):

@@ -16,7 +16,7 @@ from naslib_swap.evaluation.plan import (
     study_of,
     truth_of,
 )
-from naslib_swap.evaluation.study import Digests, settings_of
+from naslib_swap.scoring.study import Digests, settings_of
 from naslib_swap.predictors import registry
 from naslib_swap.spaces.tasks import get_task
 

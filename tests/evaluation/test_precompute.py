@@ -20,7 +20,7 @@ from naslib_swap.evaluation.precompute import (
     rows_of,
     without_accuracy,
 )
-from naslib_swap.evaluation.study import Study
+from naslib_swap.scoring.study import Study
 
 OLD = {
     "cifar10": {

@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from naslib_swap.errors import SwapError
-from naslib_swap.evaluation.backends import crew
-from naslib_swap.evaluation.run import run
-from naslib_swap.evaluation.store import ScoreStore, read_records
+from naslib_swap.scoring.backends import crew
+from naslib_swap.scoring.run import run
+from naslib_swap.scoring.store import ScoreStore, read_records
 
 ray = pytest.importorskip("ray", reason="needs the package ray")
 

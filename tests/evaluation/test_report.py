@@ -20,7 +20,7 @@ from naslib_swap.evaluation.report import (
     presented_beside,
 )
 from naslib_swap.evaluation.results import write_results
-from naslib_swap.evaluation.study import InputsSpec, Study
+from naslib_swap.scoring.study import InputsSpec, Study
 from naslib_swap.ground_truth import GroundTruth
 
 ARCHS = tuple(f"a{n:02}" for n in range(20))

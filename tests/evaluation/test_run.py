@@ -10,12 +10,12 @@ import torch
 
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation import job as job_module
-from naslib_swap.evaluation.backends import Crew
-from naslib_swap.evaluation.job import failed_records, score_job
-from naslib_swap.evaluation.run import run, score_jobs
-from naslib_swap.evaluation.store import ScoreStore, read_records
-from naslib_swap.evaluation.study import SCORES_VERSION, Digests, InputsSpec, Study, settings_of
-from naslib_swap.evaluation.survey import gather, missing_jobs, survey
+from naslib_swap.scoring.backends import Crew
+from naslib_swap.scoring.job import failed_records, score_job
+from naslib_swap.scoring.run import run, score_jobs
+from naslib_swap.scoring.store import ScoreStore, read_records
+from naslib_swap.scoring.study import SCORES_VERSION, Digests, InputsSpec, Study, settings_of
+from naslib_swap.scoring.survey import gather, missing_jobs, survey
 
 
 def _run(study: Study, path: Path, **options) -> int:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from naslib_swap.errors import SwapError
-from naslib_swap.evaluation.store import ScoreStore, read_records
+from naslib_swap.scoring.store import ScoreStore, read_records
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_a_broken_line_in_the_middle_is_named(path, line):
 
 def test_a_second_process_is_told_to_wait(path):
     script = (
-        "import sys; from naslib_swap.evaluation.store import ScoreStore\n"
+        "import sys; from naslib_swap.scoring.store import ScoreStore\n"
         f"with ScoreStore({str(path)!r}):\n"
         "    print('open', flush=True); sys.stdin.read()\n"
     )
@@ -139,7 +139,7 @@ def test_a_full_disk_loses_nothing_that_was_stored(path):
     script = (
         "import resource, signal, sys\n"
         "from naslib_swap.errors import SwapError\n"
-        "from naslib_swap.evaluation.store import ScoreStore\n"
+        "from naslib_swap.scoring.store import ScoreStore\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))\n"
         f"with ScoreStore({str(path)!r}) as store:\n"

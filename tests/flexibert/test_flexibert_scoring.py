@@ -14,7 +14,7 @@ from torch import nn
 
 from naslib_swap import swap_score
 from naslib_swap.errors import SwapError
-from naslib_swap.evaluation.store import ScoreStore, read_records
+from naslib_swap.scoring.store import ScoreStore, read_records
 from naslib_swap.flexibert import report
 from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.benchmark import TASKS, BenchmarkEntry

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
 from naslib_swap import spaces
-from naslib_swap.predictors.multiply_accumulates import MultiplyAccumulates
+from naslib_swap.predictors.passes.multiply_accumulates import MultiplyAccumulates
 
 
 def counted(net: nn.Module, *inputs: Tensor) -> int:
@@ -70,7 +70,7 @@ def test_equals_half_of_what_torch_counts(space: str) -> None:
 def test_does_not_import_torchs_compiler() -> None:
     code = (
         "import sys, torch\n"
-        "from naslib_swap.predictors.multiply_accumulates import MultiplyAccumulates\n"
+        "from naslib_swap.predictors.passes.multiply_accumulates import MultiplyAccumulates\n"
         "with MultiplyAccumulates() as seen: torch.ones(2, 3) @ torch.ones(3, 2)\n"
         "print(seen.count, 'torch._dynamo' in sys.modules)"
     )

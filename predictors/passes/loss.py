@@ -9,11 +9,11 @@ import torch
 from torch import Tensor
 from torch.utils.hooks import RemovableHandle
 
-from naslib_swap.predictors.forward import LayerCall
-from naslib_swap.predictors.isolation import isolated
-from naslib_swap.predictors.layers import WeightedLayer, weights
-from naslib_swap.predictors.objective import loss_of
-from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.passes.forward import LayerCall
+from naslib_swap.predictors.passes.isolation import isolated
+from naslib_swap.predictors.passes.layers import WeightedLayer, weights
+from naslib_swap.predictors.passes.objective import loss_of
+from naslib_swap.predictors.passes.probe import Probe
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.grad import conv2d_weight
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from naslib_swap.predictors.fixed_statistics import normalised
+from naslib_swap.predictors.passes.fixed_statistics import normalised
 
 Layer = Union[nn.Conv2d, nn.Linear, _BatchNorm]
 

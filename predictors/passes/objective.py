@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from naslib_swap.errors import SwapError
-from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.passes.probe import Probe
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "cross_entropy": F.cross_entropy,

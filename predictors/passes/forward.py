@@ -11,11 +11,11 @@ from torch.autograd.graph import Node
 
 from naslib_swap.activations import Kind, recording
 from naslib_swap.errors import SwapError
-from naslib_swap.predictors.isolation import isolated, run
-from naslib_swap.predictors.layers import WeightedLayer, weighted_layers
+from naslib_swap.predictors.passes.isolation import isolated, run
+from naslib_swap.predictors.passes.layers import WeightedLayer, weighted_layers
 
 if TYPE_CHECKING:
-    from naslib_swap.predictors.probe import Probe
+    from naslib_swap.predictors.passes.probe import Probe
 
 # Kinds of activations whose patterns are 0 or 1: active above 0.
 RECTIFIERS = frozenset({"relu", "relu6", "leaky_relu", "prelu", "rrelu"})

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 
 from naslib_swap.errors import SwapError
-from naslib_swap.predictors.isolation import isolated
-from naslib_swap.predictors.probe import Probe
+from naslib_swap.predictors.passes.isolation import isolated
+from naslib_swap.predictors.passes.probe import Probe
 
 
 def jacobian_pass(probe: Probe) -> Tensor:

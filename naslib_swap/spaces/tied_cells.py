@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from naslib_swap.spaces import SearchSpace
+from naslib_swap.spaces.space import SearchSpace
 
 
 class TiedCells:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import warnings
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +13,7 @@ from typing import Any
 
 import joblib
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import LostWorker
 
 BACKENDS = ("loky", "dask", "ray")
 
@@ -47,16 +48,9 @@ def crew(backend: str, workers: int, address: str | None = None) -> Iterator[Cre
 
     Raises
     ------
-    SwapError
-        An unknown backend, fewer than one worker, an address without a cluster, a package that is
-        not installed, a cluster that does not answer.
+    LostWorker
+        A package that is not installed, a cluster that does not answer.
     """
-    if backend not in BACKENDS:
-        raise SwapError(f"got backend {backend!r}, expected one of {', '.join(BACKENDS)}.")
-    if workers < 1:
-        raise SwapError(f"got {workers} workers, expected at least 1.")
-    if backend == "loky" and address is not None:
-        raise SwapError(f"got the address {address!r} for loky, expected --backend dask or ray.")
     with ExitStack() as stack:
         if backend == "dask":
             yield _dask(stack, workers, address)
@@ -66,6 +60,13 @@ def crew(backend: str, workers: int, address: str | None = None) -> Iterator[Cre
             yield Crew(run=_here, alone=_call)
         else:
             yield _loky(stack, workers)
+
+
+def processors() -> int:
+    """Return how many processors this process may use: affinity, cgroup and SLURM count."""
+    allotted = os.environ.get("SLURM_CPUS_PER_TASK", "")
+    usable = joblib.cpu_count()
+    return max(1, min(usable, int(allotted)) if allotted.isdecimal() else usable)
 
 
 def _call(task: Task) -> Any:
@@ -92,7 +93,7 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
         from distributed import Client, LocalCluster
         from distributed.scheduler import KilledWorker
     except ImportError:
-        raise SwapError(
+        raise LostWorker(
             "the backend dask needs the package distributed: pip install 'naslib-swap[cluster]'."
         ) from None
     cluster: Any = address
@@ -105,13 +106,13 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
             Client(cluster, timeout=_CONNECT_SECONDS, set_as_default=False)
         )
     except (OSError, TimeoutError) as error:
-        raise SwapError(
+        raise LostWorker(
             f"no Dask scheduler answers at {address}: {error}. Start one with `dask scheduler`."
         ) from None
     try:
         client.wait_for_workers(1, timeout=_WORKER_SECONDS)
     except TimeoutError:
-        raise SwapError(
+        raise LostWorker(
             f"the Dask cluster at {address} has no workers; start some with `dask worker ADDRESS`."
         ) from None
     backend = _reporting_backend()(client=client, wait_for_workers_timeout=_WORKER_SECONDS)
@@ -161,7 +162,7 @@ def _ray(stack: ExitStack, workers: int, address: str | None) -> Crew:
         from ray.exceptions import RayActorError, WorkerCrashedError
         from ray.util.joblib import register_ray
     except ImportError:
-        raise SwapError("the backend ray needs the package ray: pip install ray.") from None
+        raise LostWorker("the backend ray needs the package ray: pip install ray.") from None
     if address is not None:
         _require_answer(address)
     try:
@@ -187,9 +188,9 @@ def _require_answer(address: str) -> None:
         raise _no_ray(address, error) from None
 
 
-def _no_ray(address: str | None, error: Exception) -> SwapError:
+def _no_ray(address: str | None, error: Exception) -> LostWorker:
     reason = str(error).rstrip(".")
-    return SwapError(
+    return LostWorker(
         f"no Ray cluster answers at {address}: {reason}. Start one with `ray start --head`."
     )
 

@@ -1,0 +1,170 @@
+"""What all scores of a run share, and what every door takes unless it is told otherwise."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Protocol
+
+import numpy as np
+
+from naslib_swap import proxies, spaces
+from naslib_swap.errors import BadArgument
+from naslib_swap.regularisation import DEFAULT_RULE, Regularisation, from_sizes
+from naslib_swap.scoring.images import Digests, Images
+from naslib_swap.scoring.recipe import Recipe
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from naslib_swap.proxies import Proxy
+    from naslib_swap.scoring.subject import Subject
+
+_SIZES = 1000  # architectures whose sizes give mu and sigma
+
+
+class Inputs(Protocol):
+    """Where a minibatch comes from: `Images`, or texts."""
+
+    @property
+    def source(self) -> str:
+        """Its name, for people."""
+
+    @property
+    def samples(self) -> int:
+        """S, the size of the minibatch."""
+
+    def batch(self, task: Any, seed: int) -> Any:
+        """Load the minibatch of a task under a seed."""
+
+    def shape(self, task: Any) -> tuple[int, ...]:
+        """Return the shape of one sample."""
+
+    def digests(self, task: Any, seed: int) -> Digests:
+        """Return what identifies that minibatch."""
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What all scores of a run share, apart from subject, proxy and seed.
+
+    Attributes
+    ----------
+    inputs
+        Where the minibatch comes from.
+    settings
+        What single proxies read: ``repeats``, ``mu``, ``sigma``, ...
+    device
+        Where networks run.
+    """
+
+    inputs: Inputs = field(default_factory=Images)
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    device: str = "cpu"
+
+    def recipe(self, subject: Subject, proxy: Proxy, seed: int) -> Recipe:
+        """Return what a score of this subject by this proxy is made with under a seed.
+
+        Raises
+        ------
+        SwapError
+            If the inputs cannot be loaded.
+        """
+        looks = "data" in proxy.needs
+        digests = self.inputs.digests(subject.takes, seed) if looks else Digests("")
+        return Recipe(
+            variant=subject.variant,
+            shape=self.inputs.shape(subject.takes),
+            samples=self.inputs.samples if looks else 0,
+            digest=digests.inputs,
+            labels=digests.labels if "labels" in proxy.needs else "",
+            device=self.device.split(":")[0],
+            settings=tuple((k, self.settings[k]) for k in sorted(proxy.reads & set(self.settings))),
+            source=self.inputs.source if looks else "",
+        )
+
+
+def conditions_for(
+    space: str,
+    task: str,
+    *,
+    variant: str | None = None,
+    names: Iterable[str] = (),
+    images: Images | None = None,
+    mu: float | None = None,
+    sigma: float | None = None,
+    rule: str = DEFAULT_RULE,
+    device: str = "cpu",
+    **settings: Any,
+) -> Conditions:
+    """Return the conditions for architectures of a space: what every door scores under.
+
+    Parameters
+    ----------
+    space, task, variant
+        What is scored; None takes the task's own variant.
+    names
+        The proxies. `mu` and `sigma` are derived where one of them reads these.
+    images
+        None takes crops of natural photographs; 0 samples take as many as suit the space.
+    mu, sigma
+        In thousands of parameters; None derives them by `rule` from the sizes of random
+        architectures of the space, which looks neither at accuracies nor at those scored.
+    rule
+        See :func:`naslib_swap.regularisation.from_sizes`.
+    device
+        Where networks run.
+    **settings
+        Further ones, such as ``repeats``.
+
+    Raises
+    ------
+    BadArgument
+        An unknown space, task, proxy or rule; only one of mu and sigma.
+    """
+    found = spaces.get(space)
+    found.task(task)
+    chosen = images or Images(samples=0)
+    if not chosen.samples:
+        chosen = replace(chosen, samples=found.samples)
+    if (mu is None) != (sigma is None):
+        raise BadArgument(
+            f"got mu={mu} and sigma={sigma}, expected both or neither (thousands of parameters)."
+        )
+    if any("mu" in proxies.get(name).reads for name in names):
+        sizing = Regularisation(mu, sigma) if mu is not None and sigma is not None else None
+        sizing = sizing or regularisation_of(space, task, variant=variant, rule=rule)
+        sizing.of(1.0, sizing.mu)  # complain before the work, not after it
+        settings = {**settings, "mu": sizing.mu, "sigma": sizing.sigma}
+    return Conditions(chosen, settings, device)
+
+
+@lru_cache(maxsize=64)
+def regularisation_of(
+    space: str,
+    task: str,
+    *,
+    variant: str | None = None,
+    rule: str = DEFAULT_RULE,
+    count: int = _SIZES,
+    seed: int = 0,
+) -> Regularisation:
+    """Derive mu and sigma from the sizes of ``count`` randomly sampled architectures of a space.
+
+    Label-free: neither accuracies nor the architectures under study are looked at.
+    """
+    found = spaces.get(space)
+    of = found.task(task)
+    rng = np.random.default_rng([seed, 3])
+    sizes = [
+        found.parameters(
+            found.sample(rng),
+            variant=variant or of.variant,
+            num_classes=of.num_classes,
+            in_channels=of.in_channels,
+        )
+        / 1000
+        for _ in range(count)
+    ]
+    return from_sizes(sizes, rule)

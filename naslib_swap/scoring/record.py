@@ -1,0 +1,53 @@
+"""Scores, and what identifies them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from naslib_swap.scoring.recipe import Recipe
+
+
+class Key(NamedTuple):
+    """What identifies a score. `recipe` is a recipe's id."""
+
+    space: str
+    task: str
+    arch: str
+    proxy: str
+    seed: int
+    recipe: str
+
+
+@dataclass(frozen=True)
+class Score:
+    """What scoring one subject by one proxy gave.
+
+    Attributes
+    ----------
+    value
+        A finite number, or None where `error` says why there is none.
+    seconds
+        What the proxy costs alone: its own time and that of every pass it used, even where another
+        proxy had already paid for the pass.
+    error
+        Kind and message of what went wrong, or None.
+    saturation
+        Share of the upper bound, in [0, 1], where the proxy has one.
+    trace
+        Where in the code it went wrong, if that was no `SwapError`: for whoever writes the proxy.
+    """
+
+    value: float | None
+    seconds: float = 0.0
+    error: str | None = None
+    saturation: float | None = None
+    trace: str | None = None
+
+
+class Record(NamedTuple):
+    """One score with what identifies it and what it was made with: what a store holds."""
+
+    key: Key
+    score: Score
+    recipe: Recipe
