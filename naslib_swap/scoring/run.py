@@ -91,7 +91,7 @@ def run(
     int
         The number of jobs done, one per network and seed.
     """
-    how = execution or Execution()
+    how = execution or Execution(workers=1)
     asked = list(studies)
     known = survey(asked, store.records())
     for differs, count in known.others.items():

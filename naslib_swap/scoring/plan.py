@@ -1,0 +1,101 @@
+"""The options that all doors share: what is scored, and under which conditions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Optional
+
+import torch
+
+from naslib_swap import spaces
+from naslib_swap.devices import malformed, refusal
+from naslib_swap.errors import BadArgument
+from naslib_swap.options import option
+from naslib_swap.regularisation import DEFAULT_RULE
+from naslib_swap.scoring.conditions import Conditions, conditions_for
+from naslib_swap.scoring.images import Images
+
+
+@dataclass(frozen=True)
+class ScoringPlan:
+    """What a user asks for, as far as single scores are concerned.
+
+    Each option is declared here once, for the library, YAML files and all commands.
+    """
+
+    space: str = option("nasbench201", "Search space.")
+    task: str = option("cifar10", "Task of the space.")
+    variant: Optional[str] = option(None, "Which network of the space, e.g. tiny for darts.")
+    inputs: str = option("natural", "Images: natural, cifar10, ..., noise, a path.")
+    inputs_path: Optional[str] = option(None, "Where the images are.")
+    order: str = option("first", "Images: first or random.")
+    samples: int = option(0, "Images in the minibatch.", shown="as many as suit the space", least=0)
+    resolution: int = option(0, "Height and width in pixels.", shown="the task's", least=0)
+    repeats: Optional[int] = option(
+        None,
+        "Re-initialisations for SWAP; 0 scores the weights as built.",
+        shown="0",
+        least=0,
+    )
+    batch_repeats: int = option(
+        1, "Re-initialisations computed at once, for tiny networks.", least=1
+    )
+    mu: Optional[float] = option(None, "For reg-SWAP: size aimed at, thousands of parameters.")
+    sigma: Optional[float] = option(None, "For reg-SWAP: tolerance, thousands of parameters.")
+    rule: str = option(DEFAULT_RULE, "How mu and sigma come from sizes.")
+    device: str = option("cpu", "cpu or cuda.")
+
+    def check(self, *, elsewhere: bool = False) -> None:
+        """Complain of what can be known to be wrong before anything is loaded.
+
+        Parameters
+        ----------
+        elsewhere
+            Other machines score, so that this one need not have the device.
+
+        Raises
+        ------
+        BadArgument
+            An unknown space, task or variant; a single image; a device that cannot be used here.
+        """
+        space = spaces.get(self.space)
+        space.task(self.task)
+        if self.variant is not None and self.variant not in space.variants:
+            raise BadArgument(
+                f"got variant {self.variant!r}, expected one of {', '.join(space.variants)} for "
+                f"{self.space}."
+            )
+        if self.samples == 1:
+            raise BadArgument(
+                "got samples 1, expected at least 2: one image has one pattern whatever the network."
+            )
+        error = malformed(self.device) if elsewhere else refusal(self.device)
+        if error is not None:
+            reason = str(error).strip().split("\n")[0].rstrip(".")
+            raise BadArgument(
+                f"cannot use the device {self.device!r}: {reason}. Expected cpu, or cuda where "
+                "there is a GPU and a PyTorch built for it."
+            )
+        if torch.device(self.device).type == "meta":
+            raise BadArgument(f"got the device {self.device!r}, expected cpu or cuda.")
+
+    def images(self) -> Images:
+        """Return where the minibatch comes from."""
+        return Images(self.inputs, self.samples, self.inputs_path, self.order, self.resolution)
+
+    def conditions(self, proxies: Iterable[str]) -> Conditions:
+        """Return the conditions that scores by these proxies are made under."""
+        return conditions_for(
+            self.space,
+            self.task,
+            variant=self.variant,
+            names=proxies,
+            images=self.images(),
+            mu=self.mu,
+            sigma=self.sigma,
+            rule=self.rule,
+            device=self.device,
+            repeats=self.repeats or 0,
+            batch_repeats=self.batch_repeats,
+        )
