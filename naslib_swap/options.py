@@ -14,8 +14,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
-import yaml
-
 from naslib_swap.errors import BadArgument, BadFile
 
 P = TypeVar("P")
@@ -114,6 +112,8 @@ def read_config(config: str, folder: str) -> dict[str, Any]:
     BadFile
         There is no such file, or it is no YAML mapping.
     """
+    import yaml
+
     names = config_names(folder)
     packaged = config in names and not Path(config).is_file()
     source = (

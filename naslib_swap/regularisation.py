@@ -8,10 +8,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from naslib_swap.errors import BadArgument
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def log_factor(theta: float, mu: float, sigma: float) -> float:
@@ -65,7 +67,7 @@ class Regularisation:
 
 
 # Label-free rules from a sample of sizes to (mu, sigma). docs/regularisation.md compares them.
-RULES: dict[str, Callable[[np.ndarray], tuple[float, float]]] = {
+RULES: dict[str, Callable[["np.ndarray"], tuple[float, float]]] = {
     "largest": lambda s: (s.max(), s.max() ** 2),
     "largest-variance": lambda s: (s.max(), s.var()),
     "mean-square": lambda s: (s.mean(), s.mean() ** 2),
@@ -91,6 +93,8 @@ def from_sizes(
     """
     if rule not in RULES:
         raise BadArgument(f"got rule {rule!r}, expected one of {', '.join(RULES)}.")
+    import numpy as np  # here, as the default rule is an option of commands, which start quickly
+
     array = np.asarray(list(sizes), dtype=float)
     if not len(array) or not np.isfinite(array).all() or (array < 0).any():
         raise BadArgument(

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColu
 from rich.progress import TransferSpeedColumn as SpeedColumn
 from rich.table import Column, Table
 
+from naslib_swap.cli.declared import command
 from naslib_swap.errors import SwapError
 from naslib_swap.ground_truth import catalogue
 from naslib_swap.ground_truth.catalogue import CATALOGUE, Entry
@@ -23,6 +24,7 @@ app = typer.Typer(help="List, fetch and verify public data.", no_args_is_help=Tr
 
 
 @app.command("list")
+@command()
 def list_data(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not a table.")] = False,
 ) -> None:
@@ -49,6 +51,7 @@ def list_data(
 
 
 @app.command()
+@command()
 def fetch(
     names: Annotated[Optional[list[str]], typer.Argument(help="Names from `data list`.")] = None,
     everything: Annotated[
@@ -76,6 +79,7 @@ def fetch(
 
 
 @app.command()
+@command()
 def verify(
     names: Annotated[
         Optional[list[str]], typer.Argument(help="Names from `data list`; all when left out.")

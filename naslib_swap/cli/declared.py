@@ -46,12 +46,18 @@ def command(*plans: type) -> Callable[[Callable[..., None]], Callable[..., None]
 def _declared(plan: type) -> Mapping[str, inspect.Parameter]:
     types = get_type_hints(plan)
     found = {}
+    hidden = getattr(plan, "HIDDEN", ())
     for one in fields(plan):  # type: ignore[arg-type]
+        if one.name in hidden:
+            continue
         kind, optional = value_kind(types[one.name])
         shown = one.metadata["shown"]
         if shown is None and not optional:
             shown = str(one.default)
-        about = typer.Option(help=one.metadata["help"], show_default=shown or False)
+        flags = [f"--{one.name.replace('_', '-')}"] if kind is bool else []
+        about = typer.Option(
+            *flags, help=one.metadata["help"], show_default=kind is not bool and (shown or False)
+        )
         typed = kind if kind in _TYPED and one.metadata["read"] is None else str
         found[one.name] = _parameter(one.name, typed, about)
     for old in getattr(plan, "RENAMED", {}):
@@ -72,4 +78,5 @@ def _given(plan: type, names: Mapping[str, Any], values: dict[str, Any]) -> dict
         if given.pop(old, None) is not None:
             flags = [f"--{name.replace('_', '-')}" for name in (old, new)]
             raise BadArgument(f"{flags[0]} is now called {flags[1]}.")
-    return {name: value for name, value in given.items() if value is not None}
+    # A flag that is not there is False: a configuration may have set it.
+    return {name: value for name, value in given.items() if value not in (None, False)}

@@ -8,9 +8,12 @@ from typing import Annotated
 
 import typer
 
+from naslib_swap.cli.declared import command
+
 _SIGNS = {"ok": "ok      ", "note": "note    ", "problem": "PROBLEM "}
 
 
+@command()
 def doctor(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON, not lines.")] = False,
 ) -> None:

@@ -8,14 +8,14 @@ from typing import Annotated
 import typer
 
 from naslib_swap import __version__
-from naslib_swap.cli import data, naslib
+from naslib_swap.cli import data, naslib, session
+from naslib_swap.cli.declared import command
 from naslib_swap.cli.doctor import doctor
 from naslib_swap.cli.flexibert import flexibert
 from naslib_swap.cli.precompute import precompute
 from naslib_swap.cli.score import score
 from naslib_swap.cli.search import search
 from naslib_swap.cli.table import table
-from naslib_swap.errors import SwapError
 
 app = typer.Typer(
     help="Rank neural networks before training: SWAP-Score and other zero-cost proxies.",
@@ -39,18 +39,18 @@ def _show_version(wanted: bool) -> None:
 
 
 @app.callback()
+@command()
 def _options(
     version: Annotated[
         bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show it.")
     ] = False,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show where in the code an error came from.")
+    ] = False,
 ) -> None:
-    pass
+    session.debug = debug
 
 
 def main() -> None:
     """Run the command line; an error that a user can mend is one line and status 2."""
-    try:
-        app()
-    except SwapError as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    sys.exit(session.ended_by(app))

@@ -6,10 +6,13 @@ from typing import Annotated
 
 import typer
 
+from naslib_swap.cli.declared import command
+
 CONTEXT = {"allow_extra_args": True, "ignore_unknown_options": True}
 """For `app.command(context_settings=...)`: the runner reads its own arguments."""
 
 
+@command()
 def naslib(
     context: typer.Context,
     runner: Annotated[

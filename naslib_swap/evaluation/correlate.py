@@ -12,7 +12,7 @@ import pandas as pd
 from naslib_swap.errors import SwapError
 from naslib_swap.evaluation import statistics
 from naslib_swap.evaluation.statistics import Resampled, Vector, spearman
-from naslib_swap.scoring.study import require_ranks
+from naslib_swap.ground_truth.table import require_ranks
 
 __all__ = ["Correlation", "correlate", "spearman"]
 

@@ -12,8 +12,8 @@ import numpy as np
 import pandas as pd
 
 from naslib_swap.evaluation.report import directions_of, title_of
+from naslib_swap import proxies as registry
 from naslib_swap.files import write_bytes
-from naslib_swap.predictors import registry
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from naslib_swap.evaluation.statistics import spearman
+from naslib_swap.scoring.study import COLUMNS as SCORE_COLUMNS
 from naslib_swap.scoring.study import Study
 from naslib_swap.ground_truth import GroundTruth
 
@@ -17,19 +18,16 @@ COLUMNS = ("proxy", "stored_n", "computed_spearman", "stored_spearman", "differe
 def stored_scores(study: Study, truth: GroundTruth) -> pd.DataFrame:
     """Stored scores of a study's architectures by the proxies that it does not compute itself.
 
-    Rows like those of :func:`naslib_swap.scoring.survey.gather`, under one seed; a missing value
+    Rows like those of :func:`naslib_swap.scoring.study.gather`, under one seed; a missing value
     where the source has none.
     """
     rows = [
-        (study.space, study.task, proxy, arch, 0, values.get(arch, np.nan), np.nan, np.nan, None)
+        (study.space, study.task, proxy, arch, 0, values.get(arch, np.nan), np.nan, np.nan, None, None)
         for proxy, values in truth.proxies.items()
-        if proxy not in study.proxies and any(arch in values for arch in study.archs)
-        for arch in study.archs
+        if proxy not in study.proxies and any(arch in values for arch in study.subjects)
+        for arch in study.subjects
     ]
-    columns = (
-        "space", "task", "proxy", "arch", "seed", "value", "saturation", "seconds", "error",
-    )  # fmt: skip
-    return pd.DataFrame(rows, columns=list(columns))
+    return pd.DataFrame(rows, columns=list(SCORE_COLUMNS))
 
 
 def beside_stored(

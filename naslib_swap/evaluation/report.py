@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +12,9 @@ import pandas as pd
 from naslib_swap.evaluation.correlate import correlate
 from naslib_swap.evaluation.published import beside_stored, stored_scores
 from naslib_swap.scoring.study import Study
-from naslib_swap.scoring.survey import gather
 from naslib_swap.files import write_text
 from naslib_swap.ground_truth import GroundTruth
-from naslib_swap.predictors import registry
+from naslib_swap import proxies
 
 # What people are shown, of all that correlations.csv holds: heading and format of each column.
 SHOWN: Mapping[str, tuple[str, str]] = {
@@ -75,11 +73,6 @@ class Outcome:
     remarks: tuple[str, ...]
 
 
-def scores_of(study: Study, path: str | os.PathLike[str]) -> pd.DataFrame:
-    """The stored scores that belong to a study: its architectures, proxies, seeds and settings."""
-    return gather([study], path)[0]
-
-
 def outcome_of(
     study: Study, truth: GroundTruth, scores: pd.DataFrame, *, top: int = 10, timings: bool = True
 ) -> Outcome:
@@ -111,23 +104,25 @@ def outcome_of(
     )
 
 
-def directions_of(proxies: Sequence[str]) -> dict[str, bool]:
+def directions_of(names: Sequence[str]) -> dict[str, bool]:
     """Whether higher values of each proxy are better; True for those that are not known here."""
-    known = registry.names()
-    return {p: registry.get(p).higher_is_better if p in known else True for p in proxies}
+    known = proxies.names()
+    return {n: proxies.get(n).higher_is_better if n in known else True for n in names}
 
 
 def title_of(proxy: str) -> str:
     """What tables and pictures call a proxy."""
-    return registry.get(proxy).title if proxy in registry.names() else proxy
+    return proxies.get(proxy).title if proxy in proxies.names() else proxy
 
 
 def _title(study: Study, table: pd.DataFrame, truth: GroundTruth) -> str:
-    variant = f" ({study.variant})" if study.variant else ""
+    subject = next(iter(study.subjects.values()))
+    variant = f" ({subject.chosen})" if getattr(subject, "chosen", None) else ""
+    inputs = study.conditions.inputs
     return (
         f"{study.space}{variant} / {study.task}: {int(table['n'].max())} architectures, "
-        f"{_plural(len(study.seeds), 'seed')}, {study.inputs.samples} images "
-        f"({study.inputs.source}), accuracies: {truth.source}"
+        f"{_plural(len(study.seeds), 'seed')}, {inputs.samples} images "
+        f"({inputs.source}), accuracies: {truth.source}"
     )
 
 
@@ -135,10 +130,10 @@ def _remarks(scores: pd.DataFrame) -> list[str]:
     found = []
     failed = scores[scores["error"].notna()]
     for error, rows in failed.groupby("error"):
-        proxies = list(dict.fromkeys(rows["proxy"]))
+        names = list(dict.fromkeys(rows["proxy"]))
         archs = list(dict.fromkeys(rows["arch"]))
         found.append(
-            f"{', '.join(proxies)} failed on {_plural(len(archs), 'architecture')}, {archs[0]} "
+            f"{', '.join(names)} failed on {_plural(len(archs), 'architecture')}, {archs[0]} "
             f"{'for one' if len(archs) > 1 else 'alone'}: {error}"
         )
     for (proxy, seed), rows in scores.dropna(subset=["value"]).groupby(["proxy", "seed"]):

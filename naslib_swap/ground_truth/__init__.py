@@ -1,6 +1,9 @@
-"""Accuracies that proxies are compared with: one file a source."""
+"""Accuracies that proxies are compared with: what each module calls ``SOURCE`` is found by its name.
 
-from naslib_swap.ground_truth.load import load, sources
-from naslib_swap.ground_truth.table import GroundTruth
+An entry point in the group ``naslib_swap.ground_truth`` (or `register`) adds a source.
+"""
 
-__all__ = ["GroundTruth", "load", "sources"]
+from naslib_swap.ground_truth.load import SOURCES, load, register, sources
+from naslib_swap.ground_truth.table import GroundTruth, Source
+
+__all__ = ["SOURCES", "GroundTruth", "Source", "load", "register", "sources"]

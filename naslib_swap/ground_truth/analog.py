@@ -14,7 +14,7 @@ from typing import Any
 
 from naslib_swap import spaces
 from naslib_swap.errors import SwapError
-from naslib_swap.ground_truth.table import GroundTruth, add_accuracy
+from naslib_swap.ground_truth.table import GroundTruth, add_accuracy, Source
 from naslib_swap.restricted_pickle import load_pickle
 
 PACKAGE = "analog-nasbench"
@@ -62,3 +62,6 @@ def _installed() -> Path:
             f"installed: pip install {PACKAGE}"
         ) from error
     return Path(str(distribution.locate_file(_FILE)))
+
+
+SOURCE = Source("analog", load_analog, ("nasbench201",), ("cifar10",))

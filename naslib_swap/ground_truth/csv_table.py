@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from naslib_swap.errors import SwapError
 from naslib_swap.ground_truth import catalogue
-from naslib_swap.ground_truth.table import GroundTruth, add_accuracy, canonical
+from naslib_swap.ground_truth.table import GroundTruth, add_accuracy, canonical, Source
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,3 +107,15 @@ def _read(path: Path, header: int | None = 0) -> pd.DataFrame:
     if frame.empty:
         raise SwapError(f"{path} holds no rows")
     return frame
+
+
+SOURCE = (
+    Source("csv", load_csv),
+    Source("darts1000", load_darts1000, ("darts",), ("cifar10",)),
+    Source(
+        "nasbench201",
+        load_nasbench201,
+        ("nasbench201",),
+        ("cifar10", "cifar100", "ImageNet16-120"),
+    ),
+)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from naslib_swap.errors import SwapError
-from naslib_swap.ground_truth.table import GroundTruth, add_accuracy, canonical
+from naslib_swap.ground_truth.table import GroundTruth, add_accuracy, canonical, Source
 
 _DATA_SETS = {"cifar10": "cifar10-valid"}
 """Where the accuracy on held-out training images has another name than the task."""
@@ -56,3 +56,11 @@ def _opened(path: Path) -> Any:
         return NASBench201API(tables, verbose=False)
     except (AssertionError, KeyError, TypeError, ValueError) as error:
         raise SwapError(f"{path} is not laid out as NAS-Bench-201's file: {error!r}") from error
+
+
+SOURCE = Source(
+    "nas-bench-201-api",
+    load_nas201_api,
+    ("nasbench201",),
+    ("cifar10", "cifar100", "ImageNet16-120"),
+)

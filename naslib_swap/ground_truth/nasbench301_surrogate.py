@@ -12,7 +12,7 @@ from typing import Any
 
 from naslib_swap import spaces
 from naslib_swap.errors import SwapError
-from naslib_swap.ground_truth.table import GroundTruth
+from naslib_swap.ground_truth.table import GroundTruth, Source
 
 Genotype = namedtuple("Genotype", "normal normal_concat reduce reduce_concat")
 """What the package's representation "genotype" is."""
@@ -69,3 +69,8 @@ class Predictions(dict[str, float]):
         config = Genotype(normal, [2, 3, 4, 5], reduce, [2, 3, 4, 5])
         value = float(self._ensemble.predict(config, representation="genotype", with_noise=False))
         return self.setdefault(canonical, value)
+
+
+SOURCE = Source(
+    "nasbench301-surrogate", load_surrogate, ("nasbench301", "darts"), ("cifar10",)
+)

@@ -12,21 +12,13 @@ import math
 from pathlib import Path
 from typing import Any
 
+from naslib_swap import spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.ground_truth import catalogue
-from naslib_swap.ground_truth.table import GroundTruth, add_accuracy, canonical
+from naslib_swap.ground_truth.table import GroundTruth, add_accuracy, canonical, Source
 
 FAILED = -1e8
 """What the tables store for a proxy that could not be computed."""
-
-TABLES = {
-    "nasbench101": "zc-nasbench101",
-    "nasbench201": "zc-nasbench201",
-    "nasbench301": "zc-nasbench301",
-    "transbench101_micro": "zc-transbench101-micro",
-    "transbench101_macro": "zc-transbench101-macro",
-}
-"""Search space to entry of the catalogue."""
 
 _NO_PROXIES = frozenset({"idx", "arch", "val_accuracy"})
 
@@ -34,12 +26,14 @@ _NO_PROXIES = frozenset({"idx", "arch", "val_accuracy"})
 def load_suite_zero(space: str, task: str, path: Path | None) -> GroundTruth:
     """Load one task of one table; `path` names the file where it is not the catalogue's."""
     if path is None:
-        if space not in TABLES:
+        name = spaces.get(space).suite_zero
+        if not name:
+            known = [other for other in spaces.names() if spaces.get(other).suite_zero]
             raise SwapError(
                 f"Suite-Zero has no table of the space {space!r}; expected one of "
-                f"{', '.join(TABLES)}, or a path"
+                f"{', '.join(known)}, or a path"
             )
-        path = catalogue.locate(TABLES[space])
+        path = catalogue.locate(name)
     tables = _read(path)
     if set(tables) == {space}:
         tables = tables[space]
@@ -79,3 +73,6 @@ def _read(path: Path) -> dict[str, Any]:
     ):
         raise SwapError(f"{path}: expected an object of tasks, each an object of architectures")
     return tables
+
+
+SOURCE = Source("suite-zero", load_suite_zero)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from naslib_swap import spaces
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, SwapError
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,26 @@ class GroundTruth:
     proxies: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Source:
+    """A source of accuracies.
+
+    Attributes
+    ----------
+    name
+        The name under which it is found.
+    load
+        Takes a space, a task and the path of a file (None for the source's own).
+    spaces, tasks
+        What it holds; empty where the file itself decides.
+    """
+
+    name: str
+    load: Callable[[str, str, Path | None], GroundTruth]
+    spaces: tuple[str, ...] = ()
+    tasks: tuple[str, ...] = ()
+
+
 def canonical(space: str) -> Callable[[str], str]:
     """A function that brings any known notation of an architecture to the canonical string."""
     found = spaces.get(space)
@@ -40,4 +61,13 @@ def add_accuracy(accuracy: dict[str, float], key: str, value: float, where: str)
     if accuracy.setdefault(key, value) != value:
         raise SwapError(
             f"{where}: {key} has two accuracies, {accuracy[key]} and {value}; keep one of them"
+        )
+
+
+def require_ranks(archs: Sequence[str], accuracy: Mapping[str, float]) -> None:
+    """Raise BadArgument where all of these architectures have one accuracy."""
+    if len({accuracy[arch] for arch in archs}) == 1:
+        raise BadArgument(
+            f"got {len(archs)} architectures that all have the accuracy {accuracy[archs[0]]}, "
+            "expected accuracies that differ: there is nothing to rank."
         )

@@ -15,8 +15,6 @@ import joblib
 
 from naslib_swap.errors import LostWorker
 
-BACKENDS = ("loky", "dask", "ray")
-
 Task = Any
 """What ``joblib.delayed`` makes of a function and its arguments."""
 

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Optional
-
-import torch
+from typing import TYPE_CHECKING, Optional
 
 from naslib_swap import spaces
-from naslib_swap.devices import malformed, refusal
 from naslib_swap.errors import BadArgument
 from naslib_swap.options import option
 from naslib_swap.regularisation import DEFAULT_RULE
-from naslib_swap.scoring.conditions import Conditions, conditions_for
-from naslib_swap.scoring.images import Images
+
+if TYPE_CHECKING:
+    from naslib_swap.scoring.conditions import Conditions
+    from naslib_swap.scoring.images import Images
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,10 @@ class ScoringPlan:
         BadArgument
             An unknown space, task or variant; a single image; a device that cannot be used here.
         """
+        import torch
+
+        from naslib_swap.devices import malformed, refusal
+
         space = spaces.get(self.space)
         space.task(self.task)
         if self.variant is not None and self.variant not in space.variants:
@@ -82,10 +85,14 @@ class ScoringPlan:
 
     def images(self) -> Images:
         """Return where the minibatch comes from."""
+        from naslib_swap.scoring.images import Images
+
         return Images(self.inputs, self.samples, self.inputs_path, self.order, self.resolution)
 
     def conditions(self, proxies: Iterable[str]) -> Conditions:
         """Return the conditions that scores by these proxies are made under."""
+        from naslib_swap.scoring.conditions import conditions_for
+
         return conditions_for(
             self.space,
             self.task,

@@ -82,6 +82,7 @@ class NasBench101(SearchSpace):
     tasks = {"cifar10": Task((3, 32, 32), 10, accuracies="suite-zero")}
     samples = 32
     suite_zero = "zc-nasbench101"
+    flat_tables = True
     example = str(_EXAMPLE)
 
     def parse(self, text: str) -> Arch:

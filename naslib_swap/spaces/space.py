@@ -136,6 +136,8 @@ class SearchSpace(ABC):
         S, the size of a minibatch unless told otherwise: large enough to tell networks apart.
     suite_zero
         The catalogue's entry of NAS-Bench-Suite-Zero's table of the space; empty where none is.
+    flat_tables
+        Whether NASLib's table of the space nests one level deeper and holds plain numbers.
     search
         What a search does unless told otherwise.
     """
@@ -146,6 +148,7 @@ class SearchSpace(ABC):
     variants: tuple[str, ...] = ("full",)
     samples: int = 16
     suite_zero: str = ""
+    flat_tables: bool = False
     search: SearchDefaults = SearchDefaults()
 
     @abstractmethod

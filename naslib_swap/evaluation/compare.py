@@ -1,0 +1,86 @@
+"""Comparing proxies with accuracies, from a plan to tables and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Union
+
+from naslib_swap.evaluation.plan import Plan
+from naslib_swap.evaluation.planning import checked_together, study_of
+from naslib_swap.scoring.execution import Execution
+from naslib_swap.scoring.run import run
+from naslib_swap.scoring.store import LineStore, MemoryStore
+from naslib_swap.scoring.study import gather
+
+if TYPE_CHECKING:
+    from naslib_swap.evaluation.report import Outcome
+
+SCORES = "scores.jsonl"
+
+
+def compare(
+    plan: Union[Plan, Sequence[Plan]],
+    *,
+    out: Union[str, Path, None] = None,
+    execution: Execution | None = None,
+    timings: bool = True,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+    note: Callable[[str], None] = lambda text: None,
+) -> list[Outcome]:
+    """Score architectures by zero-cost proxies and compare the ranks with their accuracies.
+
+    Parameters
+    ----------
+    plan
+        What to compare; several plans are several tasks.
+    out
+        Folder for the scores, ``correlations.csv``, ``correlations.md``, ``report.html`` and
+        pictures; None writes nothing. What it holds already is not scored again.
+    execution
+        Where it is computed; None in this process.
+    timings
+        Whether tables show seconds; without them, equal runs give equal bytes.
+    progress
+        Called with the number of jobs done and the number there are.
+    note
+        Called with what a user should know.
+
+    Returns
+    -------
+    list of Outcome
+        One per plan; its ``table`` is a data frame with one row per proxy.
+
+    Raises
+    ------
+    SwapError
+        A plan that cannot be met, or a folder that cannot be written.
+
+    Examples
+    --------
+    >>> from naslib_swap import Plan, compare
+    >>> plan = Plan(archs=3, proxies=("params",))
+    >>> compare(plan)[0].table["n"].tolist()  # doctest: +SKIP
+    [3]
+    """
+    plans = [plan] if isinstance(plan, Plan) else list(plan)
+    elsewhere = execution is not None and execution.address is not None
+    planned = [study_of(one, elsewhere=elsewhere) for one in plans]
+    studies = [study for study, _ in planned]
+    checked_together(studies)
+    folder = None if out is None else Path(out)
+    opened = nullcontext(MemoryStore()) if folder is None else LineStore(folder / SCORES, note)
+    with opened as store:
+        run(studies, store, execution, progress=progress, note=note)
+        # Statistics and pictures import much that scoring does not need.
+        from naslib_swap.evaluation.report import outcome_of
+        from naslib_swap.evaluation.results import write_results
+
+        outcomes = [
+            outcome_of(study, truth, scores, top=one.top, timings=timings)
+            for one, (study, truth), scores in zip(plans, planned, gather(studies, store))
+        ]
+        if folder is not None:
+            write_results(folder, outcomes)
+    return outcomes
