@@ -21,7 +21,7 @@ from typing import Any
 import torch
 
 from naslib_swap import ground_truth
-from naslib_swap.scoring.run import run
+from naslib_swap.scoring.runs import run
 from naslib_swap.scoring.store import ScoreStore
 from naslib_swap.scoring.study import InputsSpec, Study, sample_architectures
 

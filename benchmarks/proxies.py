@@ -17,7 +17,9 @@ import pandas as pd
 import torch
 
 from naslib_swap import inputs, spaces
-from naslib_swap.predictors import Probe, get, names, score_network
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import get, names
+from naslib_swap.scoring.network import score_network
 from naslib_swap.regularisation import from_sizes
 
 SPACE = "nasbench201"

@@ -17,11 +17,10 @@ import pandas as pd
 from naslib_swap import ground_truth, spaces
 from naslib_swap.evaluation.correlate import spearman
 from naslib_swap.evaluation.report import scores_of
-from naslib_swap.scoring.run import run
+from naslib_swap.scoring.runs import run
 from naslib_swap.scoring.store import ScoreStore
 from naslib_swap.scoring.study import InputsSpec, Study, regularisation_of, sample_architectures
 from naslib_swap.regularisation import RULES
-from naslib_swap.spaces.tasks import get_task
 
 CASES = [
     ("nasbench101", "cifar10", "suite-zero", None),
@@ -55,7 +54,7 @@ def compare(
 ) -> dict[str, object]:
     truth = ground_truth.load(source, space=space, task=task)
     count = min(options.archs, len(truth.accuracy))
-    small = min(get_task(space, task).input_shape[-1], 32) < 32
+    small = min(spaces.get(space).task(task).input_shape[-1], 32) < 32
     inputs = InputsSpec("natural", 16) if small or "trans" in space else InputsSpec("cifar10", 16)
     repeats = 32 if variant == "tiny" else 0
     study = Study(
@@ -80,7 +79,7 @@ def compare(
         "swap": spearman(wide["swap"].to_numpy(), accuracy),
     }
     scored = spaces.get(space)
-    spec = get_task(space, task)
+    spec = spaces.get(space).task(task)
     theta = [
         scored.parameters(
             scored.parse(arch),

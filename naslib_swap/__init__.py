@@ -10,28 +10,51 @@ if TYPE_CHECKING:
     from typing import Any
 
     from naslib_swap.errors import SwapError
+    from naslib_swap.evaluation.compare import compare
+    from naslib_swap.evaluation.plan import Plan, PrecomputePlan
+    from naslib_swap.evaluation.precompute import precompute
+    from naslib_swap.optimizers.native import search
+    from naslib_swap.optimizers.plan import SearchPlan
     from naslib_swap.score import (
         RegularisedSwapScore,
         SwapScore,
         regularised_swap_score,
         swap_score,
     )
+    from naslib_swap.scoring.architecture import Architecture
+    from naslib_swap.scoring.execution import Execution
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
+    "Architecture": "naslib_swap.scoring.architecture",
+    "Execution": "naslib_swap.scoring.execution",
+    "Plan": "naslib_swap.evaluation.plan",
+    "PrecomputePlan": "naslib_swap.evaluation.plan",
+    "RegularisedSwapScore": "naslib_swap.score",
+    "SearchPlan": "naslib_swap.optimizers.plan",
     "SwapError": "naslib_swap.errors",
     "SwapScore": "naslib_swap.score",
-    "RegularisedSwapScore": "naslib_swap.score",
-    "swap_score": "naslib_swap.score",
+    "compare": "naslib_swap.evaluation.compare",
+    "precompute": "naslib_swap.evaluation.precompute",
     "regularised_swap_score": "naslib_swap.score",
+    "search": "naslib_swap.optimizers.native",
+    "swap_score": "naslib_swap.score",
 }
 
 __all__ = [
+    "Architecture",
+    "Execution",
+    "Plan",
+    "PrecomputePlan",
     "RegularisedSwapScore",
+    "SearchPlan",
     "SwapError",
     "SwapScore",
+    "compare",
+    "precompute",
     "regularised_swap_score",
+    "search",
     "swap_score",
 ]
 

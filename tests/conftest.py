@@ -6,6 +6,7 @@ import importlib.util
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 
@@ -28,3 +29,12 @@ def naslib_root() -> Path:
     if spec and spec.origin:
         return Path(spec.origin).parent.parent
     pytest.skip("NASLib is neither importable nor under NASLIB_ROOT")
+
+
+@pytest.fixture(scope="session")
+def genotypes() -> tuple[str, ...]:
+    """Eight architectures of the DARTS space, whose tiny networks score in milliseconds."""
+    from naslib_swap import spaces
+
+    space, rng = spaces.get("darts"), np.random.default_rng(0)
+    return tuple(space.encode(space.canonical(space.sample(rng))) for _ in range(8))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Union
 from naslib_swap.evaluation.plan import Plan
 from naslib_swap.evaluation.planning import checked_together, study_of
 from naslib_swap.scoring.execution import Execution
-from naslib_swap.scoring.run import run
+from naslib_swap.scoring.runs import run
 from naslib_swap.scoring.store import LineStore, MemoryStore
 from naslib_swap.scoring.study import gather
 

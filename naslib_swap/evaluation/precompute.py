@@ -22,7 +22,7 @@ from naslib_swap.evaluation.suite_zero_table import (
 from naslib_swap.files import write_text
 from naslib_swap.ground_truth.table import canonical
 from naslib_swap.scoring.execution import Execution
-from naslib_swap.scoring.run import run
+from naslib_swap.scoring.runs import run
 from naslib_swap.scoring.store import LineStore
 from naslib_swap.scoring.study import Study, gather, nothing_scored, sample_architectures
 

@@ -11,7 +11,7 @@ from typing import Any, Callable, Optional
 
 from naslib_swap.errors import SwapError
 from naslib_swap.scoring.backends import crew
-from naslib_swap.scoring.run import score_jobs
+from naslib_swap.scoring.runs import score_jobs
 from naslib_swap.scoring.store import ScoreStore
 from naslib_swap.scoring.study import settings_id
 from naslib_swap.scoring.survey import Key, key_of

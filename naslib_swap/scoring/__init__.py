@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from naslib_swap.scoring.images import Images
     from naslib_swap.scoring.recipe import VERSION, Recipe
     from naslib_swap.scoring.record import Key, Record, Score
-    from naslib_swap.scoring.run import run
+    from naslib_swap.scoring.runs import run
     from naslib_swap.scoring.single import score
     from naslib_swap.scoring.study import Study, gather
     from naslib_swap.scoring.subject import Subject
@@ -41,7 +41,7 @@ _HOMES = {
     "Subject": "subject",
     "conditions_for": "conditions",
     "gather": "study",
-    "run": "run",
+    "run": "runs",
     "score": "single",
 }
 
@@ -66,7 +66,5 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _HOMES:
-        found = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
-        globals()[name] = found  # the function `run`, not the module of that name
-        return found
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -147,6 +147,9 @@ class LineStore:
         if not self.path.exists():
             return
         with open(self.path, "rb+") as file:
+            first = file.readline()
+            if first.endswith(b"\n") and b'"proxy"' not in first:
+                raise self._not_ours("begins", first)
             end = file.seek(0, os.SEEK_END)
             tail = b""
             while end > 0 and b"\n" not in tail:
@@ -157,12 +160,15 @@ class LineStore:
             start = end + tail.rfind(b"\n") + 1
             rest = tail[tail.rfind(b"\n") + 1 :]
             if rest and not rest.startswith(b"{"):
-                shown = repr(rest[:60])[1:]
-                raise BadFile(
-                    f"{self.path} ends with {shown}, expected JSON objects, one per line. It was "
-                    "not written by naslib-swap and stays as it is: give another folder."
-                )
+                raise self._not_ours("ends", rest)
             file.truncate(start)
+
+    def _not_ours(self, where: str, line: bytes) -> BadFile:
+        return BadFile(
+            f"{self.path} {where} with {repr(line[:60].rstrip())[1:]}, expected scores as JSON "
+            "objects, one per line. It was not written by naslib-swap and stays as it is: give "
+            "another folder."
+        )
 
 
 class MemoryStore:

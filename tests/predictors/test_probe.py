@@ -12,7 +12,9 @@ import torch
 from torch import Tensor, nn
 
 from naslib_swap.errors import SwapError
-from naslib_swap.predictors import Probe, get, names, score_network
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.proxies import get, names
+from naslib_swap.scoring.network import score_network
 
 SETTINGS = {"mu": 1.0, "sigma": 2.0, "regions_samples": 20, "depth": None}
 SHARING = ["nwot", "grad_norm", "snip", "plain", "fisher", "jacov", "epe_nas", "grasp"]

@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from naslib_swap import inputs, spaces
-from naslib_swap.predictors import Probe, score_network
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.scoring.network import score_network
 
 pytestmark = pytest.mark.naslib
 

@@ -13,7 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
-from naslib_swap.predictors import Probe, ProxyScore, score_network
+from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.scoring.network import score_network
+from naslib_swap.scoring.record import Score
 
 SAMPLES = 6
 
@@ -40,7 +42,7 @@ def minibatch(samples: int = SAMPLES, classes: int = 3) -> SimpleNamespace:
     )
 
 
-def score(name: str, net: nn.Module, batch: SimpleNamespace, **options: object) -> ProxyScore:
+def score(name: str, net: nn.Module, batch: SimpleNamespace, **options: object) -> Score:
     return score_network(Probe(net, batch, settings=options), [name])[name]
 
 

@@ -15,7 +15,6 @@ from torch import Tensor, nn
 
 from naslib_swap import spaces
 from naslib_swap.plugin import startup
-from naslib_swap.spaces.tasks import TASKS
 
 TASKS_OF = {"transbench101_micro": ("class_scene", "jigsaw", "segmentsemantic", "normal")}
 TASKS_OF["transbench101_macro"] = TASKS_OF["transbench101_micro"]
@@ -32,7 +31,8 @@ def main(root: str, name: str) -> None:
 
 
 def compare(name: str, arch: tuple, task: str) -> dict[str, object]:
-    space, spec = spaces.get(name), TASKS[name, task]
+    space = spaces.get(name)
+    spec = space.task(task)
     ours = space.build(arch, variant=spec.variant, num_classes=spec.num_classes)
     theirs = naslib_network(name, arch, task)
     copy_weights(name, arch, ours, theirs)

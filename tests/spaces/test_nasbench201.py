@@ -17,7 +17,6 @@ from torch.utils.flop_counter import FlopCounterMode
 from naslib_swap import spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.spaces.nasbench201 import architecture_string, is_connected
-from naslib_swap.spaces.tasks import get_task
 
 SPACE = spaces.get("nasbench201")
 TASKS = ["cifar10", "cifar100", "ImageNet16-120"]
@@ -80,7 +79,7 @@ def test_depth_by_hand() -> None:
 @pytest.mark.parametrize("task", TASKS)
 def test_parameters_of_every_architecture(data_dir: Path, task: str) -> None:
     table = pd.read_csv(data_dir / "tables" / f"nasbench201__{task}.csv.gz")
-    classes = get_task("nasbench201", task).num_classes
+    classes = spaces.get("nasbench201").task(task).num_classes
     counted = [SPACE.parameters(SPACE.parse(a), num_classes=classes) for a in table["arch"]]
     assert len(counted) > 1000
     np.testing.assert_array_equal(counted, np.rint(table["params"].to_numpy() * 1e6))
@@ -91,7 +90,7 @@ def test_parameters_of_every_architecture(data_dir: Path, task: str) -> None:
 def test_flops_of_every_architecture(data_dir: Path, task: str) -> None:
     """Suite-Zero's column follows from ours by the convention of `table_flops`, exactly."""
     table = pd.read_csv(data_dir / "tables" / f"nasbench201__{task}.csv.gz")
-    spec = get_task("nasbench201", task)
+    spec = spaces.get("nasbench201").task(task)
     image = torch.zeros(1, *spec.input_shape)
 
     def flops(arch: tuple[int, ...]) -> int:

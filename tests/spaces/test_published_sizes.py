@@ -11,9 +11,12 @@ import pandas as pd
 import pytest
 
 from naslib_swap import spaces
-from naslib_swap.spaces.tasks import TASKS, get_task
 
-TRANSBENCH = sorted(key for key in TASKS if key[0].startswith("transbench101"))
+TRANSBENCH = sorted(
+    (name, task)
+    for name in ("transbench101_macro", "transbench101_micro")
+    for task in spaces.get(name).tasks
+)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +36,7 @@ def test_cell_spaces(data_dir: Path, space: str, variant: str, rows: int) -> Non
 @pytest.mark.parametrize(("space", "task"), TRANSBENCH)
 def test_transbench101(data_dir: Path, space: str, task: str) -> None:
     entries = json.loads((data_dir / "naslib" / f"zc_{space}.json").read_text())[task]
-    known, spec = spaces.get(space), get_task(space, task)
+    known, spec = spaces.get(space), spaces.get(space).task(task)
     assert len(entries) > 600
     for text, entry in entries.items():
         arch = known.parse(text)

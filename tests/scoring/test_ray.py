@@ -9,7 +9,7 @@ import pytest
 
 from naslib_swap.errors import SwapError
 from naslib_swap.scoring.backends import crew
-from naslib_swap.scoring.run import run
+from naslib_swap.scoring.runs import run
 from naslib_swap.scoring.store import ScoreStore, read_records
 
 ray = pytest.importorskip("ray", reason="needs the package ray")

@@ -76,7 +76,11 @@ def run(
     return len(jobs)
 
 
-def score_jobs(jobs: Sequence[Job], hands: Crew) -> Iterator[list[Record]]:
+def score_jobs(
+    jobs: Sequence[Job],
+    hands: Crew,
+    score: Callable[[Job], list[Record]] = score_job,
+) -> Iterator[list[Record]]:
     """Yield the records of each job, in the order in which they come.
 
     When a worker dies (killed as it needed too much memory, say), the subjects that were in hand
@@ -92,7 +96,7 @@ def score_jobs(jobs: Sequence[Job], hands: Crew) -> Iterator[list[Record]]:
     while left:
         handed: list[int] = []
         try:
-            for number, records in hands.run(_tasks(left, handed)):
+            for number, records in hands.run(_tasks(left, handed, score)):
                 del left[number]
                 deaths = 0
                 yield records
@@ -100,7 +104,7 @@ def score_jobs(jobs: Sequence[Job], hands: Crew) -> Iterator[list[Record]]:
             for number in [n for n in handed if n in left]:
                 job = left.pop(number)
                 try:
-                    _, records = hands.alone(joblib.delayed(_numbered)(number, job))
+                    _, records = hands.alone(joblib.delayed(_numbered)(number, job, score))
                     deaths = 0
                 except hands.lost as error:
                     deaths += 1
@@ -116,11 +120,15 @@ def score_jobs(jobs: Sequence[Job], hands: Crew) -> Iterator[list[Record]]:
                 yield records
 
 
-def _tasks(left: Mapping[int, Job], handed: list[int]) -> Iterator[Any]:
+def _tasks(
+    left: Mapping[int, Job], handed: list[int], score: Callable[[Job], list[Record]]
+) -> Iterator[Any]:
     for number, job in list(left.items()):
         handed.append(number)
-        yield joblib.delayed(_numbered)(number, job)
+        yield joblib.delayed(_numbered)(number, job, score)
 
 
-def _numbered(number: int, job: Job) -> tuple[int, list[Record]]:
-    return number, score_job(job)
+def _numbered(
+    number: int, job: Job, score: Callable[[Job], list[Record]]
+) -> tuple[int, list[Record]]:
+    return number, score(job)

@@ -12,7 +12,7 @@ import pytest
 from naslib_swap.errors import SwapError
 from naslib_swap.scoring.backends import crew
 from naslib_swap.scoring.job import failed_records
-from naslib_swap.scoring.run import run, score_jobs
+from naslib_swap.scoring.runs import run, score_jobs
 from naslib_swap.scoring.store import ScoreStore, read_records
 from naslib_swap.scoring.study import Study
 from naslib_swap.scoring.survey import missing_jobs
