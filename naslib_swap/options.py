@@ -104,6 +104,20 @@ def plan_of(kind: type[P], given: Mapping[str, Any], where: str) -> P:
     return kind(**values)
 
 
+def check_plan(plan: Any) -> None:
+    """Complain of a plan that was made in Python with values that do not fit.
+
+    Raises
+    ------
+    BadArgument
+        A value of another type than its option's, or out of its range.
+    """
+    types = get_type_hints(type(plan))
+    for one in fields(plan):
+        about = {**one.metadata, "read": None}
+        _value(one.name, getattr(plan, one.name), types[one.name], about, "")
+
+
 def read_config(config: str, folder: str) -> dict[str, Any]:
     """Read options from YAML: the path of a file, or the name of a packaged one.
 
@@ -148,7 +162,7 @@ def value_kind(hint: Any) -> tuple[type, bool]:
 
 
 def _value(name: str, value: Any, hint: Any, about: Mapping[str, Any], where: str) -> Any:
-    expected = f"{where}: got {name} {str(value)[:200]!r}, expected"
+    expected = f"{where}: " * bool(where) + f"got {name} {_shown(value)}, expected"
     if about.get("read") is not None:
         try:
             value = about["read"](value)
@@ -167,3 +181,8 @@ def _value(name: str, value: Any, hint: Any, about: Mapping[str, Any], where: st
     if kind is int and abs(value) >= 2**63:
         raise BadArgument(f"{expected} a number below 2^63.")
     return value
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:197]}..."

@@ -59,6 +59,7 @@ class Registry(Generic[T]):
         BadArgument
             If another one has that name.
         """
+        self._load()
         self._add(item)
         self._by_hand[item.name] = item
         return item

@@ -67,12 +67,12 @@ def study_with(plan: Plan, archs: Sequence[str], *, elsewhere: bool = False) -> 
         As `ScoringPlan.check` and `conditions_for`; an unknown proxy; images that cannot be loaded.
     """
     _check(plan, elsewhere)
-    names = plan.proxies or proxies.names()
+    names = tuple(dict.fromkeys(plan.proxies)) or proxies.names()
     study = Study(
         space=plan.space,
         task=plan.task,
         subjects={a: Architecture(plan.space, plan.task, a, plan.variant) for a in archs},
-        proxies=tuple(names),
+        proxies=names,
         seeds=tuple(range(plan.seeds)),
         conditions=plan.conditions(names),
     )

@@ -11,7 +11,7 @@ import numpy as np
 
 from naslib_swap import proxies, spaces
 from naslib_swap.errors import BadArgument
-from naslib_swap.regularisation import DEFAULT_RULE, Regularisation, from_sizes
+from naslib_swap.regularisation import DEFAULT_RULE, RULES, Regularisation, from_sizes
 from naslib_swap.scoring.images import Digests, Images
 from naslib_swap.scoring.recipe import Recipe
 
@@ -132,6 +132,8 @@ def conditions_for(
         raise BadArgument(
             f"got mu={mu} and sigma={sigma}, expected both or neither (thousands of parameters)."
         )
+    if rule not in RULES:
+        raise BadArgument(f"got rule {rule!r}, expected one of {', '.join(RULES)}.")
     if any("mu" in proxies.get(name).reads for name in names):
         sizing = Regularisation(mu, sigma) if mu is not None and sigma is not None else None
         sizing = sizing or regularisation_of(space, task, variant=variant, rule=rule)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Optional
 
 from naslib_swap import spaces
 from naslib_swap.errors import BadArgument
-from naslib_swap.options import option
+from naslib_swap.options import check_plan, option
 from naslib_swap.regularisation import DEFAULT_RULE
 
 if TYPE_CHECKING:
@@ -62,6 +62,7 @@ class ScoringPlan:
 
         from naslib_swap.devices import malformed, refusal
 
+        check_plan(self)
         space = spaces.get(self.space)
         space.task(self.task)
         if self.variant is not None and self.variant not in space.variants:

@@ -6,19 +6,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from naslib_swap import proxies, spaces
 from naslib_swap.errors import SwapError
-from naslib_swap.evaluation.plan import (
-    Plan,
-    checked_together,
-    config_names,
-    plan_of,
-    plans_from_config,
-    study_of,
-    truth_of,
-)
-from naslib_swap.scoring.study import Digests, settings_of
-from naslib_swap.predictors import registry
-from naslib_swap.spaces.tasks import get_task
+from naslib_swap.evaluation.plan import Plan, plans_from_config
+from naslib_swap.evaluation.planning import checked_together, study_of
+from naslib_swap.options import config_names, plan_of
+from naslib_swap.scoring.study import recipes_of
 
 
 @pytest.fixture
@@ -34,36 +27,37 @@ def _darts(truth_file: str, **options) -> Plan:
 
 
 def test_a_plan_becomes_a_study(truth_file, genotypes):
-    plan = _darts(truth_file, archs=5, proxies=("params", "swap", "params"), seeds=2, samples=4)
+    plan = _darts(truth_file, archs=5, proxies=("params", "reg_swap", "params"), seeds=2, samples=4)
     study, truth = study_of(plan)
-    assert (study.space, study.task, study.variant) == ("darts", "cifar10", "tiny")
-    assert study.proxies == ("params", "swap")
+    assert (study.space, study.task) == ("darts", "cifar10")
+    assert {subject.variant for subject in study.subjects.values()} == {"tiny"}
+    assert study.proxies == ("params", "reg_swap")
     assert study.seeds == (0, 1)
-    assert len(set(study.archs)) == 5
-    assert set(study.archs) <= set(genotypes)
-    assert study.inputs.samples == 4
-    assert 0 < study.settings["mu"] < 10  # thousands of parameters of tiny networks
+    assert len(set(study.subjects)) == 5
+    assert set(study.subjects) <= set(genotypes)
+    assert study.conditions.inputs.samples == 4
+    assert 0 < study.conditions.settings["mu"] < 10  # thousands of parameters of tiny networks
     assert truth.source == "csv"
     assert study_of(plan)[0] == study
 
 
 def test_all_architectures_and_all_proxies(truth_file, genotypes):
     study, _ = study_of(_darts(truth_file, archs=None))
-    assert set(study.archs) == set(genotypes)
-    assert study.proxies == registry.names()
+    assert set(study.subjects) == set(genotypes)
+    assert study.proxies == proxies.names()
 
 
 def test_given_mu_and_sigma_are_taken(truth_file):
     study, _ = study_of(_darts(truth_file, archs=3, mu=2.0, sigma=3.0))
-    assert (study.settings["mu"], study.settings["sigma"]) == (2.0, 3.0)
+    assert (study.conditions.settings["mu"], study.conditions.settings["sigma"]) == (2.0, 3.0)
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"space": "nasbench999"}, "no search space 'nasbench999': expected one of darts"),
+        ({"space": "nasbench999"}, "got the search space 'nasbench999', expected one of darts"),
         ({"task": "mnist"}, "no task 'mnist' of search space 'darts'"),
-        ({"proxies": ("swap", "swop")}, "unknown proxy 'swop'; known proxies are swap"),
+        ({"proxies": ("swap", "swop")}, "got the proxy 'swop', expected one of .*swap"),
         ({"variant": "huge"}, "got variant 'huge', expected one of"),
         ({"seeds": 0}, "got seeds 0, expected at least 1"),
         ({"top": 0}, "got top 0, expected at least 1"),
@@ -76,7 +70,7 @@ def test_given_mu_and_sigma_are_taken(truth_file):
         ({"mu": 1.0}, "got mu=1.0 and sigma=None, expected both or neither"),
         ({"mu": 1.0, "sigma": -1.0}, "sigma > 0"),
         ({"rule": "guess"}, "got rule 'guess', expected one of largest"),
-        ({"truth": "oracle"}, "unknown source of accuracies 'oracle'"),
+        ({"truth": "oracle"}, "got the source of accuracies 'oracle'"),
         ({"truth_file": "nowhere.csv"}, "nowhere.csv cannot be read"),
     ],
 )
@@ -93,7 +87,7 @@ def test_cuda_without_a_gpu_is_refused_before_anything_is_scored(truth_file):
 
 def test_a_cluster_may_have_the_device_that_this_machine_lacks(truth_file):
     there = _darts(truth_file, archs=5, device="cuda:63")
-    assert study_of(there, elsewhere=True)[0].device == "cuda:63"
+    assert study_of(there, elsewhere=True)[0].conditions.device == "cuda:63"
     with pytest.raises(SwapError, match="cannot use the device 'warp'"):
         study_of(replace(there, device="warp"), elsewhere=True)
 
@@ -106,11 +100,11 @@ def test_accuracies_that_are_all_equal_are_refused_before_anything_is_scored(tru
         study_of(_darts(truth_file, archs=5))
 
 
-def test_the_kind_of_device_belongs_to_the_settings_of_a_score_except_on_the_cpu(study):
-    here = settings_of(study, "swap", Digests("d"))
-    assert "device" not in here
-    there = settings_of(replace(study, device="cuda:1"), "swap", Digests("d"))
-    assert there == {**here, "device": "cuda"}
+def test_the_kind_of_device_belongs_to_the_recipe_of_a_score(truth_file):
+    here, _ = study_of(_darts(truth_file, archs=5, proxies=("swap",)))
+    there = replace(here, conditions=replace(here.conditions, device="cuda:1"))
+    assert recipes_of(here)["swap", 0].device == "cpu"
+    assert recipes_of(there)["swap", 0] == replace(recipes_of(here)["swap", 0], device="cuda")
 
 
 def test_fewer_than_three_architectures_with_an_accuracy_are_refused(truth_file):
@@ -121,10 +115,10 @@ def test_fewer_than_three_architectures_with_an_accuracy_are_refused(truth_file)
 
 
 def test_options_from_text():
-    plan = plan_of({"archs": "all", "proxies": "swap, params", "mu": 3}, "here")
+    plan = plan_of(Plan, {"archs": "all", "proxies": "swap, params", "mu": 3}, "here")
     assert (plan.archs, plan.proxies, plan.mu) == (None, ("swap", "params"), 3)
-    assert plan_of({"archs": "17", "proxies": "all"}, "here").archs == 17
-    assert plan_of({"proxies": ["snip"]}, "here").proxies == ("snip",)
+    assert plan_of(Plan, {"archs": "17", "proxies": "all"}, "here").archs == 17
+    assert plan_of(Plan, {"proxies": ["snip"]}, "here").proxies == ("snip",)
 
 
 @pytest.mark.parametrize(
@@ -135,8 +129,8 @@ def test_options_from_text():
         ({"archs": 3.9}, "here: got archs 3.9, expected a whole number, or all"),
         ({"archs": "-4"}, "here: got archs '-4', expected a whole number, or all"),
         ({"archs": True}, "here: got archs True, expected a whole number, or all"),
-        ({"proxies": " , "}, "here: got no proxies, expected names, or all"),
-        ({"proxies": []}, "here: got no proxies, expected names, or all"),
+        ({"proxies": " , "}, "expected at least one name, or all"),
+        ({"proxies": []}, "expected at least one name, or all"),
         ({"seeds": "five"}, "here: got seeds 'five', expected int"),
         ({"seeds": True}, "here: got seeds True, expected int"),
         ({"space": 201}, "here: got space 201, expected str"),
@@ -146,7 +140,7 @@ def test_options_from_text():
 )
 def test_options_of_the_wrong_kind_are_refused(options, message):
     with pytest.raises(SwapError, match=message):
-        plan_of(options, "here")
+        plan_of(Plan, options, "here")
 
 
 def _yaml(tmp_path: Path, text: str) -> str:
@@ -208,12 +202,12 @@ def test_a_missing_configuration_names_the_packaged_ones():
 
 
 def test_packaged_configurations_hold_what_they_promise():
-    assert config_names() == ("darts1000", "figure4")
+    assert config_names("table") == ("darts1000", "figure4")
     plans = plans_from_config("figure4")
     assert len({p.space for p in plans}) == 5
     assert len(plans) == 19
     for plan in plans:
-        get_task(plan.space, plan.task)
+        spaces.get(plan.space).task(plan.task)
         assert (plan.seeds, plan.archs, plan.proxies) == (5, None, ())
     (darts,) = plans_from_config("darts1000")
     assert (darts.variant, darts.samples, darts.repeats, darts.archs) == ("tiny", 8, 32, None)
@@ -221,12 +215,12 @@ def test_packaged_configurations_hold_what_they_promise():
 
 @pytest.mark.data
 def test_figure_4_finds_its_accuracies_and_published_scores(data_dir):
-    truths = [truth_of(plan) for plan in plans_from_config("figure4")]
+    truths = [plan.accuracies() for plan in plans_from_config("figure4")]
     assert all(500 <= len(truth.accuracy) <= 725 for truth in truths)
     assert all({"snip", "params"} <= truth.proxies.keys() for truth in truths)
 
 
 def test_the_same_task_twice_is_refused(truth_file):
     study, _ = study_of(_darts(truth_file, archs=3))
-    with pytest.raises(SwapError, match="darts/cifar10 stands twice"):
+    with pytest.raises(SwapError, match="darts/cifar10 is there twice"):
         checked_together([study, study])

@@ -20,7 +20,7 @@ from naslib_swap.evaluation.report import (
     presented_beside,
 )
 from naslib_swap.evaluation.results import write_results
-from naslib_swap.scoring.study import InputsSpec, Study
+from naslib_swap.scoring import Architecture, Conditions, Images, Study
 from naslib_swap.ground_truth import GroundTruth
 
 ARCHS = tuple(f"a{n:02}" for n in range(20))
@@ -40,7 +40,8 @@ STORED = {
 
 
 def _study(space: str = "nasbench201", task: str = "cifar10") -> Study:
-    return Study(space, task, ARCHS, tuple(COMPUTED), (0,), InputsSpec("natural", 16))
+    subjects = {arch: Architecture(space, task, arch) for arch in ARCHS}
+    return Study(space, task, subjects, tuple(COMPUTED), (0,), Conditions(Images("natural", 16)))
 
 
 def _scores(space: str = "nasbench201", task: str = "cifar10") -> pd.DataFrame:

@@ -10,30 +10,26 @@ from pathlib import Path
 import pytest
 
 from naslib_swap.errors import SwapError
+from naslib_swap.scoring import Execution, Study, run
 from naslib_swap.scoring.backends import crew
-from naslib_swap.scoring.job import failed_records
-from naslib_swap.scoring.runs import run, score_jobs
-from naslib_swap.scoring.store import ScoreStore, read_records
-from naslib_swap.scoring.study import Study
-from naslib_swap.scoring.survey import missing_jobs
+from naslib_swap.scoring.runs import score_jobs
+from naslib_swap.scoring.single import failed
+from naslib_swap.scoring.store import LineStore
+from naslib_swap.scoring.study import missing
 
 distributed = pytest.importorskip("distributed", reason="needs the cluster extra")
 
 
-def _values(path: Path) -> dict:
-    return {(r["arch"], r["proxy"], r["seed"]): r["value"] for r in read_records(path)}
-
-
-def _score(study: Study, path: Path, **options) -> dict:
-    with ScoreStore(path) as store:
-        run([study], store, **options)
-    return _values(path)
+def _score(study: Study, path: Path, progress=lambda done, total: None, **execution) -> dict:
+    with LineStore(path) as store:
+        run([study], store, Execution(**{"workers": 1, **execution}), progress=progress)
+        return {record.key: record.score.value for record in store.records()}
 
 
 @pytest.mark.slow
 def test_a_cluster_with_a_worker_killed_midway_gives_the_same_bits(study, tmp_path):
     many = replace(study, seeds=tuple(range(15)))
-    jobs = len(many.archs) * len(many.seeds)
+    jobs = len(many.subjects) * len(many.seeds)
     reference = _score(many, tmp_path / "here.jsonl")
     killed: list[int] = []
     with (
@@ -65,8 +61,8 @@ def test_a_cluster_with_a_worker_killed_midway_gives_the_same_bits(study, tmp_pa
 
 
 @pytest.mark.slow
-def test_without_an_address_a_cluster_is_started(study, tmp_path):
-    few = replace(study, archs=study.archs[:4], seeds=(0,))
+def test_without_an_address_a_cluster_is_started(study, tmp_path, part):
+    few = replace(part(study, 4), seeds=(0,))
     reference = _score(few, tmp_path / "here.jsonl")
     assert _score(few, tmp_path / "dask.jsonl", backend="dask", workers=2) == reference
 
@@ -74,13 +70,13 @@ def test_without_an_address_a_cluster_is_started(study, tmp_path):
 @pytest.mark.slow
 def test_a_cluster_of_one_thread_is_used_all_the_same(study):
     def where(job):  # nested, so that it travels to the workers by value
-        return failed_records(job, str(os.getpid()))
+        return failed(job, str(os.getpid()))
 
-    jobs = list(missing_jobs(replace(study, seeds=(0,)), frozenset()))
+    jobs = missing(replace(study, seeds=(0,)), {})
     with crew("dask", 1) as hands:
-        done = list(score_jobs(jobs, hands, where, failed_records))
+        done = list(score_jobs(jobs, hands, where))
     assert len(done) == len(jobs)
-    assert str(os.getpid()) not in {records[0]["error"] for records in done}
+    assert str(os.getpid()) not in {records[0].score.error for records in done}
 
 
 @pytest.mark.slow

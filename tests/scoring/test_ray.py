@@ -8,9 +8,9 @@ from dataclasses import replace
 import pytest
 
 from naslib_swap.errors import SwapError
+from naslib_swap.scoring import Execution, run
 from naslib_swap.scoring.backends import crew
-from naslib_swap.scoring.runs import run
-from naslib_swap.scoring.store import ScoreStore, read_records
+from naslib_swap.scoring.store import LineStore
 
 ray = pytest.importorskip("ray", reason="needs the package ray")
 
@@ -22,21 +22,21 @@ def _let_go() -> Iterator[None]:
 
 
 @pytest.mark.slow
-def test_scores_are_the_same_bits(study, tmp_path):
-    few = replace(study, archs=study.archs[:4], seeds=(0,))
+def test_scores_are_the_same_bits(study, tmp_path, part):
+    few = replace(part(study, 4), seeds=(0,))
     found = []
     for backend in ("loky", "ray"):
         path = tmp_path / f"{backend}.jsonl"
-        with ScoreStore(path) as store:
-            assert run([few], store, backend=backend, workers=2) == 4
-        found.append({(r["arch"], r["proxy"]): r["value"] for r in read_records(path)})
+        with LineStore(path) as store:
+            assert run([few], store, Execution(workers=2, backend=backend)) == 4
+            found.append({r.key: r.score.value for r in store.records()})
     assert found[0] == found[1]
     assert None not in found[0].values()
 
 
 @pytest.mark.slow
 def test_a_killed_worker_costs_its_own_architecture_alone(reason_of_a_killer):
-    assert "the worker died, killed or for want of memory" in reason_of_a_killer("ray")
+    assert "the worker died, killed or out of memory" in reason_of_a_killer("ray")
 
 
 def test_an_address_at_which_nothing_listens_is_an_error():
