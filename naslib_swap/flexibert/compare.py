@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Optional, Union
@@ -76,7 +76,7 @@ def compare_encoders(
     """
     entries = drawn_entries(plan, note)
     names = plan.proxies or tuple(PROXIES)
-    study = study_of(plan, entries)
+    study = study_of(plan, {name_of(entry): entry.encoder for entry in entries})
     recipes_of(study)  # loads the text, and complains now rather than later
     folder = None if out is None else Path(out)
     with (
@@ -142,15 +142,15 @@ def conditions_of(plan: FlexibertPlan) -> Conditions:
     )
 
 
-def study_of(plan: FlexibertPlan, entries: Sequence[BenchmarkEntry]) -> Study:
+def study_of(plan: FlexibertPlan, encoders: Mapping[str, Encoder]) -> Study:
     """Return what is to be scored: encoders that begin alike side by side.
 
     One that ends where another goes on comes after it: see
     :class:`~naslib_swap.flexibert.chunked.Trail`.
     """
     subjects = {
-        name_of(entry): TextEncoder(encode(entry.encoder), plan.fidelity, plan.operations)
-        for entry in entries
+        name: TextEncoder(encode(encoder), plan.fidelity, plan.operations)
+        for name, encoder in encoders.items()
     }
     end = "~"  # behind every part's name
 
