@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Optional
 
+import numpy as np
 import pandas as pd
 
-from naslib_swap.errors import SwapError
-from naslib_swap.flexibert.encoder import Encoder, from_dict
+from naslib_swap.errors import BadArgument, BadFile, SwapError
+from naslib_swap.flexibert.encoder import Encoder, from_dict, from_json, parse, sample
 from naslib_swap.ground_truth import catalogue
 
 TASKS = ("cola", "mnli", "mrpc", "qnli", "qqp", "rte", "sst", "sts")
@@ -85,6 +86,37 @@ def by_id(entries: list[BenchmarkEntry], number: int) -> BenchmarkEntry:
     )
 
 
+def find_encoder(given: str, benchmark: Optional[str] = None) -> Encoder:
+    """Find an encoder by what people call it.
+
+    Parameters
+    ----------
+    given
+        A benchmark id, a JSON file, the encoder's notation, ``random`` or ``random:SEED``.
+    benchmark
+        A copy of the benchmark; None takes the original.
+
+    Raises
+    ------
+    SwapError
+        If it is none of these, or does not describe an encoder.
+    """
+    if given.isdecimal():
+        return by_id(load_benchmark(benchmark), int(given)).encoder
+    if given.split(":")[0] == "random":
+        seed = given.partition(":")[2] or "0"
+        if not seed.isdecimal():
+            raise BadArgument(f"got {given!r}, expected random or random:SEED, a whole number.")
+        return sample(np.random.default_rng(int(seed)))
+    if given.endswith(".json"):
+        try:
+            text = Path(given).read_text(encoding="utf-8")
+        except (OSError, ValueError) as error:
+            raise BadFile(f"cannot read the encoder {given}: {error}.") from error
+        return from_json(text)
+    return parse(given)
+
+
 def load_released(path: Optional[str] = None) -> pd.DataFrame:
-    """Read the released values of the other metrics, one row an encoder, indexed by its id."""
+    """Read the released values of the other metrics, one row per encoder, indexed by its id."""
     return pd.read_csv(_locate("bert-activation", path)).set_index("ID").sort_index()

@@ -17,11 +17,12 @@ import torch
 from torch import Tensor
 
 from naslib_swap.activations import Kind, recording
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, Unscorable
 from naslib_swap.flexibert.batches import TextBatch
+from naslib_swap.flexibert.choices import MODES
 from naslib_swap.flexibert.configuration import FlexiBertConfig
 from naslib_swap.flexibert.modelling import EncoderLayer, FlexiBertModel
-from naslib_swap.flexibert.weights import draw_part, hollow, part_seed
+from naslib_swap.flexibert.weights import draw_part, hollow, weights_seed
 from naslib_swap.patterns import PatternCounter
 from naslib_swap.seeding import derived_seed, seeded
 
@@ -32,8 +33,12 @@ _CHUNK = 16
 class _Station:
     """What a part of an encoder made of a batch.
 
-    ``stream``: what it hands on, a tensor [documents, T, W] a chunk; none where nothing follows.
-    ``patterns``: those of its activations.
+    Attributes
+    ----------
+    stream
+        What it hands on, one tensor [documents, T, W] per chunk; none where nothing follows.
+    patterns
+        Those of its activations.
     """
 
     stream: list[Tensor]
@@ -82,21 +87,37 @@ def count_patterns(
     mode: str = "train",
     trail: Optional[Trail] = None,
 ) -> PatternCounter:
-    """Return a counter that has seen every activation of a batch, one row a document.
+    """Return a counter that has seen every activation of a batch, one row per document.
 
-    Weights and dropout are drawn from ``seed``, part by part
-    (:func:`naslib_swap.flexibert.weights.draw`). ``mode`` is ``"train"`` (with dropout) or
-    ``"eval"``. What is on the ``trail`` of the encoder before is not computed again.
+    Parameters
+    ----------
+    config
+        The encoder.
+    batch
+        S documents of T tokens.
+    seed
+        Of weights and dropout, part by part (:func:`naslib_swap.flexibert.weights.draw`).
+    mode
+        ``"train"`` (with dropout) or ``"eval"``.
+    trail
+        Of the encoder before; what is on it is not computed again.
+
+    Raises
+    ------
+    BadArgument
+        An unknown mode.
+    Unscorable
+        An activation that holds NaN.
     """
-    if mode not in ("train", "eval"):
-        raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
+    if mode not in MODES:
+        raise BadArgument(f"got mode {mode!r}, expected one of {', '.join(MODES)}.")
     way = Trail() if trail is None else trail
     parts = config.parts()
     way.rewind((batch.digest, batch.input_ids.shape, seed, mode), parts)
     net = hollow(config).train(mode == "train")
     with torch.no_grad():
         for number in range(len(way.stations), len(parts)):
-            drawn = part_seed(config, number, seed)
+            drawn = weights_seed(config, number, seed)
             with seeded(drawn):
                 draw_part(net, number)
             if number == 0:
@@ -173,9 +194,9 @@ class _Signs:
             self._calls.append((signs, kind.signed))
         # NaN has no sign; as an integer it would pass for one.
         if np.isnan(flat.max()):
-            raise SwapError(
+            raise Unscorable(
                 f"activation call {self._call} of {self._layer} holds NaN, which has no sign; "
-                "check the weights"
+                "check the weights."
             )
         above, below = np.greater(flat, 0).view(np.int8), np.less(flat, 0).view(np.int8)
         rows = self._calls[self._call][0][self._start : self._start + len(flat)]

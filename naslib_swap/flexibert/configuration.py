@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any, Optional
 
 from transformers import PretrainedConfig
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
+from naslib_swap.flexibert.choices import FIDELITIES, MAX_LENGTH
 from naslib_swap.flexibert.encoder import Encoder, from_dict, to_dict
 
-FIDELITIES = ("paper", "trained")
 PAPER_WIDTH = 256
 PAPER_FEED_FORWARD = 1024
-MAX_LENGTH = 512
 
 _SETTINGS = (
     "vocab_size",
@@ -68,7 +68,7 @@ class FlexiBertConfig(PretrainedConfig):
 
     Raises
     ------
-    SwapError
+    BadArgument
         Where the architecture or the fidelity is not valid.
     """
 
@@ -90,8 +90,8 @@ class FlexiBertConfig(PretrainedConfig):
         **kwargs: Any,
     ) -> None:
         if fidelity not in FIDELITIES:
-            raise SwapError(
-                f"unknown fidelity {fidelity!r}; expected one of {', '.join(FIDELITIES)}"
+            raise BadArgument(
+                f"got fidelity {fidelity!r}, expected one of {', '.join(FIDELITIES)}."
             )
         encoder = from_dict(_DEFAULT if architecture is None else architecture)
         # Derived, so never taken from a saved file.
@@ -113,9 +113,9 @@ class FlexiBertConfig(PretrainedConfig):
         self.layer_norm_eps = layer_norm_eps
         for number, layer in enumerate(encoder.layers):
             if self.hidden_size % layer.heads:
-                raise SwapError(
+                raise BadArgument(
                     f"layer {number} has {layer.heads} heads, which do not divide the width "
-                    f"{self.hidden_size} of fidelity {fidelity!r}"
+                    f"{self.hidden_size} of fidelity {fidelity!r}."
                 )
 
     @classmethod
@@ -138,8 +138,16 @@ class FlexiBertConfig(PretrainedConfig):
         further = [layer.feed_forward_dimension] * (layer.feed_forward_layers - 1)
         return [4 * self.hidden_size, *further]
 
+    def network(self) -> Encoder:
+        """Return the encoder whose widths are those that are built: one for each network."""
+        layers = (
+            replace(layer, feed_forward_dimension=self.feed_forward_widths(number)[-1])
+            for number, layer in enumerate(self.encoder.layers)
+        )
+        return Encoder(self.hidden_size, tuple(layers))
+
     def parts(self) -> tuple[str, ...]:
-        """Name what the network consists of: the embeddings, then each layer, one string a part.
+        """Name what the network consists of: the embeddings, then each layer, one string per part.
 
         Two networks whose parts begin alike are the same as far as they do. At fidelity ``"paper"``
         that says nothing of widths that the architecture states and the network ignores.

@@ -10,13 +10,13 @@ from typing import Any, Callable
 import torch
 from torch import Tensor, nn
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 from naslib_swap.flexibert.batches import TextBatch
+from naslib_swap.flexibert.choices import COTANGENTS
 from naslib_swap.flexibert.modelling import EncoderLayer, FlexiBertModel
 from naslib_swap.seeding import seeded
 
-COTANGENTS = ("paper", "random")
-# Documents a pass: gradients add up over documents, so this bounds the memory and nothing else.
+# Documents per pass: gradients add up over documents, so this bounds the memory and nothing else.
 _CHUNK = 16
 
 
@@ -24,13 +24,23 @@ _CHUNK = 16
 class Observation:
     """What was seen of an encoder over a batch.
 
-    ``activations``: post-activations of the first document, [T, units] for each activation call.
-    ``heads``: for each projection of each mixing operation, the mean over documents and features of
-    the maximum over tokens. ``attention``: for each mixing operation, the mean over documents and
-    tokens of the maximum over heads of its softmax. ``gradients``: of Σ cotangent · last hidden
-    state over the batch, by parameter name.
+    Attributes
+    ----------
+    net
+        The encoder.
+    activations
+        Post-activations of the first document, [T, units] for each activation call.
+    heads
+        For each projection of each mixing operation, the mean over documents and features of the
+        maximum over tokens.
+    attention
+        For each mixing operation, the mean over documents and tokens of the maximum over heads of
+        its softmax.
+    gradients
+        Of the sum of cotangent times last hidden state over the batch, by parameter name.
     """
 
+    net: FlexiBertModel
     activations: list[Tensor]
     heads: list[float]
     attention: list[float]
@@ -40,20 +50,34 @@ class Observation:
 def observe(
     net: FlexiBertModel, batch: TextBatch, *, cotangent: str = "random", seed: int = 0
 ) -> Observation:
-    """Run an encoder forward and backward, in train mode (dropout from ``seed``), as it stands.
+    """Run an encoder forward and backward, in train mode, as it stands.
 
-    ``cotangent`` is what the output's gradient is set to. ``"paper"``: ones, as in the released
-    scripts. The output is a LayerNorm's, whose sum does not depend on its input, so those gradients
-    are rounding errors. ``"random"``: N(0, 1) from ``seed``, which gives real gradients.
+    Its weights, modes and hooks come back as they were.
 
-    The weights, modes and hooks come back as they were.
+    Parameters
+    ----------
+    net
+        The encoder.
+    batch
+        S documents of T tokens.
+    cotangent
+        What the output's gradient is set to. ``"paper"``: ones, as in the released scripts. The
+        output is a LayerNorm's, whose sum does not depend on its input, so those gradients are
+        rounding errors. ``"random"``: N(0, 1) from `seed`, which gives real gradients.
+    seed
+        Of dropout and cotangent.
+
+    Raises
+    ------
+    BadArgument
+        An unknown cotangent, or more tokens than the encoder has positions.
     """
     if cotangent not in COTANGENTS:
-        raise SwapError(f"unknown cotangent {cotangent!r}; expected one of {', '.join(COTANGENTS)}")
+        raise BadArgument(f"got cotangent {cotangent!r}, expected one of {', '.join(COTANGENTS)}.")
     if net.config.max_position_embeddings < batch.input_ids.shape[1]:
-        raise SwapError(
+        raise BadArgument(
             f"got documents of {batch.input_ids.shape[1]} tokens, expected at most "
-            f"{net.config.max_position_embeddings}"
+            f"{net.config.max_position_embeddings}."
         )
     parameters = {name: p for name, p in net.named_parameters() if p.requires_grad}
     gradients = {name: torch.zeros_like(p) for name, p in parameters.items()}
@@ -84,7 +108,7 @@ def observe(
     finally:
         net.train(training)
     return Observation(
-        seen.activations, list(seen.heads.values()), list(seen.attention.values()), gradients
+        net, seen.activations, list(seen.heads.values()), list(seen.attention.values()), gradients
     )
 
 

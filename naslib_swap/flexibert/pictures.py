@@ -1,4 +1,4 @@
-"""Pictures of the comparison: proxies against GLUE, SWAP against each task, ranks."""
+"""Pictures of the comparison: proxies against GLUE, SWAP against each task."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pandas as pd
 
 from naslib_swap.evaluation.statistics import spearman
 from naslib_swap.flexibert.benchmark import AVERAGE, TASKS, BenchmarkEntry
+from naslib_swap.flexibert.comparators import PROXIES
 from naslib_swap.flexibert.encoder import parse
 from naslib_swap.flexibert.report import truth_of
-from naslib_swap.flexibert.scoring import SWAP, TITLES
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -65,11 +65,11 @@ def _means(scores: pd.DataFrame, proxy: str) -> pd.Series:
 def proxies_against_glue(
     scores: pd.DataFrame, entries: Sequence[BenchmarkEntry], proxies: Sequence[str]
 ) -> Figure:
-    """Draw each proxy against the GLUE average, one panel a proxy, coloured by depth."""
+    """Draw each proxy against the GLUE average, one panel per proxy, coloured by depth."""
     figure, panels = _figure(len(proxies), 4)
     truth = pd.Series(truth_of(entries))
     for axes, proxy in zip(panels, proxies):
-        _scatter(axes, _means(scores, proxy), truth, TITLES[proxy])
+        _scatter(axes, _means(scores, proxy), truth, PROXIES[proxy].title)
     panels[0].legend(fontsize=7, frameon=False)
     figure.supylabel("GLUE average", fontsize=9)
     return figure
@@ -79,7 +79,7 @@ def swap_against_tasks(scores: pd.DataFrame, entries: Sequence[BenchmarkEntry]) 
     """Draw SWAP against each GLUE task and the average, coloured by depth."""
     tasks = (*TASKS, AVERAGE)
     figure, panels = _figure(len(tasks), 3)
-    values = _means(scores, SWAP)
+    values = _means(scores, "swap")
     for axes, task in zip(panels, tasks):
         _scatter(axes, values, pd.Series(truth_of(entries, task)), task)
     panels[0].legend(fontsize=7, frameon=False)

@@ -2,54 +2,91 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any, Callable, Optional
 
 import numpy as np
 import pandas as pd
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 from naslib_swap.evaluation.correlate import correlate
+from naslib_swap.evaluation.markdown import markdown_table
 from naslib_swap.evaluation.statistics import spearman
-from naslib_swap.scoring.store import read_records
-from naslib_swap.scoring.survey import key_of
 from naslib_swap.files import write_text
-from naslib_swap.flexibert.batches import TextBatch
 from naslib_swap.flexibert.benchmark import AVERAGE, TASKS, BenchmarkEntry
+from naslib_swap.flexibert.comparators import PROXIES
 from naslib_swap.flexibert.encoder import encode
-from naslib_swap.flexibert.scoring import TITLES, Settings, wanted_keys
 
-_COLUMNS = ("space", "task", "proxy", "arch", "seed", "value", "saturation", "seconds", "error")
+_FEWEST_RANKED = 3
+_FEWEST_IN_STRATUM = 5
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of comparing proxies on encoders.
+
+    Attributes
+    ----------
+    title
+        What was scored, and how.
+    entries
+        The encoders, with their GLUE scores.
+    proxies
+        Names of the proxies, in the order asked for.
+    scores
+        One row per encoder, proxy and seed.
+    table
+        One row per proxy: its correlations with the GLUE average (`table_one`).
+    tasks
+        One row per proxy: its correlation with each task (`task_table`).
+    released
+        Our values against the released ones (`released_table`); None where this was not asked for.
+    """
+
+    title: str
+    entries: Sequence[BenchmarkEntry]
+    proxies: tuple[str, ...]
+    scores: pd.DataFrame
+    table: pd.DataFrame
+    tasks: pd.DataFrame
+    released: Optional[pd.DataFrame] = None
+
+    def sections(self) -> dict[str, tuple[pd.DataFrame, pd.DataFrame]]:
+        """Return the tables by title: as numbers, and as text for people."""
+        found = {
+            f"Table I: {self.title}": (self.table, presented_table_one(self.table)),
+            "Tasks: Spearman correlation with each GLUE task": (
+                self.tasks,
+                presented_tasks(self.tasks),
+            ),
+        }
+        if self.released is not None:
+            found["Released: our values against the released ones"] = (
+                self.released,
+                presented_released(self.released),
+            )
+        return found
+
+    def remarks(self) -> list[str]:
+        """Return what a reader should be warned of: proxies that failed, and why."""
+        failed = self.scores[self.scores["error"].notna()]
+        return [
+            f"{proxy} failed on {len(rows)} encoder(s), {rows['arch'].iloc[0]} for one: {error}"
+            for (proxy, error), rows in failed.groupby(["proxy", "error"])
+        ]
 
 
 def name_of(entry: BenchmarkEntry) -> str:
-    """Return the name under which an entry's scores are stored: its id and its notation."""
+    """Return what tables call an entry: its id and its notation."""
     return f"#{entry.id} {encode(entry.encoder)}"
 
 
-def scores_of(
-    path: str | os.PathLike[str],
-    archs: Iterable[str],
-    proxies: Iterable[str],
-    seeds: Iterable[int],
-    settings: Settings,
-    batch: TextBatch,
-) -> pd.DataFrame:
-    """Return the stored scores of these encoders, proxies, seeds and settings, one row each."""
-    wanted = wanted_keys(archs, proxies, seeds, settings, batch)
-    found = {key_of(r): r for r in read_records(path) if key_of(r) in wanted}
-    frame = pd.DataFrame(found.values(), columns=list(_COLUMNS))
-    # The order of writing depends on the workers; the tables must not.
-    frame = frame.sort_values(["proxy", "seed", "arch"], ignore_index=True)
-    return frame.astype({"value": float, "saturation": float, "seconds": float})
-
-
 def truth_of(entries: Sequence[BenchmarkEntry], task: str = AVERAGE) -> dict[str, float]:
-    """Return the score of each encoder on a task (or the average), by its name in the store."""
+    """Return the score of each encoder on a task (or the average), by its name in tables."""
     if task not in (*TASKS, AVERAGE):
-        raise SwapError(f"unknown task {task!r}; expected {', '.join((*TASKS, AVERAGE))}")
+        raise BadArgument(f"got the task {task!r}, expected one of {', '.join((*TASKS, AVERAGE))}.")
     return {name_of(entry): entry.scores[task] for entry in entries}
 
 
@@ -64,7 +101,10 @@ def table_one(scores: pd.DataFrame, entries: Sequence[BenchmarkEntry]) -> pd.Dat
     truth = pd.Series(truth_of(entries))
     for name, members in strata(entries).items():
         inside = truth[truth.index.isin(members)]
-        table[name] = [_within(scores[scores["proxy"] == p], inside) for p in table["proxy"]]
+        table[name] = [
+            _mean_spearman(scores[scores["proxy"] == p], inside, _FEWEST_IN_STRATUM)
+            for p in table["proxy"]
+        ]
     return table
 
 
@@ -81,12 +121,13 @@ def strata(entries: Sequence[BenchmarkEntry]) -> dict[str, set[str]]:
     return groups
 
 
-def _within(scores: pd.DataFrame, truth: pd.Series) -> float:
+def _mean_spearman(scores: pd.DataFrame, truth: pd.Series, fewest: int) -> float:
+    """Return the mean over seeds; of those where at least this many encoders have a score."""
     values = scores.pivot(index="arch", columns="seed", values="value").reindex(truth.index)
     found = []
     for seed in values.columns:
         known = values[seed].dropna()
-        if len(known) >= 5:
+        if len(known) >= fewest:
             found.append(spearman(known.to_numpy(float), truth[known.index].to_numpy(float)))
     return float(np.mean(found)) if found else float("nan")
 
@@ -96,7 +137,8 @@ def task_table(scores: pd.DataFrame, entries: Sequence[BenchmarkEntry]) -> pd.Da
     rows = []
     for proxy, frame in scores.groupby("proxy"):
         by_task = {
-            task: _within(frame, pd.Series(truth_of(entries, task))) for task in (*TASKS, AVERAGE)
+            task: _mean_spearman(frame, pd.Series(truth_of(entries, task)), _FEWEST_RANKED)
+            for task in (*TASKS, AVERAGE)
         }
         rows.append({"proxy": proxy, **by_task})
     table = pd.DataFrame(rows)
@@ -108,8 +150,19 @@ def released_table(
 ) -> pd.DataFrame:
     """Compare our values with the released ones, of the first seed.
 
-    ``columns`` maps proxies to columns of ``released``, which is indexed by the benchmark's id.
-    Gives Spearman's correlation, the share of equal values and the median ratio, a row a proxy.
+    Parameters
+    ----------
+    scores
+        One row per encoder, proxy and seed.
+    released
+        Released values, indexed by the benchmark's id.
+    columns
+        Columns of `released`, by proxy.
+
+    Returns
+    -------
+    DataFrame
+        One row per proxy: Spearman's correlation, the share of equal values, the median ratio.
     """
     first = scores[scores["seed"] == scores["seed"].min()]
     rows = []
@@ -136,7 +189,7 @@ def released_table(
 def presented_table_one(table: pd.DataFrame) -> pd.DataFrame:
     """Return what people read of Table I, as text under headings for people."""
     view = {
-        "proxy": [TITLES[p] for p in table["proxy"]],
+        "proxy": [PROXIES[p].title for p in table["proxy"]],
         "Spearman": _numbers(table["spearman"], ".3f"),
         "95 % interval": [
             "" if pd.isna(a) else f"{a:.2f} to {b:.2f}"
@@ -155,7 +208,7 @@ def presented_table_one(table: pd.DataFrame) -> pd.DataFrame:
 
 def presented_tasks(table: pd.DataFrame) -> pd.DataFrame:
     """Return the correlations with the tasks as text."""
-    view = {"proxy": [TITLES[p] for p in table["proxy"]]}
+    view = {"proxy": [PROXIES[p].title for p in table["proxy"]]}
     view.update({t: _numbers(table[t], ".2f") for t in (*TASKS, AVERAGE)})
     return pd.DataFrame(view)
 
@@ -164,7 +217,7 @@ def presented_released(table: pd.DataFrame) -> pd.DataFrame:
     """Return the comparison with the released values as text."""
     return pd.DataFrame(
         {
-            "proxy": [TITLES[p] for p in table["proxy"]],
+            "proxy": [PROXIES[p].title for p in table["proxy"]],
             "released column": table["released"],
             "n": [str(n) for n in table["n"]],
             "Spearman": _numbers(table["spearman"], ".3f"),
@@ -187,16 +240,8 @@ NOTES = (
 )
 
 
-def markdown_table(view: pd.DataFrame) -> str:
-    """Return a frame of text as a Markdown table, numbers to the right."""
-    lines = ["| " + " | ".join(view.columns) + " |"]
-    lines.append("|" + "|".join(["---"] + ["---:"] * (len(view.columns) - 1)) + "|")
-    lines += ["| " + " | ".join(map(str, row)) + " |" for row in view.itertuples(index=False)]
-    return "\n".join(lines) + "\n"
-
-
 def write_tables(out: Path, sections: Mapping[str, tuple[pd.DataFrame, pd.DataFrame]]) -> None:
-    """Write ``flexibert.md`` and a CSV a section; sections map titles to (numbers, text)."""
+    """Write ``flexibert.md`` and one CSV per section; sections map titles to (numbers, text)."""
     parts = ["# FlexiBERT encoders: zero-cost proxies against GLUE\n"]
     for title, (numbers, view) in sections.items():
         parts += [f"## {title}\n", markdown_table(view)]

@@ -12,19 +12,20 @@ from torch import nn
 
 from naslib_swap.flexibert.configuration import FlexiBertConfig
 from naslib_swap.flexibert.modelling import FlexiBertModel
-from naslib_swap.seeding import derived_seed, seeded
+from naslib_swap.scoring.subject import part_seed
+from naslib_swap.seeding import seeded
 
 SPACE = "flexibert"
 
 
-def part_seed(config: FlexiBertConfig, number: int, seed: int) -> int:
-    """Return the seed of part ``number``: 0 the embeddings, 1 the first layer, and so on."""
-    return derived_seed(seed, SPACE, "/".join(config.parts()[: number + 1]))
+def weights_seed(config: FlexiBertConfig, number: int, seed: int) -> int:
+    """Return the seed of part `number`: 0 the embeddings, 1 the first layer, and so on."""
+    return part_seed(seed, SPACE, *config.parts()[: number + 1])
 
 
 def observation_seed(config: FlexiBertConfig, seed: int) -> int:
     """Return the seed of dropout and cotangent where a whole network is observed."""
-    return derived_seed(seed, SPACE, "/".join([*config.parts(), "observation"]))
+    return part_seed(seed, SPACE, *config.parts(), "observation")
 
 
 def hollow(config: FlexiBertConfig) -> FlexiBertModel:
@@ -43,6 +44,6 @@ def draw(config: FlexiBertConfig, seed: int) -> FlexiBertModel:
     """Return the network with the weights of a seed."""
     net = hollow(config)
     for number in range(len(config.parts())):
-        with seeded(part_seed(config, number, seed)):
+        with seeded(weights_seed(config, number, seed)):
             draw_part(net, number)
     return net

@@ -9,29 +9,14 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from naslib_swap.cli.flexibert import find_encoder, flexibert
+from naslib_swap.cli.flexibert import flexibert
 from naslib_swap.errors import SwapError
-from naslib_swap.flexibert.benchmark import AVERAGE, TASKS
+from naslib_swap.flexibert import FlexibertPlan
+from naslib_swap.flexibert.benchmark import find_encoder
 from naslib_swap.flexibert.encoder import parse, to_dict
-from naslib_swap.flexibert.options import Options, config_names, options_of
+from naslib_swap.options import config_names, plan_of, read_config
 
-TEXTS = ["128/SA-SDP-2-512x1/LT-DFT-2-512x1", "128/SA-WMA-4-512x1", "256/LT-DCT-4-512x1"]
-
-
-@pytest.fixture
-def files(tmp_path: Path) -> dict[str, str]:
-    benchmark = [
-        {
-            "id": i,
-            "scores": {task: float(i) for task in (*TASKS, AVERAGE)},
-            "hparams": {"model_hparam_overrides": to_dict(parse(text))},
-        }
-        for i, text in enumerate(TEXTS)
-    ]
-    paths = {"benchmark": tmp_path / "benchmark.json", "text": tmp_path / "text.txt"}
-    paths["benchmark"].write_text(json.dumps(benchmark))
-    paths["text"].write_text("the cat sat\nthe dog sat on the mat\na mat and a cat\na dog\n")
-    return {name: str(path) for name, path in paths.items()}
+TEXTS = ("128/SA-SDP-2-512x1/LT-DFT-2-512x1", "128/SA-WMA-4-512x1", "256/LT-DCT-4-512x1")
 
 
 def _command(*arguments: str) -> str:
@@ -71,12 +56,12 @@ def test_failures_are_retried_and_all_of_them_are_an_error(
         raise RuntimeError("no memory")
 
     with monkeypatch.context() as broken:
-        broken.setattr("naslib_swap.flexibert.scoring.count_patterns", fail)
-        with pytest.raises(SwapError, match="every score failed, of 3; the first: Runtime"):
+        broken.setattr("naslib_swap.flexibert.probe.count_patterns", fail)
+        with pytest.raises(SwapError, match="all 3 scores failed, the first with: Runtime"):
             _command(*arguments)
         with pytest.raises(SwapError, match="every score failed; the table says why"):
             _command("--encoder", TEXTS[0], "--proxies", "swap", *common)
-    with pytest.raises(SwapError, match="every score failed"):
+    with pytest.raises(SwapError, match="all 3 scores failed"):
         _command(*arguments)
     assert "Table I" in _command(*arguments, "--retry-failed")
 
@@ -85,7 +70,7 @@ def test_failures_are_retried_and_all_of_them_are_an_error(
     ("arguments", "message"),
     [
         (["--length", "513"], "got documents of 513 tokens, expected at most 512"),
-        (["--seeds", "0"], "got 0 seeds, expected at least 1"),
+        (["--seeds", "0"], "got seeds '0', expected at least 1"),
     ],
 )
 def test_impossible_options_are_refused(
@@ -183,37 +168,35 @@ def test_other_files_that_cannot_be_read(files: dict[str, str], tmp_path: Path) 
         find_encoder("1", str(path))
 
 
+def _plan(config: str, **given: object) -> FlexibertPlan:
+    return plan_of(FlexibertPlan, {**read_config(config, "flexibert"), **given}, config)
+
+
 def test_reads_options(tmp_path: Path) -> None:
     path = tmp_path / "options.yaml"
     path.write_text("fidelity: trained\nsamples: 8\n")
-    assert options_of(str(path), {}) == Options(fidelity="trained", samples=8)
-    given = {"samples": 4, "length": 9}
-    assert options_of(str(path), given) == Options(fidelity="trained", samples=4, length=9)
-    assert options_of(None, given) == Options(samples=4, length=9)
+    assert _plan(str(path)) == FlexibertPlan(fidelity="trained", samples=8)
+    assert _plan(str(path), samples=4) == FlexibertPlan(fidelity="trained", samples=4)
     for content, message in (
-        (b"colour: red", "unknown option 'colour'"),
-        (b"samples: many", "samples is 'many'; expected a value of type int"),
+        (b"colour: red", r"unknown option\(s\) colour"),
+        (b"samples: many", "got samples 'many', expected int"),
+        (b"samples: 1", "got samples '1', expected at least 2"),
         (b"- 1", "expected options by name"),
         (b"text: \xff", "cannot read .*options.yaml: 'utf-8' codec can't decode"),
-        (b"text: [", "cannot read .*options.yaml: while parsing"),
     ):
         path.write_bytes(content)
         with pytest.raises(SwapError, match=message) as caught:
-            options_of(str(path), {})
+            _plan(str(path))
         assert "\n" not in str(caught.value)
-    with pytest.raises(SwapError, match=r"cannot read none: .*one of paper, table1, trained"):
-        options_of("none", {})
 
 
-def test_packaged_configurations(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert config_names() == ("paper", "table1", "trained")
-    for name in config_names():
-        options = options_of(name, {})
-        assert options.length == 128
-        assert options.fidelity == ("trained" if name == "trained" else "paper")
-    (tmp_path / "paper").write_text("length: 7")
-    assert options_of("paper", {}) == Options(length=7)
+def test_packaged_configurations() -> None:
+    assert config_names("flexibert") == ("paper", "table1", "trained")
+    for name in config_names("flexibert"):
+        plan = _plan(name)
+        assert plan.length == 128
+        assert plan.fidelity == ("trained" if name == "trained" else "paper")
+    assert _plan("table1").proxies == ()
 
 
 def test_the_command_line_wins_over_the_file(files: dict[str, str], tmp_path: Path) -> None:

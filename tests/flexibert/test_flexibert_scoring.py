@@ -1,37 +1,37 @@
-"""Scoring and reporting, from an encoder to the tables."""
+"""Scoring encoders: counts, trails, weights, and what the spine makes of them."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pandas as pd
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from naslib_swap import swap_score
-from naslib_swap.errors import SwapError
-from naslib_swap.scoring.store import ScoreStore, read_records
-from naslib_swap.flexibert import report
+from naslib_swap.errors import BadArgument, SwapError
 from naslib_swap.flexibert.batches import TextBatch
-from naslib_swap.flexibert.benchmark import TASKS, BenchmarkEntry
 from naslib_swap.flexibert.chunked import Trail, count_patterns
+from naslib_swap.flexibert.comparators import PROXIES
+from naslib_swap.flexibert.compare import study_of
 from naslib_swap.flexibert.configuration import FlexiBertConfig
-from naslib_swap.flexibert.encoder import Encoder, parse
+from naslib_swap.flexibert.encoder import Encoder, Layer, encode, parse
 from naslib_swap.flexibert.modelling import EncoderLayer, FlexiBertModel
-from naslib_swap.flexibert.scoring import (
-    PROXIES,
-    SWAP,
-    Settings,
-    check_proxies,
-    missing_jobs,
-    run,
-    score_encoder,
-)
+from naslib_swap.flexibert.observation import observe
+from naslib_swap.flexibert.plan import FlexibertPlan
+from naslib_swap.flexibert.subject import TextEncoder
+from naslib_swap.flexibert.texts import Texts
 from naslib_swap.flexibert.weights import draw
+from naslib_swap.scoring import Conditions, Execution, Study, gather, run, score
+from naslib_swap.scoring.images import Digests
+from naslib_swap.scoring.store import LineStore
+from naslib_swap.scoring.study import missing
 
 TEXTS = [
     "16/SA-SDP-2-8x1/LT-DFT-2-8x1",
@@ -41,7 +41,6 @@ TEXTS = [
     "16/LT-DCT-2-8x1",
     "32/SA-SDP-2-16x1",
 ]
-TRAINED = Settings(fidelity="trained", observed=2)
 
 
 def _batch(samples: int = 6, length: int = 5) -> TextBatch:
@@ -49,12 +48,29 @@ def _batch(samples: int = 6, length: int = 5) -> TextBatch:
     return TextBatch(ids, torch.ones_like(ids), torch.zeros_like(ids), "test", "test", "digest")
 
 
-def _entries() -> list[BenchmarkEntry]:
-    rng = np.random.default_rng(0)
-    return [
-        BenchmarkEntry(i, parse(text), {task: float(rng.normal()) + i for task in (*TASKS, "glue")})
-        for i, text in enumerate(TEXTS)
-    ]
+@dataclass(frozen=True)
+class Given:
+    """Inputs that are there already."""
+
+    samples: int = 6
+    source: str = "test"
+
+    def batch(self, task: Any, seed: int) -> TextBatch:
+        return _batch(self.samples)
+
+    def shape(self, task: Any) -> tuple[int, ...]:
+        return (5,)
+
+    def digests(self, task: Any, seed: int) -> Digests:
+        return Digests(f"{self.samples}")
+
+
+SETTINGS = {"mode": "train", "cotangent": "random", "observed": 2}
+CONDITIONS = Conditions(Given(), SETTINGS)
+
+
+def _trained(text: str) -> TextEncoder:
+    return TextEncoder(text, "trained")
 
 
 def _config(text: str, fidelity: str = "trained") -> FlexiBertConfig:
@@ -90,7 +106,7 @@ def test_counting_leaves_no_trace() -> None:
     state = torch.random.get_rng_state()
     count_patterns(_config(TEXTS[0]), _batch(12))
     assert torch.equal(torch.random.get_rng_state(), state)
-    with pytest.raises(SwapError, match="got mode='test'"):
+    with pytest.raises(SwapError, match="got mode 'test', expected one of train, eval"):
         count_patterns(_config(TEXTS[0]), _batch(12), mode="test")
 
 
@@ -163,16 +179,73 @@ def _query(net: FlexiBertModel, layer: int) -> torch.Tensor:
     return weight.detach()
 
 
+LAYERS = st.builds(
+    Layer,
+    operation=st.just("SA"),
+    parameter=st.sampled_from(["SDP", "WMA"]),
+    heads=st.sampled_from([2, 4]),
+    feed_forward_dimension=st.sampled_from([512, 1024]),
+    feed_forward_layers=st.sampled_from([1, 3]),
+)
+ENCODERS = st.builds(
+    Encoder,
+    hidden_size=st.sampled_from([128, 256]),
+    layers=st.lists(LAYERS, min_size=1, max_size=2).map(tuple),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(ENCODERS, ENCODERS, st.sampled_from(["paper", "trained"]))
+def test_names_are_alike_where_networks_are(one: Encoder, other: Encoder, fidelity: str) -> None:
+    first, second = (TextEncoder(encode(encoder), fidelity) for encoder in (one, other))
+    alike = first.configuration().parts() == second.configuration().parts()
+    assert (first.name == second.name) == alike
+    assert TextEncoder(first.name, fidelity).name == first.name
+
+
+def test_names_by_hand() -> None:
+    text = "128/SA-SDP-2-512x1/DSC-5-2-512x3"
+    assert TextEncoder(text).name == "256/SA-SDP-2-1024x1/DSC-5-2-1024x3"
+    assert _trained(text).name == text
+    assert _trained("128/SA-SDP-2-1024x1/DSC-5-2-512x3").name == text  # one layer: 4 x 128
+    attention = TextEncoder(text, "trained", "attention")
+    assert attention.name == "128/SA-SDP-2-512x1/SA-SDP-2-512x3"
+    assert len({TextEncoder(text).variant, _trained(text).variant, attention.variant}) == 3
+
+
+ONE, OTHER = "256/SA-SDP-2-512x1/DSC-5-2-512x1", "128/SA-SDP-2-1024x1/DSC-5-2-512x1"
+
+
 def test_encoders_that_are_one_network_have_one_score() -> None:
     # At this fidelity the stated widths have no effect.
-    one, other = "256/SA-SDP-2-512x1/DSC-5-2-512x1", "128/SA-SDP-2-1024x1/DSC-5-2-512x1"
-    settings = Settings(fidelity="paper", observed=2)
-    found = [
-        score_encoder(parse(text), _batch(), (SWAP, "jacobian"), settings=settings)
-        for text in (one, other)
-    ]
-    for name in (SWAP, "jacobian"):
-        assert found[0][name].value == found[1][name].value
+    names = [name for name in PROXIES if name != "layers_hidden"]
+    one, other = (score(TextEncoder(text), names, CONDITIONS) for text in (ONE, OTHER))
+    assert {n: found.value for n, found in one.items()} == {
+        n: found.value for n, found in other.items()
+    }
+
+
+def test_equal_networks_are_scored_once(tmp_path: Path) -> None:
+    study = replace(
+        _study(), subjects={f"#{n}": TextEncoder(text) for n, text in enumerate((ONE, OTHER, ONE))}
+    )
+    with LineStore(tmp_path / "scores.jsonl") as store:
+        assert run([study], store) == 1
+        assert len(list(store.records())) == 3
+        (frame,) = gather([study], store)
+    values = frame.pivot(index="arch", columns="proxy", values="value")
+    assert list(values.index) == ["#0", "#1", "#2"]
+    assert (values.nunique() == 1).all()
+
+
+def test_the_spine_counts_as_swap_score_does() -> None:
+    conditions = Conditions(Given(), {**SETTINGS, "mode": "eval"})
+    for text in TEXTS[:4]:
+        subject = _trained(text)
+        net = draw(subject.configuration(), 3)
+        whole = swap_score(net, _batch().inputs(), mode="eval")
+        found = score(subject, ["swap"], conditions, seed=3)["swap"]
+        assert (found.value, found.saturation) == (whole.score, whole.score / whole.bound)
 
 
 def test_nan_has_no_sign(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,33 +256,49 @@ def test_nan_has_no_sign(monkeypatch: pytest.MonkeyPatch) -> None:
         if isinstance(module, EncoderLayer):
             nn.init.constant_(module.feed_forward.layers[0].bias, float("nan"))
 
-    with monkeypatch.context() as patch:
-        patch.setattr(FlexiBertModel, "_init_weights", broken)
-        scores = score_encoder(parse(TEXTS[0]), _batch(), (SWAP,), settings=TRAINED)
-    assert scores[SWAP].error is not None
-    assert "activation call 0 of layer 0 holds NaN, which has no sign" in scores[SWAP].error
+    monkeypatch.setattr(FlexiBertModel, "_init_weights", broken)
+    found = score(_trained(TEXTS[0]), ["swap"], CONDITIONS)["swap"]
+    assert found.value is None
+    assert "activation call 0 of layer 0 holds NaN, which has no sign" in str(found.error)
 
 
 def test_jobs_go_from_one_encoder_to_the_like() -> None:
-    encoders = {text: parse(text) for text in reversed(ALIKE)}
-    jobs = missing_jobs(encoders, (SWAP,), (0, 1), TRAINED, _batch(), set())
+    plan = FlexibertPlan(fidelity="trained", proxies=("swap",), seeds=2)
+    study = replace(
+        study_of(plan, {text: parse(text) for text in reversed(ALIKE)}), conditions=CONDITIONS
+    )
+    jobs = missing(study, {})
     assert [job.seed for job in jobs] == [0] * 5 + [1] * 5
-    order = [job.arch for job in jobs[:5]]
+    order = [job.subject.text for job in jobs[:5]]
     assert order.index(ALIKE[1]) == order.index(ALIKE[0]) + 2 == order.index(ALIKE[2]) + 1
 
 
 def test_scores_are_those_of_the_seed_alone() -> None:
-    encoder = parse(TEXTS[0])
     state = torch.random.get_rng_state()
-    first = score_encoder(encoder, _batch(), settings=TRAINED, seed=3)
+    subject = _trained(TEXTS[0])
+    first = score(subject, list(PROXIES), CONDITIONS, seed=3)
     assert list(first) == list(PROXIES)
-    assert all(score.error is None for score in first.values())
+    assert all(found.error is None for found in first.values())
     assert torch.equal(torch.random.get_rng_state(), state)
-    again = score_encoder(encoder, _batch(), ("synaptic_diversity", SWAP), settings=TRAINED, seed=3)
-    for name, score in again.items():
-        assert score.value == first[name].value
-    other = score_encoder(encoder, _batch(), (SWAP,), settings=TRAINED, seed=4)
-    assert other[SWAP].value != first[SWAP].value
+    again = score(subject, ["synaptic_diversity", "swap"], CONDITIONS, seed=3)
+    for name, found in again.items():
+        assert found.value == first[name].value
+    assert score(subject, ["swap"], CONDITIONS, seed=4)["swap"].value != first["swap"].value
+
+
+def test_a_pass_is_made_once_and_charged_to_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def seen(*arguments: Any, **options: Any) -> Any:
+        calls.append(arguments)
+        return observe(*arguments, **options)
+
+    monkeypatch.setattr("naslib_swap.flexibert.probe.observe", seen)
+    names = ("jacobian", "head_confidence", "params")
+    found = score(_trained(TEXTS[0]), names, CONDITIONS)
+    assert len(calls) == 1
+    assert min(found["jacobian"].seconds, found["head_confidence"].seconds) > 0
+    assert len(calls[0][1].input_ids) == SETTINGS["observed"]
 
 
 def test_every_gpu_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -222,7 +311,9 @@ def test_every_gpu_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.random, "fork_rng", seen)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    score_encoder(parse(TEXTS[0]), _batch(), (SWAP, "jacobian"), settings=TRAINED)
+    probe = _trained(TEXTS[0]).probe(CONDITIONS, 7)
+    probe.patterns()
+    probe.observation()
     # Weights and dropout of embeddings and two layers for SWAP, the weights again for the
     # comparators, and their passes.
     assert kept == [[0, 1]] * 10
@@ -231,128 +322,100 @@ def test_every_gpu_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_generator_comes_back() -> None:
     before = torch.cuda.get_rng_state_all()
-    score_encoder(parse(TEXTS[0]), _batch(), settings=TRAINED, seed=3)
+    score(_trained(TEXTS[0]), list(PROXIES), CONDITIONS, seed=3)
     for state, was in zip(torch.cuda.get_rng_state_all(), before):
         assert torch.equal(state, was)
 
 
-def test_settings_tell_apart_what_matters() -> None:
-    batch = _batch()
-    base = TRAINED.relevant(SWAP, batch)
-    assert Settings(fidelity="paper").relevant(SWAP, batch) != base
-    assert TRAINED.relevant(SWAP, _batch(samples=4)) != base
-    cotangent = Settings(fidelity="trained", observed=2, cotangent="paper")
-    assert cotangent.relevant(SWAP, batch) == base
-    assert cotangent.relevant("jacobian", batch) != TRAINED.relevant("jacobian", batch)
-    assert cotangent.relevant("params", batch) == TRAINED.relevant("params", batch)
+def test_recipes_tell_apart_what_matters() -> None:
+    def recipe(proxy: str, subject: TextEncoder, samples: int = 6, **changed: str) -> str:
+        conditions = Conditions(Given(samples), {**SETTINGS, **changed})
+        return conditions.recipe(subject, subject.proxy(proxy), 0).id
+
+    trained = _trained(TEXTS[0])
+    base = recipe("swap", trained)
+    assert recipe("swap", TextEncoder(TEXTS[0])) != base
+    assert recipe("swap", trained, samples=4) != base
+    assert recipe("swap", trained, mode="eval") != base
+    assert recipe("swap", trained, cotangent="paper") == base
+    assert recipe("jacobian", trained, cotangent="paper") != recipe("jacobian", trained)
+    assert recipe("head_confidence", trained, cotangent="paper") == recipe(
+        "head_confidence", trained
+    )
+    assert recipe("params", trained, samples=4, cotangent="paper") == recipe("params", trained)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"fidelity": "best"}, "unknown fidelity 'best'"),
-        ({"operations": "none"}, "unknown operations 'none'"),
-        ({"mode": "both"}, "unknown mode 'both'"),
-        ({"cotangent": "ones"}, "unknown cotangent 'ones'"),
-        ({"observed": 1}, "observed=1"),
+        ({"fidelity": "best"}, "got fidelity 'best', expected one of paper, trained"),
+        ({"operations": "none"}, "got operations 'none', expected one of stated, attention"),
+        ({"mode": "both"}, "got mode 'both', expected one of train, eval"),
+        ({"cotangent": "ones"}, "got cotangent 'ones', expected one of paper, random"),
+        ({"observed": 1}, "got observed 1, expected at least 2"),
+        ({"seeds": 0}, "got seeds 0, expected at least 1"),
+        ({"length": 513}, "got documents of 513 tokens, expected at most 512"),
     ],
 )
-def test_bad_settings_are_refused(change: dict[str, object], message: str) -> None:
-    with pytest.raises(SwapError, match=message):
-        Settings(**change)  # type: ignore[arg-type]
+def test_bad_plans_are_refused(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(BadArgument, match=message):
+        FlexibertPlan(**change)
 
 
 def test_unknown_proxies_are_refused() -> None:
-    with pytest.raises(SwapError, match="unknown proxies nwot"):
-        check_proxies(["swap", "nwot"])
-    with pytest.raises(SwapError, match="none given"):
-        check_proxies([])
+    with pytest.raises(SwapError, match="got the proxy 'nwot', expected one of swap, synaptic_d"):
+        score(_trained(TEXTS[0]), ["swap", "nwot"], CONDITIONS)
 
 
 def test_attention_in_every_layer() -> None:
-    stated = score_encoder(parse(TEXTS[0]), _batch(), ("params",), settings=TRAINED)
-    attention = score_encoder(
-        parse(TEXTS[0]),
-        _batch(),
-        ("params",),
-        settings=Settings(fidelity="trained", operations="attention"),
-    )
+    stated = score(_trained(TEXTS[0]), ["params"], CONDITIONS)
+    attention = score(TextEncoder(TEXTS[0], "trained", "attention"), ["params"], CONDITIONS)
     # a linear transform has one projection of 16 x 16 and a bias; attention has three
     assert attention["params"].value - stated["params"].value == 2 * (16 * 16 + 16)
 
 
-def _run(path: Path, count: int = len(TEXTS), workers: int = 1, **options: Any) -> int:
-    encoders = {report.name_of(e): e.encoder for e in _entries()[:count]}
-    names = ("swap", "params", "head_confidence")
-    with ScoreStore(path) as store:
-        return run(encoders, names, store, _batch(), settings=TRAINED, workers=workers, **options)
+def test_documents_must_fit_the_encoders() -> None:
+    with pytest.raises(SwapError, match="got documents of 513 tokens, expected at most 512"):
+        score(_trained(TEXTS[0]), ["params"], Conditions(Texts("none.txt", length=513)))
+
+
+def _study(count: int = len(TEXTS), make: Callable[[str], TextEncoder] = _trained) -> Study:
+    return Study(
+        "flexibert",
+        "glue",
+        {f"#{n} {text}": make(text) for n, text in enumerate(TEXTS[:count])},
+        ("swap", "params", "head_confidence"),
+        conditions=CONDITIONS,
+    )
+
+
+def _values(path: Path) -> dict[tuple[str, str], float]:
+    with LineStore(path) as store:
+        return {(r.key.arch, r.key.proxy): r.score.value for r in store.records()}
 
 
 def test_a_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    path, other = tmp_path / "scores.jsonl", tmp_path / "other.jsonl"
+    with LineStore(path) as store:
+        assert [run([_study(count)], store) for count in (4, 6, 6)] == [4, 2, 0]
+    with LineStore(other) as store:
+        assert run([_study()], store) == 6
+    assert _values(path) == _values(other)
+    assert len(_values(path)) == 18
+
+
+def test_scores_of_an_earlier_version_are_not_used(tmp_path: Path) -> None:
     path = tmp_path / "scores.jsonl"
-    assert _run(path, count=4) == 4
-    assert _run(path) == 2
-    assert _run(path) == 0
-    other = tmp_path / "other.jsonl"
-    assert _run(other) == 6
-
-    def values(p: Path) -> dict[tuple[str, str], float]:
-        return {(r["arch"], r["proxy"]): r["value"] for r in read_records(p)}
-
-    assert values(path) == values(other)
-    assert len(values(path)) == 18
+    old = '{"space": "flexibert", "task": "", "arch": "#0", "proxy": "swap", "settings_id": "a"}\n'
+    path.write_text(old)
+    notes: list[str] = []
+    with LineStore(path, notes.append) as store:
+        assert run([_study(3)], store) == 3
+    assert any("1 score(s) of an earlier version" in note for note in notes)
+    assert path.read_text().startswith(old)
 
 
-def test_failures_stay_until_they_are_retried(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path, notes = tmp_path / "scores.jsonl", []
-
-    def fail(*arguments: Any, **options: Any) -> None:
-        raise RuntimeError("no memory")
-
-    with monkeypatch.context() as broken:
-        broken.setattr("naslib_swap.flexibert.scoring.count_patterns", fail)
-        assert _run(path, note=notes.append) == 6
-    before = path.read_bytes()
-    assert _run(path, count=4, note=notes.append) == 0
-    assert path.read_bytes() == before
-    assert notes == ["4 score(s) failed in an earlier run; --retry-failed tries them again."]
-    assert _run(path, retry_failed=True, note=notes.append) == 6
-    assert len(notes) == 1
-    new = list(read_records(path))[18:]
-    assert [record["proxy"] for record in new] == ["swap"] * 6
-    archs = [report.name_of(entry) for entry in _entries()]
-    scores = report.scores_of(path, archs, ("swap",), (0,), TRAINED, _batch())
-    assert scores["error"].isna().all()
-    assert _run(path, retry_failed=True) == 0
-
-
-def test_documents_must_fit_the_encoders(tmp_path: Path) -> None:
-    message = "got documents of 513 tokens, expected at most 512"
-    with pytest.raises(SwapError, match=message):
-        score_encoder(parse(TEXTS[0]), _batch(2, 513), ("params",))
-    with ScoreStore(tmp_path / "scores.jsonl") as store, pytest.raises(SwapError, match=message):
-        run({"a": parse(TEXTS[0])}, ("params",), store, _batch(2, 513))
-    found = score_encoder(parse(TEXTS[1]), _batch(2, 512), (SWAP,), settings=TRAINED)
-    assert found[SWAP].error is None
-
-
-@pytest.mark.slow
-def test_an_encoder_whose_worker_dies_has_failed_and_the_others_go_on(tmp_path: Path) -> None:
-    path = tmp_path / "scores.jsonl"
-    encoders = {report.name_of(e): e.encoder for e in _entries()}
-    deadly = list(encoders)[2]
-    encoders[deadly] = _Deadly(encoders[deadly].hidden_size, encoders[deadly].layers)
-    with ScoreStore(path) as store:
-        assert run(encoders, ("params",), store, _batch(), settings=TRAINED, workers=2) == 6
-    errors = {record["arch"]: record["error"] for record in read_records(path)}
-    assert "the worker died, killed or for want of memory" in errors.pop(deadly)
-    assert set(errors.values()) == {None}
-    assert len(errors) == 5
-
-
-class _Deadly(Encoder):
+class Deadly(TextEncoder):
     """Kills the process in which it is unpickled: the worker."""
 
     def __reduce__(self) -> tuple[Any, ...]:
@@ -360,67 +423,22 @@ class _Deadly(Encoder):
 
 
 @pytest.mark.slow
+def test_an_encoder_whose_worker_dies_has_failed_and_the_others_go_on(tmp_path: Path) -> None:
+    def make(text: str) -> TextEncoder:
+        return (Deadly if text == TEXTS[2] else TextEncoder)(text, "trained")
+
+    study = _study(make=make)
+    with LineStore(tmp_path / "scores.jsonl") as store:
+        assert run([study], store, Execution(workers=2)) == 6
+        errors = {record.key.arch: record.score.error for record in store.records()}
+    assert "the worker died, killed or out of memory" in str(errors.pop(TEXTS[2]))
+    assert set(errors.values()) == {None}
+    assert len(errors) == 5
+
+
+@pytest.mark.slow
 def test_workers_change_nothing(tmp_path: Path) -> None:
-    _run(tmp_path / "one.jsonl")
-    _run(tmp_path / "two.jsonl", workers=2)
-    one, two = (
-        {(r["arch"], r["proxy"]): r["value"] for r in read_records(tmp_path / name)}
-        for name in ("one.jsonl", "two.jsonl")
-    )
-    assert one == two
-
-
-def test_tables(tmp_path: Path) -> None:
-    path, entries = tmp_path / "scores.jsonl", _entries()
-    _run(path)
-    archs = [report.name_of(e) for e in entries]
-    assert archs[0] == "#0 16/SA-SDP-2-8x1/LT-DFT-2-8x1"
-    scores = report.scores_of(path, archs, ("swap", "params"), (0,), TRAINED, _batch())
-    assert len(scores) == 12
-    table = report.table_one(scores, entries).set_index("proxy")
-    assert table.loc["swap", "n"] == 6
-    # one-layer encoders are four, too few for a correlation within their depth
-    assert {"within_depth_1", "within_depth_2", "within_1x16"} <= set(table.columns)
-    assert table["within_depth_1"].isna().all()
-    tasks = report.task_table(scores, entries)
-    assert list(tasks.columns) == ["proxy", *TASKS, "glue"]
-    values = scores[scores["proxy"] == "params"].set_index("arch")["value"]
-    expected = values.rank().corr(pd.Series(report.truth_of(entries, "rte")).rank())
-    assert tasks.set_index("proxy").loc["params", "rte"] == pytest.approx(expected)
-    numbers, view = table.reset_index(), report.presented_table_one(table.reset_index())
-    report.write_tables(tmp_path, {"Table I: test": (numbers, view)})
-    assert "| SWAP |" in (tmp_path / "flexibert.md").read_text()
-    assert len(pd.read_csv(tmp_path / "table-i.csv")) == 2
-
-
-def test_within_a_depth_by_hand() -> None:
-    entries = [
-        BenchmarkEntry(i, parse(f"16/SA-SDP-2-{i + 1}x1"), {t: float(i) for t in (*TASKS, "glue")})
-        for i in range(6)
-    ]
-    values = [0.0, 1.0, 2.0, 3.0, 5.0, 4.0]
-    scores = pd.DataFrame(
-        {
-            "space": "flexibert",
-            "task": "",
-            "proxy": "swap",
-            "arch": [report.name_of(e) for e in entries],
-            "seed": 0,
-            "value": values,
-            "saturation": 0.5,
-            "seconds": 1.0,
-            "error": None,
-        }
-    )
-    row = report.table_one(scores, entries).iloc[0]
-    assert row["within_depth_1"] == pytest.approx(1 - 6 * 2 / (6 * 35))
-    assert row["within_1x16"] == row["within_depth_1"] == row["spearman"]
-    released = pd.DataFrame({"SWAP": [0.0, 2.0, 4.0, 6.0, 10.0, 8.0]})
-    against = report.released_table(scores, released, {"swap": "SWAP"}).iloc[0]
-    assert (against["spearman"], against["n"]) == (1.0, 6)
-    assert against["equal"] == pytest.approx(1 / 6)  # 0 and 0
-
-
-def test_an_unknown_task_is_refused() -> None:
-    with pytest.raises(SwapError, match="unknown task 'wnli'"):
-        report.truth_of(_entries(), "wnli")
+    for name, workers in (("one.jsonl", 1), ("two.jsonl", 2)):
+        with LineStore(tmp_path / name) as store:
+            run([_study()], store, Execution(workers=workers))
+    assert _values(tmp_path / "one.jsonl") == _values(tmp_path / "two.jsonl")

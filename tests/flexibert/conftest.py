@@ -1,0 +1,36 @@
+"""A small benchmark and a small text."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from naslib_swap.flexibert.benchmark import AVERAGE, TASKS
+from naslib_swap.flexibert.encoder import parse, to_dict
+
+TEXTS = ("128/SA-SDP-2-512x1/LT-DFT-2-512x1", "128/SA-WMA-4-512x1", "256/LT-DCT-4-512x1")
+
+
+@pytest.fixture
+def texts() -> tuple[str, ...]:
+    """The encoders of the benchmark, in the order of their ids."""
+    return TEXTS
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    """Paths of a benchmark of three encoders, and of a text of four documents."""
+    benchmark = [
+        {
+            "id": i,
+            "scores": {task: float(i) for task in (*TASKS, AVERAGE)},
+            "hparams": {"model_hparam_overrides": to_dict(parse(text))},
+        }
+        for i, text in enumerate(TEXTS)
+    ]
+    paths = {"benchmark": tmp_path / "benchmark.json", "text": tmp_path / "text.txt"}
+    paths["benchmark"].write_text(json.dumps(benchmark))
+    paths["text"].write_text("the cat sat\nthe dog sat on the mat\na mat and a cat\na dog\n")
+    return {name: str(path) for name, path in paths.items()}
