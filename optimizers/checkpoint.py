@@ -13,24 +13,30 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.files import write_text
-from naslib_swap.optimizers.evolution import EvolutionState, Failure, Record
+from naslib_swap.optimizers.evolution import Candidate, EvolutionState, Failure
 from naslib_swap.optimizers.fitness import Moments
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save(path: Path, state: EvolutionState, identity: Mapping[str, Any]) -> None:
     """Write `state` to `path`, whole or not at all.
 
-    Args:
-        path: the checkpoint file; replaced where it exists.
-        state: what `load` will give back.
-        identity: plain data that says which search this is: space, seed, settings, version.
+    Parameters
+    ----------
+    path
+        The checkpoint file; replaced where it exists.
+    state
+        What `load` will give back.
+    identity
+        Plain data that says which search this is: its plan, the recipe of its scores, the version.
 
-    Raises:
-        SwapError: the folder cannot be written to.
+    Raises
+    ------
+    BadFile
+        The folder cannot be written to.
     """
     body = {"format": FORMAT, "identity": dict(identity), "state": pack(state)}
     text = json.dumps(body, separators=(",", ":"))
@@ -38,17 +44,23 @@ def save(path: Path, state: EvolutionState, identity: Mapping[str, Any]) -> None
 
 
 def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
-    """The state in `path`, if it belongs to the search that `identity` describes.
+    """Read the state in `path`, if it belongs to the search that `identity` describes.
 
-    Raises:
-        SwapError: the file is missing, damaged, or of another search; it stays as it is.
+    The file stays as it is.
+
+    Raises
+    ------
+    BadFile
+        The file is missing, damaged, or of another version.
+    BadArgument
+        It is of another search.
     """
     if not path.is_file():
-        raise SwapError(f"no checkpoint at {path}: start the search without resuming")
+        raise BadFile(f"there is no checkpoint at {path}: start the search without resuming.")
     try:
         digest, text = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:
-        raise SwapError(f"cannot read checkpoint {path}: {error.strerror or error}") from error
+        raise BadFile(f"cannot read checkpoint {path}: {error.strerror or error}.") from error
     except ValueError as error:  # also bytes that are no text
         raise _damaged(path, "it has not the two lines expected") from error
     if digest != _digest(text):
@@ -59,19 +71,19 @@ def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
     except (ValueError, TypeError, KeyError) as error:
         raise _damaged(path, "it does not say which search it is of") from error
     if written_format != FORMAT:
-        raise SwapError(
-            f"checkpoint {path} has format {written_format}, expected {FORMAT}: "
-            "resume it with the version of naslib-swap that wrote it"
+        raise BadFile(
+            f"checkpoint {path} has format {written_format}, expected {FORMAT}: another version of "
+            "naslib-swap wrote it. Resume it with that version, or search anew elsewhere; it was "
+            "left as it is."
         )
     # Through JSON and back, so that tuples and lists compare as what they become on disk.
     expected = json.loads(json.dumps(dict(identity)))
-    for key in [*expected, *(set(written) - set(expected))]:
-        found, wanted = written.get(key), expected.get(key)
-        if found != wanted:
-            raise SwapError(
-                f"checkpoint {path} belongs to another search ({key}: {found!r} there, {wanted!r} "
-                "here): resume with the same options, or write elsewhere"
-            )
+    differs = _difference(written, expected)
+    if differs:
+        raise BadArgument(
+            f"checkpoint {path} belongs to another search ({differs}): resume with the same "
+            "options, or write elsewhere."
+        )
     try:
         return unpack(body["state"])
     except (ValueError, TypeError, KeyError, AttributeError) as error:
@@ -79,11 +91,11 @@ def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
 
 
 def pack(state: EvolutionState) -> dict[str, Any]:
-    """The state as plain data for JSON."""
+    """Return the state as plain data for JSON."""
     return {
         "cycle": state.cycle,
         "population": list(state.population),
-        "history": [asdict(record) for record in state.history.values()],
+        "history": [asdict(candidate) for candidate in state.history.values()],
         "failures": [asdict(failure) for failure in state.failures.values()],
         "sizes": asdict(state.sizes),
         "generator": state.generator,
@@ -92,16 +104,13 @@ def pack(state: EvolutionState) -> dict[str, Any]:
 
 
 def unpack(data: Mapping[str, Any]) -> EvolutionState:
-    """The inverse of `pack`."""
-    records = [Record(**{**one, "parents": tuple(one["parents"])}) for one in data["history"]]
-    # Absent where an earlier version wrote the state: it had none.
-    failures = [
-        Failure(**{**one, "parents": tuple(one["parents"])}) for one in data.get("failures", [])
-    ]
+    """Return the state that `pack` wrote."""
+    candidates = [Candidate(**{**one, "parents": tuple(one["parents"])}) for one in data["history"]]
+    failures = [Failure(**{**one, "parents": tuple(one["parents"])}) for one in data["failures"]]
     return EvolutionState(
         cycle=data["cycle"],
         population=list(data["population"]),
-        history={record.arch: record for record in records},
+        history={candidate.arch: candidate for candidate in candidates},
         failures={failure.arch: failure for failure in failures},
         sizes=Moments(**data["sizes"]),
         generator=dict(data["generator"]),
@@ -109,12 +118,25 @@ def unpack(data: Mapping[str, Any]) -> EvolutionState:
     )
 
 
+def _difference(written: Mapping[str, Any], expected: Mapping[str, Any], within: str = "") -> str:
+    """Name the first difference; empty where there is none."""
+    for key in [*expected, *(set(written) - set(expected))]:
+        found, wanted = written.get(key), expected.get(key)
+        if isinstance(found, dict) and isinstance(wanted, dict):
+            differs = _difference(found, wanted, f"{within}{key}.")
+            if differs:
+                return differs
+        elif found != wanted:
+            return f"{within}{key}: {found!r} there, {wanted!r} here"
+    return ""
+
+
 def _digest(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _damaged(path: Path, why: str) -> SwapError:
-    return SwapError(
-        f"checkpoint {path} is damaged ({why}): expected a file written by this program. "
-        "It was left as it is; start the search anew in another folder"
+def _damaged(path: Path, why: str) -> BadFile:
+    return BadFile(
+        f"checkpoint {path} is damaged ({why}), expected a file written by this program. It was "
+        "left as it is; start the search anew in another folder."
     )

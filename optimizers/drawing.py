@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,54 +11,13 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyArrowPatch
 
-from naslib_swap.errors import SwapError
 from naslib_swap.files import write_bytes
-from naslib_swap.optimizers.evolution import Record
+from naslib_swap.optimizers.evolution import Candidate
 from naslib_swap.optimizers.fitness import fitness
 from naslib_swap.regularisation import Regularisation
-from naslib_swap.spaces import nasbench201
+from naslib_swap.spaces.space import CellGraph
 
 _BLUE, _GREY, _RED = "#2b6cb0", "#a0aec0", "#c53030"
-
-
-@dataclass(frozen=True)
-class CellGraph:
-    """A cell as a picture needs it: node names in order, and labelled edges between them."""
-
-    title: str
-    nodes: tuple[str, ...]
-    edges: tuple[tuple[str, str, str], ...]
-
-
-def cell_graphs(space: str, arch: Any) -> tuple[CellGraph, ...]:
-    """The cells of an architecture of `darts` or `nasbench201`; tied cells once.
-
-    Raises:
-        SwapError: the space has no picture.
-    """
-    if space == "nasbench201":
-        edges = [
-            (str(start), str(end), nasbench201.OPERATIONS[operation])
-            for (start, end), operation in zip(nasbench201.EDGES, arch)
-            if nasbench201.OPERATIONS[operation] != "none"
-        ]
-        return (CellGraph("cell", ("0", "1", "2", "3"), tuple(edges)),)
-    if space == "darts":
-        normal, reduction = arch
-        if normal == reduction:
-            return (_darts_cell("normal and reduction cell", normal),)
-        return _darts_cell("normal cell", normal), _darts_cell("reduction cell", reduction)
-    raise SwapError(f"there is no picture of {space} cells: expected darts or nasbench201")
-
-
-def _darts_cell(title: str, cell: Any) -> CellGraph:
-    names = ("c_{k-2}", "c_{k-1}", "0", "1", "2", "3", "c_{k}")
-    edges = [
-        (names[source], names[2 + position // 2], operation)
-        for position, (operation, source) in enumerate(cell)
-    ]
-    edges += [(name, names[-1], "") for name in names[2:-1]]
-    return CellGraph(title, names, tuple(edges))
 
 
 def draw_cells(path: Path, graphs: Sequence[CellGraph]) -> None:
@@ -116,10 +74,10 @@ def _draw_cell(axes: Any, graph: CellGraph) -> None:
     axes.set_axis_off()
 
 
-def draw_curve(path: Path, records: Sequence[Record], weighting: Regularisation | None) -> None:
+def draw_curve(path: Path, tried: Sequence[Candidate], weighting: Regularisation | None) -> None:
     """Write the search curve: every fitness under the final mu and sigma, and the best so far."""
-    values = np.array([fitness(record.measured, weighting) for record in records])
-    sizes = np.array([record.size for record in records])
+    values = np.array([fitness(one.measured, weighting) for one in tried])
+    sizes = np.array([one.size for one in tried])
     figure = Figure(figsize=(11, 4.6), layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(values, ".", color=_GREY, markersize=3, label="scored")
@@ -140,7 +98,7 @@ def draw_curve(path: Path, records: Sequence[Record], weighting: Regularisation 
 
 
 def _without_tail(values: np.ndarray) -> tuple[float, float]:
-    """Limits that leave out the worst tenth, which would flatten the rest."""
+    """Return limits that leave out the worst tenth, which would flatten the rest."""
     finite = values[np.isfinite(values)]
     low, high = np.quantile(finite, 0.1), finite.max()
     margin = 0.05 * (high - low) or 1.0

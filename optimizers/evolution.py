@@ -13,18 +13,16 @@ measurements from a pure function.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Callable, Protocol, Union
+from typing import Any, Callable, Union
 
 import numpy as np
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, SwapError, Unscorable
 from naslib_swap.optimizers.fitness import Moments, Scored, SizeWeighting, fitness
 from naslib_swap.regularisation import Regularisation
-
-Measure = Callable[[Any], Scored]
-Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+from naslib_swap.spaces.space import Moves
 
 # A neighbourhood can be used up. After this many fruitless tries in a row the mutants move one
 # mutation further from the parent, so that the search goes on until the space itself is used up.
@@ -35,65 +33,66 @@ _FILLED_IN_A_STEP = 8
 
 
 @dataclass(frozen=True)
-class Unscorable:
+class Unscored:
     """Why an architecture has no score."""
 
     error: str
 
 
+Measured = Union[Scored, Unscored]
+
+Measure = Callable[[Sequence[Any]], Sequence[Measured]]
+"""Measures several architectures, in order."""
+
+Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+"""Calls a function on each of several things, in order: `map`, or that of a pool of workers."""
+
+
 @dataclass(frozen=True)
 class Attempt:
-    """A measure whose SwapError is a result: one bad architecture does not end a search."""
+    """A function that measures, whose SwapError is a result: it does not end a search."""
 
-    measure: Measure
+    measure: Callable[[Any], Scored]
 
-    def __call__(self, arch: Any) -> Scored | Unscorable:
-        """What `measure` gives, or why it gives nothing."""
+    def __call__(self, arch: Any) -> Measured:
+        """Return what `measure` gives, or why it gives nothing."""
         try:
             return self.measure(arch)
         except SwapError as error:
-            return Unscorable(str(error))
+            return Unscored(str(error))
 
 
-class Moves(Protocol):
-    """What evolution asks of a search space (`naslib_swap.spaces.SearchSpace` offers it)."""
-
-    @property
-    def name(self) -> str:
-        """The space's name."""
-
-    def sample(self, rng: np.random.Generator) -> Any:
-        """A random architecture."""
-
-    def mutate(self, arch: Any, rng: np.random.Generator) -> Any:
-        """A neighbour of `arch`, never `arch` itself."""
-
-    def crossover(self, a: Any, b: Any, rng: np.random.Generator) -> Any:
-        """A mixture of two architectures."""
-
-    def encode(self, arch: Any) -> str:
-        """The canonical string."""
-
-    def parse(self, text: str) -> Any:
-        """The architecture of a canonical string."""
+def each(measure: Callable[[Any], Scored], mapper: Mapper = map) -> Measure:
+    """Return a `Measure` that calls a function on each architecture."""
+    return lambda archs: list(mapper(Attempt(measure), archs))
 
 
 @dataclass(frozen=True)
 class EvolutionSettings:
     """What shapes the search; how long it runs is the caller's business.
 
-    Attributes:
-        population: P, members alive.
-        sample: members that a tournament draws, without replacement; half of P by default, as in
-            the papers.
-        mutations: children scored in a cycle.
-        offspring: offspring scored where a crossover makes the parent.
-        crossover: probability of that coin.
-        removal: who leaves, "worst" (the papers) or "oldest" (Real et al. 2019).
-        weighting: how size enters the fitness.
+    Attributes
+    ----------
+    population
+        P, members alive.
+    sample
+        Members that a tournament draws, without replacement; half of P by default, as in the
+        papers.
+    mutations
+        Children scored in a cycle.
+    offspring
+        Offspring scored where a crossover makes the parent.
+    crossover
+        Probability of that coin.
+    removal
+        Who leaves, "worst" (the papers) or "oldest" (Real et al. 2019).
+    weighting
+        How size enters the fitness.
 
-    Raises:
-        SwapError: a value out of its range.
+    Raises
+    ------
+    BadArgument
+        A value out of its range.
     """
 
     population: int = 20
@@ -106,19 +105,21 @@ class EvolutionSettings:
 
     def __post_init__(self) -> None:
         if self.population < 2:
-            raise SwapError(f"population {self.population}: expected at least 2 members")
+            raise BadArgument(f"got population {self.population}, expected at least 2 members.")
         if self.sample is not None and not 1 <= self.sample <= self.population:
-            raise SwapError(
-                f"sample {self.sample}: expected between 1 and the population, {self.population}"
+            raise BadArgument(
+                f"got sample {self.sample}, expected between 1 and the population, "
+                f"{self.population}."
             )
         if self.mutations < 1 or self.offspring < 1:
-            raise SwapError(
-                f"mutations {self.mutations}, offspring {self.offspring}: expected at least 1 each"
+            raise BadArgument(
+                f"got mutations {self.mutations} and offspring {self.offspring}, expected at least "
+                "1 each."
             )
         if not 0 <= self.crossover <= 1:
-            raise SwapError(f"crossover {self.crossover}: expected a probability")
+            raise BadArgument(f"got crossover {self.crossover}, expected a probability.")
         if self.removal not in ("worst", "oldest"):
-            raise SwapError(f"removal {self.removal!r}: expected worst or oldest")
+            raise BadArgument(f"got removal {self.removal!r}, expected worst or oldest.")
 
     @property
     def tournament(self) -> int:
@@ -127,18 +128,27 @@ class EvolutionSettings:
 
 
 @dataclass(frozen=True)
-class Record:
+class Candidate:
     """One scored architecture, in the order of scoring.
 
-    Attributes:
-        index: 0, 1, 2, ... over the whole search.
-        cycle: 0 for the first population, then 1, 2, ...
-        arch: canonical string.
-        origin: "random", "crossover" or "mutation".
-        parents: canonical strings of what it was made from.
-        score, size: the measurement.
-        fitness: its fitness under the mu and sigma of that moment.
-        entered: whether it joined the population (it may have left again at once).
+    Attributes
+    ----------
+    index
+        0, 1, 2, ... over the whole search.
+    cycle
+        0 for the first population, then 1, 2, ...
+    arch
+        The architecture in the space's notation.
+    origin
+        "random", "crossover" or "mutation".
+    parents
+        What it was made from, in the space's notation.
+    score, size
+        The measurement.
+    fitness
+        Its fitness under the mu and sigma of that moment.
+    entered
+        Whether it joined the population (it may have left again at once).
     """
 
     index: int
@@ -161,10 +171,14 @@ class Record:
 class Failure:
     """One architecture that could not be scored; it is neither a parent, a result nor tried again.
 
-    Attributes:
-        index: counted together with the records.
-        cycle, arch, origin, parents: as in a `Record`.
-        error: why.
+    Attributes
+    ----------
+    index
+        Counted together with the candidates.
+    cycle, arch, origin, parents
+        As in a `Candidate`.
+    error
+        Why.
     """
 
     index: int
@@ -175,27 +189,41 @@ class Failure:
     error: str
 
 
-Tried = Union[Record, Failure]
+Tried = Union[Candidate, Failure]
 
 
 @dataclass
 class EvolutionState:
     """All that the next step depends on: plain data, serialised by `checkpoint`.
 
-    `population` holds canonical strings, oldest first; `history` every architecture ever scored;
-    `failures` those that could not be scored.
+    Attributes
+    ----------
+    cycle
+        Cycles done.
+    population
+        The living, oldest first, in the space's notation.
+    history
+        Every architecture ever scored.
+    failures
+        Those that could not be scored.
+    sizes
+        Moments of the sizes of all that was scored.
+    generator
+        State of the random generator.
+    exhausted
+        Whether the last cycle found nothing new.
     """
 
     cycle: int = 0
     population: list[str] = field(default_factory=list)
-    history: dict[str, Record] = field(default_factory=dict)
+    history: dict[str, Candidate] = field(default_factory=dict)
     failures: dict[str, Failure] = field(default_factory=dict)
     sizes: Moments = field(default_factory=Moments)
     generator: dict[str, Any] = field(default_factory=dict)
     exhausted: bool = False
 
     def tried(self) -> list[Tried]:
-        """Records and failures in the order of scoring."""
+        """Return candidates and failures in the order of scoring."""
         both: list[Tried] = [*self.history.values(), *self.failures.values()]
         return sorted(both, key=lambda one: one.index)
 
@@ -203,17 +231,26 @@ class EvolutionState:
 class Evolution:
     """A search that advances one step at a time.
 
-    Args:
-        space: where architectures come from.
-        measure: score and size of one architecture, or SwapError where it cannot be scored; a pure
-            function, or the order in which `mapper` calls it would matter.
-        settings: see `EvolutionSettings`.
-        seed: of the one generator that all random choices come from.
-        mapper: calls `measure` on several architectures, in order; `map`, or a pool of workers.
-        admissible: architectures for which it is False are never scored.
-        state: go on from here instead of from the beginning.
+    Architectures with the same network (`space.canonical`) count as one: it is scored once. They
+    keep the notation in which they were drawn, as moves depend on it.
 
     A step that raises leaves the state as it was before.
+
+    Parameters
+    ----------
+    space
+        Where architectures come from.
+    measure
+        Measures several architectures, in order; a pure function. `each` makes one from a function
+        of a single architecture.
+    settings
+        See `EvolutionSettings`.
+    seed
+        Of the one generator that all random choices come from.
+    admissible
+        Architectures for which it is False are never scored.
+    state
+        Go on from here instead of from the beginning.
     """
 
     def __init__(
@@ -223,24 +260,23 @@ class Evolution:
         settings: EvolutionSettings,
         seed: int = 0,
         *,
-        mapper: Mapper = map,
         admissible: Callable[[Any], bool] | None = None,
         state: EvolutionState | None = None,
     ) -> None:
         self.space = space
         self.measure = measure
         self.settings = settings
-        self.mapper = mapper
         self.admissible = admissible
         self._rng = np.random.default_rng(seed)
-        self.state = EvolutionState(generator=dict(self._rng.bit_generator.state))
-        if state is not None:
-            self.restore(state)
+        self.restore(state or EvolutionState(generator=dict(self._rng.bit_generator.state)))
 
     def restore(self, state: EvolutionState) -> None:
         """Go on from `state`, which is from now on this evolution's own."""
         self._rng.bit_generator.state = dict(state.generator)
         self.state = state
+        tried = [*state.history, *state.failures]
+        # Name of the network -> the notation in which it was tried.
+        self._tried = {self._name(self.space.parse(key)): key for key in tried}
 
     @property
     def filled(self) -> bool:
@@ -248,13 +284,19 @@ class Evolution:
         return self.state.cycle > 0 or len(self.state.population) >= self.settings.population
 
     def step(self) -> list[Tried]:
-        """Score a few members of the first population, or run a cycle; returns the newly tried.
+        """Score a few members of the first population, or run a cycle.
 
-        An empty list with `state.exhausted` means that no unseen architecture could be found.
+        Returns
+        -------
+        list
+            The newly tried. An empty list with `state.exhausted` means that no unseen architecture
+            could be found.
 
-        Raises:
-            SwapError: so far as many architectures failed as the population should have members,
-                and none was scored.
+        Raises
+        ------
+        SwapError
+            So far as many architectures failed as the population should have members, and none was
+            scored; or the space has too few.
         """
         return self.cycle() if self.filled else self.fill(_FILLED_IN_A_STEP)
 
@@ -262,7 +304,7 @@ class Evolution:
         """Try up to `count` random architectures; those that can be scored are members."""
         failures = self.state.failures
         if not self.state.population and len(failures) >= self.settings.population:
-            raise SwapError(
+            raise Unscorable(
                 f"none of the first {len(failures)} architectures could be scored; the reason of "
                 f"the first: {next(iter(failures.values())).error}"
             )
@@ -270,14 +312,14 @@ class Evolution:
             wanted = min(count, self.settings.population - len(self.state.population))
             fresh = self._random(wanted)
             tried: list[Tried] = []
-            for (key, _), measured in zip(fresh.items(), self._measured(list(fresh.values()))):
-                one = self._admit({key: measured}, "random", (), entering=True)
-                self.state.population += [record.arch for record in _scored(one)]
+            for (name, arch), measured in zip(fresh.items(), self.measure(list(fresh.values()))):
+                one = self._admit({name: arch}, [measured], "random", (), entering=True)
+                self.state.population += [candidate.arch for candidate in _scored(one)]
                 tried += one
         return tried
 
     def cycle(self) -> list[Tried]:
-        """One cycle of Algorithm 1."""
+        """Run one cycle of Algorithm 1; returns the newly tried."""
         with _Transaction(self):
             self.state.cycle += 1
             drawn = self._rng.choice(
@@ -292,34 +334,31 @@ class Evolution:
             if not children:
                 self.state.exhausted = True
                 return tried
-            measured = dict(zip(children, self._measured(list(children.values()))))
-            mutants = self._admit(measured, "mutation", (parent,), entering=True)
-            self.state.population += [record.arch for record in _scored(mutants) if record.entered]
+            measured = self.measure(list(children.values()))
+            mutants = self._admit(children, measured, "mutation", (parent,), entering=True)
+            self.state.population += [one.arch for one in _scored(mutants) if one.entered]
             self._remove()
             return [*tried, *mutants]
 
     def value(self, key: str) -> float:
-        """Fitness of a scored architecture under the mu and sigma now in force."""
+        """Return the fitness of a scored architecture under the mu and sigma now in force."""
         return fitness(self.state.history[key].measured, self.weighting())
 
-    def best(self) -> Record:
-        """The fittest living member."""
+    def best(self) -> Candidate:
+        """Return the fittest living member."""
         return self.state.history[self._ranked(self.state.population)[0]]
 
-    def top(self, count: int) -> list[Record]:
-        """The `count` fittest architectures ever scored, weighed by the final mu and sigma."""
+    def top(self, count: int) -> list[Candidate]:
+        """Return the `count` fittest ever scored, under the mu and sigma now in force."""
         best = heapq.nlargest(count, self.state.history, key=self.value)
         return [self.state.history[key] for key in best]
 
     def weighting(self) -> Regularisation | None:
-        """mu and sigma now in force; None where size does not count."""
+        """Return mu and sigma now in force; None where size does not count."""
         return self.settings.weighting.after(self.state.sizes)
 
     def _ranked(self, keys: Sequence[str]) -> list[str]:
         return sorted(keys, key=self.value, reverse=True)
-
-    def _measured(self, archs: Sequence[Any]) -> list[Scored | Unscorable]:
-        return list(self.mapper(Attempt(self.measure), archs))
 
     def _weigh(self, measured: Sequence[Scored]) -> list[float]:
         """Admit sizes to the history and give the fitness of each under the new mu and sigma."""
@@ -329,18 +368,21 @@ class Evolution:
 
     def _admit(
         self,
-        measured: Mapping[str, Scored | Unscorable],
+        fresh: Mapping[str, Any],
+        measured: Sequence[Measured],
         origin: str,
         parents: tuple[str, ...],
         *,
         entering: bool,
     ) -> list[Tried]:
         """Add architectures to history or failures; of those scored, the best may be `entering`."""
-        scored = {key: one for key, one in measured.items() if isinstance(one, Scored)}
+        results = dict(zip(fresh, measured))
+        scored = {name: one for name, one in results.items() if isinstance(one, Scored)}
         weighed = dict(zip(scored, self._weigh(list(scored.values()))))
         best = max(weighed, key=weighed.__getitem__) if weighed and entering else None
         tried: list[Tried] = []
-        for key, one in measured.items():
+        for name, one in results.items():
+            key = self._tried[name] = self.space.encode(fresh[name])
             common: dict[str, Any] = {
                 "index": len(self.state.history) + len(self.state.failures),
                 "cycle": self.state.cycle,
@@ -349,59 +391,58 @@ class Evolution:
                 "parents": parents,
             }
             if isinstance(one, Scored):
-                record = Record(
+                candidate = Candidate(
                     **common,
                     score=one.score,
                     size=one.size,
-                    fitness=weighed[key],
-                    entered=key == best,
+                    fitness=weighed[name],
+                    entered=name == best,
                 )
-                self.state.history[key] = record
-                tried.append(record)
+                self.state.history[key] = candidate
+                tried.append(candidate)
             else:
                 failure = Failure(**common, error=one.error)
                 self.state.failures[key] = failure
                 tried.append(failure)
         return tried
 
-    def _is_new(self, key: str, arch: Hashable, also: dict[str, Any]) -> bool:
-        if key in self.state.history or key in self.state.failures or key in also:
-            return False
-        return self.admissible is None or self.admissible(arch)
+    def _name(self, arch: Any) -> str:
+        return self.space.encode(self.space.canonical(arch))
+
+    def _add_if_new(self, arch: Any, fresh: dict[str, Any]) -> str:
+        """Add an architecture to `fresh` unless its network was tried; returns that one's name."""
+        name = self._name(arch)
+        known = name in self._tried or name in fresh
+        if not known and (self.admissible is None or self.admissible(arch)):
+            fresh[name] = arch
+        return name
 
     def _random(self, count: int) -> dict[str, Any]:
         found: dict[str, Any] = {}
         for _ in range(_DRAWS_PER_MEMBER * count):
-            arch = self.space.sample(self._rng)
-            key = self.space.encode(arch)
-            if self._is_new(key, arch, found):
-                found[key] = arch
-                if len(found) == count:
-                    break
-        if len(found) < count:
-            failed = len(self.state.failures)
-            raise SwapError(
-                f"{_DRAWS_PER_MEMBER * count} random draws from {self.space.name} gave only "
-                f"{len(found)} of {count} different architectures within the limits set"
-                + (f" ({failed} could not be scored)" if failed else "")
-                + ": take a smaller population or wider limits"
-            )
-        return found
+            self._add_if_new(self.space.sample(self._rng), found)
+            if len(found) == count:
+                return found
+        failed = len(self.state.failures)
+        raise BadArgument(
+            f"{_DRAWS_PER_MEMBER * count} random draws from {self.space.name} gave only "
+            f"{len(found)} of {count} different architectures within the limits set"
+            + (f" ({failed} could not be scored)" if failed else "")
+            + ": take a smaller population or wider limits."
+        )
 
     def _cross(self, first: str, second: str) -> tuple[str, list[Tried]]:
-        """The best offspring of two members; offspring seen before are not scored again."""
+        """Return the best offspring of two members; those seen before are not scored again."""
         a, b = self.space.parse(first), self.space.parse(second)
-        made: list[str] = []
         fresh: dict[str, Any] = {}
-        for _ in range(self.settings.offspring):
-            arch = self.space.crossover(a, b, self._rng)
-            key = self.space.encode(arch)
-            made.append(key)
-            if self._is_new(key, arch, fresh):
-                fresh[key] = arch
-        measured = dict(zip(fresh, self._measured(list(fresh.values()))))
-        tried = self._admit(measured, "crossover", (first, second), entering=False)
-        known = [key for key in dict.fromkeys(made) if key in self.state.history]
+        made = [
+            self._add_if_new(self.space.crossover(a, b, self._rng), fresh)
+            for _ in range(self.settings.offspring)
+        ]
+        measured = self.measure(list(fresh.values()))
+        tried = self._admit(fresh, measured, "crossover", (first, second), entering=False)
+        keys = [self._tried[name] for name in dict.fromkeys(made) if name in self._tried]
+        known = [key for key in keys if key in self.state.history]
         # Without an admissible offspring the better parent stands in.
         return (self._ranked(known)[0] if known else first), tried
 
@@ -412,11 +453,9 @@ class Evolution:
             arch = origin
             for _ in range(1 + attempt // _TRIES_PER_RADIUS):
                 arch = self.space.mutate(arch, self._rng)
-            key = self.space.encode(arch)
-            if self._is_new(key, arch, found):
-                found[key] = arch
-                if len(found) == self.settings.mutations:
-                    break
+            self._add_if_new(arch, found)
+            if len(found) == self.settings.mutations:
+                break
         return found
 
     def _remove(self) -> None:
@@ -448,11 +487,14 @@ class Evolution:
             del before.history[key]
         for key in list(before.failures)[failed:]:
             del before.failures[key]
-        self.restore(before)
+        self._rng.bit_generator.state = dict(before.generator)
+        self.state = before
+        left = {**before.history, **before.failures}
+        self._tried = {name: key for name, key in self._tried.items() if key in left}
 
 
-def _scored(tried: Iterable[Tried]) -> list[Record]:
-    return [one for one in tried if isinstance(one, Record)]
+def _scored(tried: Iterable[Tried]) -> list[Candidate]:
+    return [one for one in tried if isinstance(one, Candidate)]
 
 
 class _Transaction:

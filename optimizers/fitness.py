@@ -1,7 +1,7 @@
 """Fitness: what was measured of an architecture, and how score and size weigh against each other.
 
 A measurement is kept for good; a fitness is derived from it whenever it is needed. An adaptive
-search therefore re-weights its living members without scoring anything again.
+search therefore weighs its living members anew without scoring anything again.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 from naslib_swap.regularisation import Regularisation
 
 
@@ -18,9 +18,12 @@ from naslib_swap.regularisation import Regularisation
 class Scored:
     """One architecture's proxy value and size.
 
-    Attributes:
-        score: value of the proxy; for SWAP the mean of psi over re-initialisations.
-        size: parameters of the scored network, in thousands (the papers' theta).
+    Attributes
+    ----------
+    score
+        Value of the proxy; for SWAP the mean of psi over re-initialisations.
+    size
+        Parameters of the scored network, in thousands (the papers' theta).
     """
 
     score: float
@@ -36,7 +39,7 @@ class Moments:
     squares: float = 0.0
 
     def add(self, value: float) -> Moments:
-        """The moments with one more value."""
+        """Return the moments with one more value."""
         count = self.count + 1
         delta = value - self.mean
         mean = self.mean + delta / count
@@ -52,10 +55,23 @@ class Moments:
 class SizeWeighting:
     """How size enters the fitness.
 
-    `mode` "none" ranks by the score alone; "fixed" by log score - (theta - mu)^2 / sigma with the
-    mu and sigma given (arXiv 2605.07378; sigma is not squared, all in thousands of parameters);
-    "adaptive" by the same with mu and sigma the mean and standard deviation of all sizes scored so
-    far.
+    Attributes
+    ----------
+    mode
+        "none": the score alone. "fixed": log score - (theta - mu)^2 / sigma with the mu and sigma
+        given. "adaptive": the same with mu and sigma the mean and standard deviation of all sizes
+        scored so far.
+    mu, sigma
+        In thousands of parameters; for "fixed" only.
+
+    Raises
+    ------
+    BadArgument
+        An unknown mode; mu and sigma missing, out of their range, or without meaning.
+
+    References
+    ----------
+    arXiv 2605.07378; sigma is not squared there.
     """
 
     mode: str = "adaptive"
@@ -64,16 +80,21 @@ class SizeWeighting:
 
     def __post_init__(self) -> None:
         if self.mode not in ("none", "fixed", "adaptive"):
-            raise SwapError(f"size weighting {self.mode!r}: expected none, fixed or adaptive")
+            raise BadArgument(
+                f"got size weighting {self.mode!r}, expected none, fixed or adaptive."
+            )
         if self.mode == "fixed":
             if self.mu is None or self.sigma is None:
-                raise SwapError("a fixed size weighting needs both mu and sigma")
-            Regularisation(self.mu, self.sigma).log_factor(0)  # complain now, not cycles later
+                raise BadArgument(
+                    f"got mu={self.mu}, sigma={self.sigma}, expected both for a fixed size "
+                    "weighting (thousands of parameters)."
+                )
+            Regularisation(self.mu, self.sigma).of(1.0, self.mu)  # complain now, not cycles later
         elif self.mu is not None or self.sigma is not None:
-            raise SwapError(f"mu and sigma have no meaning with size weighting {self.mode!r}")
+            raise BadArgument(f"mu and sigma have no meaning with size weighting {self.mode!r}.")
 
     def after(self, sizes: Moments) -> Regularisation | None:
-        """mu and sigma in force once `sizes` were scored; None where size does not count."""
+        """Return mu and sigma in force once `sizes` were scored; None where size does not count."""
         if self.mu is not None and self.sigma is not None:
             return Regularisation(self.mu, self.sigma)
         if self.mode == "adaptive":
@@ -82,7 +103,7 @@ class SizeWeighting:
         return None
 
     def of(self, measured: Iterable[Scored]) -> Regularisation | None:
-        """mu and sigma for a fixed set of architectures."""
+        """Return mu and sigma for a fixed set of architectures."""
         sizes = Moments()
         for one in measured:
             sizes = sizes.add(one.size)
@@ -90,21 +111,18 @@ class SizeWeighting:
 
 
 def fitness(measured: Scored, weighting: Regularisation | None) -> float:
-    """The value that the search maximises, in the log domain where size counts.
+    """Return the value that the search maximises, in the log domain where size counts.
 
-    Args:
-        measured: score and size of one architecture.
-        weighting: mu and sigma, or None for the score itself.
+    Parameters
+    ----------
+    measured
+        Score and size of one architecture.
+    weighting
+        mu and sigma, or None for the score itself.
 
-    Raises:
-        SwapError: the score is negative, or not a number, where a logarithm is needed.
+    Raises
+    ------
+    BadArgument
+        The score is negative, or no number, where a logarithm is needed.
     """
-    if weighting is None:
-        return measured.score
-    if not measured.score >= 0:
-        raise SwapError(
-            f"a score of {measured.score} cannot be weighed by size: its logarithm is needed. "
-            "Search by this proxy without mu, sigma and adaptive weighting"
-        )
-    logarithm = math.log(measured.score) if measured.score else -math.inf
-    return logarithm + weighting.log_factor(measured.size)
+    return measured.score if weighting is None else weighting.of(measured.score, measured.size)

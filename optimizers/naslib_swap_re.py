@@ -21,12 +21,11 @@ from naslib.utils import get_project_root
 from naslib_swap import __version__, spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import checkpoint
-from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, Failure
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, Failure, each
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
 from naslib_swap.plugin import failure, live, settings, tables
 from naslib_swap.plugin.benchmarks import UNKNOWN, LazyApi
 from naslib_swap.plugin.placeholders import MissingPackage
-from naslib_swap.spaces.tasks import get_task
 
 logger = logging.getLogger("naslib.swap")
 
@@ -68,7 +67,7 @@ class SwapRE(MetaOptimizer):
         self.has_table = _has_table(name)
         self.evolution = Evolution(
             spaces.get(name),
-            _Measure(name, self.dataset, self.proxy),
+            each(_Measure(name, self.dataset, self.proxy)),
             _evolution_settings(self.config, name),
             self.config.seed,
         )
@@ -212,7 +211,7 @@ class _Measure:
 
     def __init__(self, space: str, dataset: str, proxy: str) -> None:
         self.space = spaces.get(space)
-        self.task = get_task(space, dataset)
+        self.task = self.space.task(dataset)
         self.proxy = proxy
         self.dataset = dataset
 

@@ -7,20 +7,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Callable
 
 import numpy as np
 
-from naslib_swap.errors import SwapError
-from naslib_swap.optimizers.evolution import (
-    Evolution,
-    EvolutionSettings,
-    Mapper,
-    Measure,
-    Moves,
-    Record,
-)
-from naslib_swap.optimizers.fitness import SizeWeighting, fitness
+from naslib_swap.errors import BadArgument
+from naslib_swap.optimizers.evolution import Candidate, Evolution, EvolutionSettings, Mapper, each
+from naslib_swap.optimizers.fitness import Scored, SizeWeighting, fitness
+from naslib_swap.spaces.space import Moves
 
 _UNWEIGHED = SizeWeighting("none")
 
@@ -30,29 +24,44 @@ def prescreen(
     n: int,
     keep: int,
     *,
-    measure: Measure,
+    measure: Callable[[Any], Scored],
     weighting: SizeWeighting = _UNWEIGHED,
     seed: int = 0,
     mapper: Mapper = map,
-) -> list[Record]:
+) -> list[Candidate]:
     """Score `n` different random architectures and keep the fittest.
 
-    Args:
-        space: where architectures come from.
-        n: how many are scored, at least 2.
-        keep: how many are returned, best first.
-        measure: see `Evolution`.
-        weighting: how size enters the fitness.
-        seed: of the draw.
-        mapper: `map`, or a pool of workers.
+    Parameters
+    ----------
+    space
+        Where architectures come from.
+    n
+        How many are scored, at least 2.
+    keep
+        How many are returned.
+    measure
+        Gives score and size of one architecture, such as a `measuring.NetworkMeasure`.
+    weighting
+        How size enters the fitness.
+    seed
+        Of the draw.
+    mapper
+        `map`, or that of a pool of workers.
 
-    Raises:
-        SwapError: `keep` is not in 1..n; the space has fewer than `n` architectures.
+    Returns
+    -------
+    list of Candidate
+        Best first.
+
+    Raises
+    ------
+    BadArgument
+        `keep` is not in 1..n; the space has fewer than `n` architectures.
     """
     if not 1 <= keep <= n:
-        raise SwapError(f"keep {keep}: expected between 1 and the number scored, {n}")
+        raise BadArgument(f"got keep {keep}, expected between 1 and the number scored, {n}.")
     settings = EvolutionSettings(population=n, weighting=weighting)
-    evolution = Evolution(space, measure, settings, seed, mapper=mapper)
+    evolution = Evolution(space, each(measure, mapper), settings, seed)
     while not evolution.filled:  # others stand in for those that cannot be scored
         evolution.fill(n)
     return evolution.top(keep)
@@ -61,34 +70,44 @@ def prescreen(
 def pseudo_labels(
     archs: Sequence[Any],
     *,
-    measure: Measure,
+    measure: Callable[[Any], Scored],
     weighting: SizeWeighting = _UNWEIGHED,
     accuracies: Sequence[float] | None = None,
     mapper: Mapper = map,
 ) -> np.ndarray:
-    """Labels to train a predictor on, from scores instead of accuracies.
+    """Return labels to train a predictor on, from scores instead of accuracies.
 
     Scores have the order of accuracies, not their scale; so only their order is kept. Without
     `accuracies` a label is the share of `archs` that score lower, in (0, 1). With them it is the
     corresponding quantile of `accuracies`, so that a predictor can go on with true labels.
 
-    Args:
-        archs: what to label; N architectures, at least 2.
-        measure: see `Evolution`.
-        weighting: how size enters; adaptive means the moments of these N sizes.
-        accuracies: some true accuracies, of any architectures of the space.
-        mapper: `map`, or a pool of workers.
+    Parameters
+    ----------
+    archs
+        What to label; N architectures, at least 2.
+    measure
+        Gives score and size of one architecture.
+    weighting
+        How size enters; adaptive means the moments of these N sizes.
+    accuracies
+        Some true accuracies, of any architectures of the space.
+    mapper
+        `map`, or that of a pool of workers.
 
-    Returns:
+    Returns
+    -------
+    ndarray
         float64 [N]; architectures of equal fitness get equal labels.
 
-    Raises:
-        SwapError: fewer than two architectures; no accuracies in `accuracies`.
+    Raises
+    ------
+    BadArgument
+        Fewer than two architectures; no accuracies in `accuracies`.
     """
     if len(archs) < 2:
-        raise SwapError(f"{len(archs)} architectures: expected at least 2 to put in order")
+        raise BadArgument(f"got {len(archs)} architecture(s), expected at least 2 to put in order.")
     if accuracies is not None and not len(accuracies):
-        raise SwapError("accuracies is empty: leave it out, or give at least one")
+        raise BadArgument("got empty accuracies, expected at least one, or None.")
     measured = list(mapper(measure, archs))
     regularisation = weighting.of(measured)
     values = np.array([fitness(one, regularisation) for one in measured])

@@ -9,18 +9,18 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any, Callable
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.files import write_text
 from naslib_swap.lock import held
 from naslib_swap.optimizers import checkpoint
-from naslib_swap.optimizers.evolution import Evolution, EvolutionState, Tried
+from naslib_swap.optimizers.evolution import Evolution, EvolutionState, Measured, Tried
 
 HISTORY = "history.jsonl"
 CHECKPOINT = "checkpoint.json"
@@ -32,13 +32,17 @@ _SHARE_OF_CHECKPOINTS = 0.02
 
 
 @dataclass(frozen=True)
-class Outcome:
+class Ending:
     """How a run ended.
 
-    Attributes:
-        reason: "cycles", "time" or "exhausted".
-        seconds: this run's duration, without what came before it was resumed.
-        scoring: the part of it that was spent in measuring.
+    Attributes
+    ----------
+    reason
+        "cycles", "time" or "exhausted".
+    seconds
+        This run's duration, without what came before it was resumed.
+    scoring
+        The part of it that was spent in measuring.
     """
 
     reason: str
@@ -49,8 +53,10 @@ class Outcome:
 def alone(folder: Path) -> AbstractContextManager[None]:
     """Keep other searches out of a folder for as long as this one is in it.
 
-    Raises:
-        SwapError: on entering: another process searches there; the folder cannot be written to.
+    Raises
+    ------
+    SwapError
+        On entering: another process searches there; the folder cannot be written to.
     """
     taken = (
         f"another search is writing to {folder}, expected to be alone: wait for it, or write "
@@ -60,17 +66,19 @@ def alone(folder: Path) -> AbstractContextManager[None]:
 
 
 def begin(folder: Path, identity: Mapping[str, Any], *, resume: bool) -> EvolutionState | None:
-    """The state to go on from: None for a fresh search.
+    """Return the state to go on from: None for a fresh search. Nothing on disk is changed.
 
-    Raises:
-        SwapError: `folder` holds a search and `resume` is False; or it cannot be resumed from
-            (missing, damaged, another search). Nothing on disk is changed.
+    Raises
+    ------
+    SwapError
+        `folder` holds a search and `resume` is False; or it cannot be resumed from (missing,
+        damaged, another search).
     """
     if resume:
         return checkpoint.load(folder / CHECKPOINT, identity)
     if (folder / CHECKPOINT).exists():
-        raise SwapError(
-            f"{folder} holds a search already: resume it (--resume), or write elsewhere"
+        raise BadArgument(
+            f"{folder} holds a search already: resume it (--resume), or write elsewhere."
         )
     return None
 
@@ -83,27 +91,38 @@ def run(
     folder: Path | None = None,
     identity: Mapping[str, Any] | None = None,
     progress: Callable[[Evolution], None] | None = None,
-) -> Outcome:
+) -> Ending:
     """Advance until `cycles` cycles are done, `seconds` have passed or the space is used up.
 
     The clock is looked at between steps, so that a run ends with a whole step. An exception or an
     interrupt saves what was reached before it goes on its way.
 
-    Args:
-        evolution: fresh, or made with a state from `begin`.
-        cycles: in all, also those before a resume.
-        seconds: limit of this run.
-        folder: where history and checkpoint go; None keeps nothing.
-        identity: plain data saying which search this is, for the checkpoint.
-        progress: called after each step.
+    Parameters
+    ----------
+    evolution
+        Fresh, or made with a state from `begin`.
+    cycles
+        In all, also those before a resume.
+    seconds
+        Limit of this run.
+    folder
+        Where history and checkpoint go; None keeps nothing.
+    identity
+        Plain data saying which search this is, for the checkpoint.
+    progress
+        Called after each step.
 
-    Raises:
-        SwapError: cycles below 0 or a limit that is not positive; a folder that cannot be written.
+    Raises
+    ------
+    BadArgument
+        Cycles below 0, or a limit that is not positive.
+    BadFile
+        A folder that cannot be written.
     """
     if cycles < 0:
-        raise SwapError(f"cycles {cycles}: expected 0 or more")
+        raise BadArgument(f"got cycles {cycles}, expected 0 or more.")
     if seconds is not None and not seconds > 0:
-        raise SwapError(f"time limit {seconds}: expected a positive number of seconds")
+        raise BadArgument(f"got time limit {seconds}, expected a positive number of seconds.")
     clock = _MeasureClock(evolution)
     start = time.perf_counter()
     with _Trail(folder, evolution, identity or {}) as trail:
@@ -120,24 +139,24 @@ def run(
                     progress(evolution)
                 continue
             break
-    return Outcome(reason, time.perf_counter() - start, clock.seconds)
+    return Ending(reason, time.perf_counter() - start, clock.seconds)
 
 
 class _MeasureClock:
-    """Times the calls of an evolution's mapper."""
+    """Times an evolution's measuring."""
 
     def __init__(self, evolution: Evolution) -> None:
         self.seconds = 0.0
-        mapper = evolution.mapper
+        measure = evolution.measure
 
-        def timed(measure: Any, archs: Any) -> list[Any]:
+        def timed(archs: Sequence[Any]) -> Sequence[Measured]:
             start = time.perf_counter()
             try:
-                return list(mapper(measure, archs))
+                return measure(archs)
             finally:
                 self.seconds += time.perf_counter() - start
 
-        evolution.mapper = timed
+        evolution.measure = timed
 
 
 class _Trail:
@@ -193,9 +212,9 @@ class _Trail:
         self.due = end + pause
 
 
-def _unwritable(path: Path, error: OSError) -> SwapError:
-    return SwapError(
-        f"cannot write {path}: {error.strerror or error}. Make room and go on with --resume"
+def _unwritable(path: Path, error: OSError) -> BadFile:
+    return BadFile(
+        f"cannot write {path}: {error.strerror or error}. Make room and go on with --resume."
     )
 
 

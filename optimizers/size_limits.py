@@ -7,8 +7,8 @@ from typing import Any, Callable
 
 import numpy as np
 
-from naslib_swap.errors import SwapError
-from naslib_swap.optimizers.evolution import Moves
+from naslib_swap.errors import BadArgument
+from naslib_swap.spaces.space import Moves
 
 _DRAWS = 2000
 
@@ -17,9 +17,12 @@ _DRAWS = 2000
 class SizeLimits:
     """A window of parameter counts, both ends included.
 
-    Attributes:
-        parameters: counts the parameters of an architecture, at whichever scale the limits mean.
-        smallest, largest: None where there is no limit.
+    Attributes
+    ----------
+    parameters
+        Counts the parameters of an architecture, at whichever scale the limits mean.
+    smallest, largest
+        None where there is no limit.
     """
 
     parameters: Callable[[Any], int]
@@ -27,7 +30,7 @@ class SizeLimits:
     largest: int | None = None
 
     def __call__(self, arch: Any) -> bool:
-        """Whether the architecture lies within."""
+        """Tell whether the architecture lies within."""
         count = self.parameters(arch)
         return (self.smallest is None or count >= self.smallest) and (
             self.largest is None or count <= self.largest
@@ -36,13 +39,15 @@ class SizeLimits:
     def check(self, space: Moves, rng: np.random.Generator) -> None:
         """Complain before the search where none of 2000 random architectures lies within.
 
-        Raises:
-            SwapError: an empty window, or one that random draws miss; it names the sizes drawn.
+        Raises
+        ------
+        BadArgument
+            An empty window, or one that random draws miss; it names the sizes drawn.
         """
         if None not in (self.smallest, self.largest) and self.smallest > self.largest:  # type: ignore[operator]
-            raise SwapError(
-                f"the smallest size allowed, {self.smallest:,} parameters, is above the largest, "
-                f"{self.largest:,}"
+            raise BadArgument(
+                f"got {self.smallest:,} as the fewest parameters and {self.largest:,} as the most, "
+                "expected the fewest to be no more than the most."
             )
         counts = []
         for _ in range(_DRAWS):
@@ -50,10 +55,10 @@ class SizeLimits:
             if self(arch):
                 return
             counts.append(self.parameters(arch))
-        raise SwapError(
+        raise BadArgument(
             f"none of {_DRAWS} random {space.name} architectures has "
             f"{_spelled(self.smallest, self.largest)} parameters; they had {min(counts):,} to "
-            f"{max(counts):,}: widen the limits"
+            f"{max(counts):,}: widen the limits."
         )
 
 

@@ -2,159 +2,111 @@
 
 from __future__ import annotations
 
-import os
 import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Optional
+from typing import TYPE_CHECKING, Annotated, Any, Callable
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from naslib_swap.errors import SwapError
+from naslib_swap.cli.declared import command
+from naslib_swap.optimizers.plan import SearchPlan
+from naslib_swap.options import plan_of
+from naslib_swap.scoring.execution import Workers
 
 if TYPE_CHECKING:
     from naslib_swap.optimizers.evolution import Evolution
+    from naslib_swap.optimizers.result import SearchResult
 
 _PLAIN_LINE_EVERY = 50
 """Cycles between two lines of progress where there is no terminal."""
 
+_ENDINGS = {
+    "cycles": "all cycles done",
+    "time": "time limit reached; --resume goes on",
+    "exhausted": "no unseen architecture left",
+}
 
+
+@command(SearchPlan, Workers)
 def search(
-    space: str = typer.Option("darts", help="darts or nasbench201."),
-    out: str = typer.Option("search", help="Folder for history, result and pictures."),
-    proxy: str = typer.Option("swap", help="What guides the search, as in `table`."),
-    mu: Optional[float] = typer.Option(None, help="Size aimed at, in thousands (scored network)."),
-    sigma: Optional[float] = typer.Option(None, help="Tolerance for sizes, in thousands."),
-    adaptive: bool = typer.Option(False, help="mu and sigma from the sizes met so far."),
-    plain: bool = typer.Option(False, help="The score alone: size does not count."),
-    min_params: Optional[int] = typer.Option(None, help="Fewest parameters of the final network."),
-    max_params: Optional[int] = typer.Option(None, help="Most parameters of the final network."),
-    seed: int = typer.Option(0, help="Of every random choice."),
-    cycles: int = typer.Option(100, help="Cycles of the evolution."),
-    time_limit: Optional[float] = typer.Option(None, help="Seconds after which to stop."),
-    workers: int = typer.Option(os.cpu_count() or 1, help="Processes that score."),
-    population: int = typer.Option(20, help="Architectures alive."),
-    sample: Optional[int] = typer.Option(None, help="Of a tournament; half the population."),
-    mutations: int = typer.Option(5, help="Children scored in a cycle."),
-    offspring: int = typer.Option(5, help="Offspring scored in a crossover."),
-    crossover: float = typer.Option(0.5, help="Probability of a crossover."),
-    removal: str = typer.Option("worst", help="Who leaves: worst or oldest."),
-    images: str = typer.Option("natural", help="Images: natural, cifar10, ... or a path."),
-    image_path: Optional[str] = typer.Option(None, help="Where the dataset's files are."),
-    samples: Optional[int] = typer.Option(None, help="Images in the minibatch."),
-    repeats: Optional[int] = typer.Option(None, help="Re-initialisations for SWAP."),
-    variant: Optional[str] = typer.Option(None, help="Which network of the space is scored."),
-    resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in --out."),
-    quiet: bool = typer.Option(False, "--quiet", help="Print the result only."),
+    options: Mapping[str, Any],
+    workers: Mapping[str, Any],
+    out: Annotated[str, typer.Option(help="Folder for history, result and pictures.")] = "search",
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
+    ] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", help="Print the result only.")] = False,
 ) -> None:
     """Search an architecture by evolution, guided by a training-free score.
 
-    Writes history.jsonl (every architecture scored), result.json, genotype.txt (DARTS), cells.png
-    and curve.png under --out; a search that was cut off goes on with --resume.
+    Writes history.jsonl (every architecture scored), result.json, architecture.txt, cells.png and
+    curve.png under --out; a search that was cut off goes on with --resume.
     """
-    from naslib_swap.optimizers.evolution import EvolutionSettings
-    from naslib_swap.optimizers.fitness import SizeWeighting
-    from naslib_swap.optimizers.native import Request, find, sizes, weigh
-    from naslib_swap.spaces import get
+    from naslib_swap.optimizers import native
 
-    if (mu is not None or sigma is not None) + adaptive + plain > 1:
-        raise SwapError("give either --mu and --sigma, or --adaptive, or --plain")
-    if mu is not None or sigma is not None:
-        weighting = SizeWeighting("fixed", mu, sigma)
-    elif adaptive or plain:
-        weighting = SizeWeighting("adaptive" if adaptive else "none")
-    else:
-        weighting = weigh(space, seed) if proxy == "swap" else SizeWeighting("none")
-    request = Request(
-        space=space,
-        settings=EvolutionSettings(
-            population=population,
-            sample=sample,
-            mutations=mutations,
-            offspring=offspring,
-            crossover=crossover,
-            removal=removal,
-            weighting=weighting,
-        ),
-        proxy=proxy,
-        source=images,
-        path=image_path,
-        variant=variant,
-        samples=samples,
-        repeats=repeats,
-        smallest=min_params,
-        largest=max_params,
-        seed=seed,
-    )
-
-    console = Console(stderr=True)
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("cycles"),
-        TimeElapsedColumn(),
-        console=console,
-        disable=quiet or not console.is_terminal,
-    )
-    task = bar.add_task("searching", total=cycles)
-
-    def show(evolution: Evolution) -> None:
-        done = evolution.state.cycle
-        line = _standing(evolution)
-        bar.update(task, completed=done, description=line)
-        if bar.disable and not quiet and done and done % _PLAIN_LINE_EVERY == 0:
-            print(f"cycle {done}/{cycles}: {line}", file=sys.stderr, flush=True)
-
+    plan = plan_of(SearchPlan, options, "search")
+    execution = plan_of(Workers, workers, "search")
     try:
-        with bar:
-            found = find(
-                request,
-                cycles=cycles,
-                seconds=time_limit,
-                folder=Path(out),
-                jobs=workers,
-                resume=resume,
-                progress=show,
-            )
+        with _progress(plan.cycles, quiet=quiet) as show:
+            result = native.search(plan, out=out, execution=execution, resume=resume, progress=show)
     except KeyboardInterrupt:
         saved = (Path(out) / "checkpoint.json").exists()
         advice = f"; go on with the same command and --resume ({out})"
         typer.echo(f"interrupted{advice if saved else ' before anything was saved'}", err=True)
         raise typer.Exit(130) from None
-    if not found.top:
+    if not result.top:
         typer.echo("the time limit came before the first architecture was scored", err=True)
         raise typer.Exit(1)
+    _print(result, out)
 
-    best = found.best
-    counts = sizes(space, get(space).parse(best.arch), variant)
-    ended = {
-        "cycles": "all cycles done",
-        "time": "time limit reached; --resume goes on",
-        "exhausted": "no unseen architecture left",
-    }[found.outcome.reason]
-    state = found.evolution.state
-    failed = f", {len(state.failures)} not (history.jsonl says why)" if state.failures else ""
+
+def _print(result: SearchResult, out: str) -> None:
+    best, failures = result.best, len(result.failures)
+    failed = f", {failures} not (history.jsonl says why)" if failures else ""
     typer.echo(best.arch)
-    typer.echo("parameters: " + ", ".join(f"{name} {n:,}" for name, n in counts.items()))
+    typer.echo("parameters: " + ", ".join(f"{name} {n:,}" for name, n in result.sizes.items()))
     typer.echo(
-        f"score {best.score:.6g}; {len(state.history)} architectures scored{failed}, "
-        f"{found.outcome.seconds:.1f} s ({ended}); files in {out}"
+        f"score {best.score:.6g}; {len(result.state.history)} architectures scored{failed}, "
+        f"{result.ending.seconds:.1f} s ({_ENDINGS[result.ending.reason]}); files in {out}"
     )
-    samples_seen = len(found.evolution.measure.minibatch.images)  # type: ignore[attr-defined]
-    highest = 1 << samples_seen
-    if proxy == "swap" and best.score > 0.95 * highest:
+    samples = result.recipe.samples
+    if result.plan.proxy == "swap" and best.score > 0.95 * (1 << samples):
         typer.echo(
-            f"warning: the best score is near the highest that {samples_seen} images can give, "
-            f"{highest}; more --samples tell architectures apart better",
+            f"warning: the best score is near the highest that {samples} images can give, "
+            f"{1 << samples}; more --samples tell architectures apart better",
             err=True,
         )
+
+
+@contextmanager
+def _progress(cycles: int, *, quiet: bool) -> Iterator[Callable[[Evolution], None]]:
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("cycles"),
+        TimeElapsedColumn(),
+    )
+    bar = Progress(*columns, console=console, disable=quiet or not console.is_terminal)
+    task = bar.add_task("searching", total=cycles)
+
+    def show(evolution: Evolution) -> None:
+        done, line = evolution.state.cycle, _standing(evolution)
+        bar.update(task, completed=done, description=line)
+        if bar.disable and not quiet and done and done % _PLAIN_LINE_EVERY == 0:
+            print(f"cycle {done}/{cycles}: {line}", file=sys.stderr, flush=True)
+
+    with bar:
+        yield show
 
 
 def _standing(evolution: Evolution) -> str:
     if not evolution.state.population:
         return f"none of {len(evolution.state.failures)} could be scored"
-    best = evolution.best()
-    history = len(evolution.state.history)
+    best, history = evolution.best(), len(evolution.state.history)
     return f"best score {best.score:.6g} at {best.size:.4g} k parameters, {history} scored"

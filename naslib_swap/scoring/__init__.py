@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from naslib_swap.scoring.architecture import Architecture
     from naslib_swap.scoring.conditions import Conditions, conditions_for
-    from naslib_swap.scoring.execution import Execution
+    from naslib_swap.scoring.execution import Execution, Workers
     from naslib_swap.scoring.images import Images
     from naslib_swap.scoring.recipe import VERSION, Recipe
     from naslib_swap.scoring.record import Key, Record, Score
@@ -39,6 +39,7 @@ _HOMES = {
     "Score": "record",
     "Study": "study",
     "Subject": "subject",
+    "Workers": "execution",
     "conditions_for": "conditions",
     "gather": "study",
     "run": "runs",
@@ -57,6 +58,7 @@ __all__ = [
     "Score",
     "Study",
     "Subject",
+    "Workers",
     "conditions_for",
     "gather",
     "run",

@@ -17,8 +17,8 @@ BACKENDS = ("loky", "dask", "ray")
 
 
 @dataclass(frozen=True)
-class Execution:
-    """How scores are computed; none of them depends on it.
+class Workers:
+    """Where scores are computed; none of them depends on it.
 
     ``workers`` are processes; one is this process itself. For ``backend`` and ``address`` see
     :func:`naslib_swap.scoring.backends.crew`.
@@ -32,7 +32,6 @@ class Execution:
     workers: Optional[int] = option(None, "Processes that score.", shown="one per processor")
     backend: str = option("loky", "joblib's: loky, dask or ray.")
     address: Optional[str] = option(None, "Of a running Dask or Ray cluster; all of it is used.")
-    retry_failed: bool = option(False, "Score again what failed in an earlier run.")
 
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
@@ -54,3 +53,10 @@ class Execution:
         workers = processors() if self.workers is None else self.workers
         with crew(self.backend, max(1, min(workers, most)), self.address) as hands:
             yield hands
+
+
+@dataclass(frozen=True)
+class Execution(Workers):
+    """How a run over a store is computed: where, and whether what failed is tried again."""
+
+    retry_failed: bool = option(False, "Score again what failed in an earlier run.")

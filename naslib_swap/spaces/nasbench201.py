@@ -20,7 +20,7 @@ from naslib_swap.score import count_parameters
 from naslib_swap.spaces.networks import check_sizes, chosen_variant, on_meta
 from naslib_swap.spaces.notation import is_index_tuple, read_literal, unknown_architecture
 from naslib_swap.spaces.pooling import AvgPool2d
-from naslib_swap.spaces.space import Arch, CellGraph, SearchDefaults, SearchSpace, Task
+from naslib_swap.spaces.space import Arch, CellGraph, SearchSpace, Task
 
 OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 """Operation names; their positions are NASLib's compact integers."""
@@ -53,7 +53,6 @@ class NasBench201(SearchSpace):
         "ImageNet16-120": Task((3, 16, 16), 120, accuracies="suite-zero"),
     }
     suite_zero = "zc-nasbench201"
-    search = SearchDefaults(trained={"full": ("full", 10)})
 
     def parse(self, text: str) -> Arch:
         """Read "(0, 2, 3, 2, 3, 1)" or "|nor_conv_3x3~0|+|nor_conv_3x3~0|...|"."""

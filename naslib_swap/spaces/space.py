@@ -72,20 +72,17 @@ class SearchDefaults:
 
     Attributes
     ----------
-    task
-        The task that networks are built for.
     variant
         The network that is scored; None for the task's own.
     trained
-        Name -> (variant, classes) of the networks that would be trained afterwards; the first is
-        the one that limits on size mean. Empty where it is the scored one.
+        Name -> (variant, classes) of the networks that would be trained afterwards. Limits on size
+        mean the one named like the task, or else the first. None where it is the scored one.
     repeats
         Re-initialisations for a SWAP-Score.
     rule
         How mu and sigma are chosen: "adaptive", or a rule of `naslib_swap.regularisation`.
     """
 
-    task: str = "cifar10"
     variant: str | None = None
     trained: Mapping[str, tuple[str | None, int]] | None = None
     repeats: int = 0
@@ -107,6 +104,9 @@ class Moves(Protocol):
 
     def crossover(self, a: Any, b: Any, rng: np.random.Generator) -> Any:
         """Return a mixture of two architectures."""
+
+    def canonical(self, arch: Any) -> Any:
+        """Return the one architecture that stands for all with the same network."""
 
     def encode(self, arch: Any) -> str:
         """Write an architecture in the space's own notation."""

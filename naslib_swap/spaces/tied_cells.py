@@ -22,6 +22,7 @@ class TiedCells:
     def __init__(self, space: SearchSpace) -> None:
         self.space = space
         self.name = space.name
+        self.canonical = space.canonical
         self.encode = space.encode
         self.parse = space.parse
 

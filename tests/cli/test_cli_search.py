@@ -9,7 +9,10 @@ from typer.testing import CliRunner
 from naslib_swap.cli.search import search
 from naslib_swap.errors import SwapError
 
-SMALL = "--population 4 --mutations 2 --offspring 1 --samples 6 --repeats 1 --workers 1 --cycles 2 "
+SMALL = (
+    "--space nasbench201 --population 4 --mutations 2 --offspring 1 --samples 3 --workers 1 "
+    "--cycles 2 "
+)
 
 
 def invoke(arguments: str, folder: object):
@@ -26,7 +29,8 @@ def refusal(options: str, folder: object) -> str:
 
 
 def test_prints_the_result_and_writes_the_files(tmp_path):
-    result = invoke(SMALL, tmp_path / "out")
+    darts = "--space darts --repeats 1 --samples 6 "
+    result = invoke(SMALL + darts, tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("Genotype(normal=[")
     assert "parameters: search" in result.stdout
@@ -40,62 +44,47 @@ def test_prints_the_result_and_writes_the_files(tmp_path):
     [
         ("--mu 0.9 --sigma 1.1", {"mode": "fixed", "mu": 0.9, "sigma": 1.1}),
         ("--adaptive", {"mode": "adaptive", "mu": None, "sigma": None}),
-        ("--plain", {"mode": "none", "mu": None, "sigma": None}),
         ("--proxy params", {"mode": "none", "mu": None, "sigma": None}),
-        ("", {"mode": "adaptive", "mu": None, "sigma": None}),
     ],
 )
-def test_size_weighting_options(options, weighting, tmp_path):
+def test_options_reach_the_search(options, weighting, tmp_path):
     result = invoke(SMALL + options, tmp_path)
     assert result.exit_code == 0, result.output
     written = json.loads((tmp_path / "result.json").read_text())
     assert written["settings"]["weighting"] == weighting
+    assert written["settings"]["population"] == 4
 
 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ("--mu 0.9 --sigma 1 --adaptive", "give either --mu and --sigma, or --adaptive"),
-        ("--mu 0.9", "needs both mu and sigma"),
-        ("--population 1", "population 1"),
-        ("--sample 9", "sample 9"),
+        ("--mu 0.9 --sigma 1 --adaptive", "give either --mu and --sigma, or --rule, --adaptive"),
+        ("--population 1", "got population 1"),
         ("--max-params 10", "at most 10 parameters"),
-        ("--time-limit 0", "time limit 0"),
-        ("--space macro", "macro"),
-        ("--resume", "no checkpoint at"),
+        ("--repeats -3", "search: got repeats '-3', expected at least 0"),
+        ("--workers 0", "got 0 workers, expected at least 1"),
+        ("--variant bogus", "got variant 'bogus'"),
+        ("--images cifar10", "--images is now called --inputs"),
+        ("--image-path x", "--image-path is now called --inputs-path"),
     ],
 )
-def test_bad_input_is_one_clear_error(options, message, tmp_path):
-    assert message in refusal(options, tmp_path / "out")
-    assert not (tmp_path / "out" / "result.json").exists()
-
-
-@pytest.mark.parametrize(
-    ("options", "message"),
-    [
-        ("--variant bogus", "no variant 'bogus': expected one of cifar10, imagenet, tiny"),
-        ("--repeats -3", "repeats -3: expected 0"),
-        ("--samples 1", "samples 1"),
-        ("--proxy grasp --adaptive", "grasp cannot be weighed by size"),
-        ("--proxy synflow --mu 1 --sigma 1", "synflow cannot be weighed by size"),
-        ("--proxy reg_swap", "give --proxy swap with --mu and --sigma"),
-        ("--proxy reg_params", "give --proxy params with --mu and --sigma"),
-        ("--proxy reg_flops --adaptive", "give --proxy flops with --mu and --sigma"),
-    ],
-)
-def test_a_wrong_request_writes_nothing(options, message, tmp_path):
+def test_a_wrong_command_is_one_clear_error_and_writes_nothing(options, message, tmp_path):
     assert message in refusal(options, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
-def test_a_search_by_a_proxy_that_is_weighed_by_size(tmp_path):
-    result = invoke(SMALL + "--proxy params --mu 1 --sigma 1", tmp_path)
-    assert result.exit_code == 0, result.output
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [("--time-limit 0", "got time limit 0"), ("--resume", "there is no checkpoint at")],
+)
+def test_bad_input_that_the_folder_shows(options, message, tmp_path):
+    assert message in refusal(options, tmp_path / "out")
+    assert not (tmp_path / "out" / "result.json").exists()
 
 
 def test_the_size_printed_is_that_of_the_network_scored(tmp_path):
-    small = "--population 2 --mutations 1 --offspring 1 --samples 2 --repeats 1 --workers 1 "
-    result = invoke(small + "--cycles 1 --variant cifar10 --plain", tmp_path)
+    small = "--space darts --population 2 --mutations 1 --offspring 1 --samples 2 --repeats 1 "
+    result = invoke(small + "--workers 1 --cycles 1 --variant cifar10 --plain", tmp_path)
     assert result.exit_code == 0, result.output
     written = json.loads((tmp_path / "result.json").read_text())
     scored = round(1000 * written["top"][0]["size"])
@@ -118,7 +107,7 @@ def test_interrupt_says_how_to_go_on(tmp_path, monkeypatch):
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("naslib_swap.optimizers.native.find", interrupted)
+    monkeypatch.setattr("naslib_swap.optimizers.native.search", interrupted)
     result = invoke(SMALL, tmp_path)
     assert result.exit_code == 130
     assert "interrupted before anything was saved" in result.output

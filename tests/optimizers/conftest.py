@@ -29,6 +29,9 @@ class LetterSpace:
     ) -> tuple[str, ...]:
         return tuple(x if coin else y for x, y, coin in zip(a, b, rng.random(self.length) < 0.5))
 
+    def canonical(self, arch: tuple[str, ...]) -> tuple[str, ...]:
+        return arch
+
     def encode(self, arch: tuple[str, ...]) -> str:
         return "".join(arch)
 
@@ -45,6 +48,21 @@ class CountingMeasure:
     def __call__(self, arch: tuple[str, ...]) -> Scored:
         self.asked.append("".join(arch))
         return Scored(score=1.0 + arch.count("c"), size=float(arch.count("b")))
+
+
+class UnorderedSpace(LetterSpace):
+    """Words whose letters may stand in any order: anagrams are one network."""
+
+    name = "bags"
+
+    def canonical(self, arch: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(sorted(arch))
+
+
+@pytest.fixture
+def bags() -> UnorderedSpace:
+    """Bags of three letters: 27 words, ten of them different."""
+    return UnorderedSpace(3)
 
 
 @pytest.fixture

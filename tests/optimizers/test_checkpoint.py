@@ -7,7 +7,7 @@ import pytest
 
 from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import checkpoint
-from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, each
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
 
 SETTINGS = EvolutionSettings(
@@ -18,7 +18,7 @@ IDENTITY = {"space": "letters", "version": "1.0", "settings": {"population": 5, 
 
 @pytest.fixture
 def half_way(letters, counting) -> Evolution:
-    evolution = Evolution(letters, counting, SETTINGS, seed=3)
+    evolution = Evolution(letters, each(counting), SETTINGS, seed=3)
     for _ in range(6):
         evolution.step()
     return evolution
@@ -34,7 +34,9 @@ def test_reads_back_the_same_state(half_way, tmp_path):
 def test_resumed_search_equals_the_undisturbed_one(half_way, letters, counting, tmp_path):
     path = tmp_path / "checkpoint.json"
     checkpoint.save(path, half_way.state, IDENTITY)
-    resumed = Evolution(letters, counting, SETTINGS, seed=99, state=checkpoint.load(path, IDENTITY))
+    resumed = Evolution(
+        letters, each(counting), SETTINGS, seed=99, state=checkpoint.load(path, IDENTITY)
+    )
     for _ in range(12):
         assert half_way.step() == resumed.step()
     assert half_way.state == resumed.state
@@ -46,7 +48,7 @@ def test_failures_survive(letters, counting, tmp_path):
             raise SwapError("no score")
         return counting(arch)
 
-    whole = Evolution(letters, unreliable, SETTINGS, seed=3)
+    whole = Evolution(letters, each(unreliable), SETTINGS, seed=3)
     for _ in range(6):
         whole.step()
     assert whole.state.failures
@@ -54,7 +56,7 @@ def test_failures_survive(letters, counting, tmp_path):
     checkpoint.save(path, whole.state, IDENTITY)
     state = checkpoint.load(path, IDENTITY)
     assert state == whole.state
-    resumed = Evolution(letters, unreliable, SETTINGS, state=state)
+    resumed = Evolution(letters, each(unreliable), SETTINGS, state=state)
     for _ in range(12):
         assert whole.step() == resumed.step()
 
@@ -64,7 +66,7 @@ def test_failures_survive(letters, counting, tmp_path):
     [
         ("space", "darts", "space: 'letters' there, 'darts' here"),
         ("version", "2.0", "version: '1.0' there, '2.0' here"),
-        ("settings", {"population": 7}, "settings: "),
+        ("settings", {"population": 7}, r"settings\.population: 5 there, 7 here"),
     ],
 )
 def test_another_search_is_refused(half_way, tmp_path, key, value, message):
@@ -103,10 +105,10 @@ def test_damage_is_named_and_the_file_left_alone(half_way, tmp_path, damage):
         "3",
         '"text"',
         "no JSON",
-        '{"format": 1}',
-        '{"format": 1, "identity": 3, "state": {}}',
-        '{"format": 1, "identity": {}, "state": []}',
-        '{"format": 1, "identity": {}, "state": {"history": [{"arch": "a"}]}}',
+        '{"format": 2}',
+        '{"format": 2, "identity": 3, "state": {}}',
+        '{"format": 2, "identity": {}, "state": []}',
+        '{"format": 2, "identity": {}, "state": {"history": [{"arch": "a"}]}}',
     ],
 )
 def test_a_checksum_that_fits_other_content_is_damage_too(tmp_path, body):
@@ -117,17 +119,19 @@ def test_a_checksum_that_fits_other_content_is_damage_too(tmp_path, body):
 
 
 def test_missing_checkpoint_is_named(tmp_path):
-    with pytest.raises(SwapError, match="no checkpoint at"):
+    with pytest.raises(SwapError, match="there is no checkpoint at"):
         checkpoint.load(tmp_path / "checkpoint.json", IDENTITY)
 
 
 def test_other_format_is_named(half_way, tmp_path, monkeypatch):
     path = tmp_path / "checkpoint.json"
-    monkeypatch.setattr(checkpoint, "FORMAT", 0)
+    monkeypatch.setattr(checkpoint, "FORMAT", 1)
     checkpoint.save(path, half_way.state, IDENTITY)
     monkeypatch.undo()
-    with pytest.raises(SwapError, match="has format 0, expected 1"):
+    before = path.read_bytes()
+    with pytest.raises(SwapError, match="has format 1, expected 2: another version"):
         checkpoint.load(path, IDENTITY)
+    assert path.read_bytes() == before
 
 
 def test_interrupted_writing_keeps_the_old_file(half_way, tmp_path, monkeypatch):

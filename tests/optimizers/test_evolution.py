@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naslib_swap.errors import SwapError
-from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, each
 from naslib_swap.optimizers.fitness import Moments, Scored, SizeWeighting, fitness
 from naslib_swap.regularisation import Regularisation
 
@@ -23,7 +23,7 @@ def run(evolution: Evolution, cycles: int) -> None:
 
 
 def test_first_step_scores_the_population_and_later_ones_keep_its_size(letters, counting):
-    evolution = Evolution(letters, counting, PLAIN, seed=1)
+    evolution = Evolution(letters, each(counting), PLAIN, seed=1)
     first = evolution.fill(6)
     assert [r.origin for r in first] == ["random"] * 6
     assert len(set(evolution.state.population)) == 6
@@ -33,7 +33,7 @@ def test_first_step_scores_the_population_and_later_ones_keep_its_size(letters, 
 
 
 def test_finds_the_optimum_of_the_toy_space(letters, counting):
-    evolution = Evolution(letters, counting, PLAIN, seed=0)
+    evolution = Evolution(letters, each(counting), PLAIN, seed=0)
     run(evolution, 40)
     assert evolution.best().arch == "cccccccc"
     assert evolution.best().score == 9
@@ -42,7 +42,7 @@ def test_finds_the_optimum_of_the_toy_space(letters, counting):
 def test_beats_random_search_at_the_same_number_of_scores(letters, counting):
     found, drawn = [], []
     for seed in range(10):
-        evolution = Evolution(letters, counting, PLAIN, seed=seed)
+        evolution = Evolution(letters, each(counting), PLAIN, seed=seed)
         run(evolution, 10)
         rng = np.random.default_rng(seed)
         found.append(evolution.top(1)[0].score)
@@ -51,16 +51,40 @@ def test_beats_random_search_at_the_same_number_of_scores(letters, counting):
 
 
 def test_no_architecture_is_scored_twice(letters, counting):
-    evolution = Evolution(letters, counting, PLAIN, seed=3)
+    evolution = Evolution(letters, each(counting), PLAIN, seed=3)
     run(evolution, 60)
     assert max(Counter(counting.asked).values()) == 1
     assert counting.asked == list(evolution.state.history)
     assert [r.index for r in evolution.state.history.values()] == list(range(len(counting.asked)))
 
 
+def test_equal_networks_are_scored_once_and_used_up(bags, counting):
+    settings = replace(PLAIN, population=3, crossover=1.0)
+    evolution = Evolution(bags, each(counting), settings, seed=0)
+    while not evolution.state.exhausted:
+        evolution.step()
+    assert len(counting.asked) == 10
+    assert len({"".join(sorted(word)) for word in counting.asked}) == 10
+    assert list(evolution.state.history) == counting.asked  # as they were drawn
+    resumed = Evolution(bags, each(counting), settings, state=evolution.state)
+    assert resumed.step() == []
+    assert len(counting.asked) == 10
+
+
+def test_an_offspring_known_by_another_string_can_be_the_parent(bags, counting):
+    settings = replace(PLAIN, population=8, sample=8, crossover=1.0, mutations=1)
+    evolution = Evolution(bags, each(counting), settings, seed=0)
+    parents = set()
+    while not evolution.state.exhausted:
+        tried = evolution.step()
+        parents |= {one.parents[0] for one in tried if one.origin == "mutation"}
+    assert parents
+    assert parents <= set(evolution.state.history)
+
+
 def test_a_small_space_is_used_up_cleanly(pairs, counting):
     settings = replace(PLAIN, population=3)
-    evolution = Evolution(pairs, counting, settings, seed=0)
+    evolution = Evolution(pairs, each(counting), settings, seed=0)
     for _ in range(20):
         if evolution.state.exhausted:
             break
@@ -71,7 +95,7 @@ def test_a_small_space_is_used_up_cleanly(pairs, counting):
 
 
 def test_worst_leaves(letters, counting):
-    evolution = Evolution(letters, counting, replace(PLAIN, removal="worst"), seed=5)
+    evolution = Evolution(letters, each(counting), replace(PLAIN, removal="worst"), seed=5)
     evolution.step()
     for _ in range(15):
         before = [evolution.value(key) for key in evolution.state.population]
@@ -82,7 +106,7 @@ def test_worst_leaves(letters, counting):
 
 
 def test_oldest_leaves(letters, counting):
-    evolution = Evolution(letters, counting, replace(PLAIN, removal="oldest"), seed=5)
+    evolution = Evolution(letters, each(counting), replace(PLAIN, removal="oldest"), seed=5)
     evolution.step()
     for _ in range(15):
         before = list(evolution.state.population)
@@ -91,7 +115,7 @@ def test_oldest_leaves(letters, counting):
 
 
 def test_only_the_best_mutant_enters_and_all_are_neighbours_of_the_parent(letters, counting):
-    evolution = Evolution(letters, counting, replace(PLAIN, crossover=0.0), seed=2)
+    evolution = Evolution(letters, each(counting), replace(PLAIN, crossover=0.0), seed=2)
     evolution.step()
     for _ in range(10):
         records = evolution.step()
@@ -106,7 +130,7 @@ def test_only_the_best_mutant_enters_and_all_are_neighbours_of_the_parent(letter
 
 def test_tournament_of_everyone_takes_the_best_as_parent(letters, counting):
     settings = replace(PLAIN, sample=6, crossover=0.0)
-    evolution = Evolution(letters, counting, settings, seed=4)
+    evolution = Evolution(letters, each(counting), settings, seed=4)
     evolution.step()
     for _ in range(8):
         best = evolution.best().arch
@@ -115,7 +139,7 @@ def test_tournament_of_everyone_takes_the_best_as_parent(letters, counting):
 
 def test_crossover_mixes_the_best_two_and_its_best_offspring_is_the_parent(letters, counting):
     settings = replace(PLAIN, sample=6, crossover=1.0, offspring=4)
-    evolution = Evolution(letters, counting, settings, seed=4)
+    evolution = Evolution(letters, each(counting), settings, seed=4)
     evolution.step()
     crossed = 0
     for _ in range(8):
@@ -134,7 +158,7 @@ def test_crossover_mixes_the_best_two_and_its_best_offspring_is_the_parent(lette
 
 def test_same_seed_same_history_other_seed_another(letters, counting):
     def history(seed: int) -> list[str]:
-        evolution = Evolution(letters, counting, PLAIN, seed=seed)
+        evolution = Evolution(letters, each(counting), PLAIN, seed=seed)
         run(evolution, 12)
         return list(evolution.state.history)
 
@@ -144,8 +168,8 @@ def test_same_seed_same_history_other_seed_another(letters, counting):
 
 def test_filling_one_by_one_equals_filling_at_once(letters, counting):
     settings = replace(PLAIN, weighting=SizeWeighting("adaptive"))
-    whole = Evolution(letters, counting, settings, seed=9)
-    single = Evolution(letters, counting, settings, seed=9)
+    whole = Evolution(letters, each(counting), settings, seed=9)
+    single = Evolution(letters, each(counting), settings, seed=9)
     whole.step()
     for _ in range(6):
         assert len(single.fill(1)) == 1
@@ -157,7 +181,7 @@ def test_adaptive_weights_are_moments_of_the_history_and_reweight_without_scorin
     letters, counting
 ):
     settings = replace(PLAIN, weighting=SizeWeighting("adaptive"))
-    evolution = Evolution(letters, counting, settings, seed=6)
+    evolution = Evolution(letters, each(counting), settings, seed=6)
     evolution.step()
     old = {key: evolution.value(key) for key in evolution.state.population}
     for _ in range(10):
@@ -172,7 +196,7 @@ def test_adaptive_weights_are_moments_of_the_history_and_reweight_without_scorin
 
 def test_inadmissible_architectures_are_never_scored(letters, counting):
     evolution = Evolution(
-        letters, counting, PLAIN, seed=1, admissible=lambda arch: arch.count("c") <= 3
+        letters, each(counting), PLAIN, seed=1, admissible=lambda arch: arch.count("c") <= 3
     )
     run(evolution, 30)
     assert all(word.count("c") <= 3 for word in counting.asked)
@@ -180,13 +204,13 @@ def test_inadmissible_architectures_are_never_scored(letters, counting):
 
 
 def test_impossible_limits_are_named(letters, counting):
-    evolution = Evolution(letters, counting, PLAIN, admissible=lambda arch: False)
+    evolution = Evolution(letters, each(counting), PLAIN, admissible=lambda arch: False)
     with pytest.raises(SwapError, match="letters gave only 0 of 6 different architectures"):
         evolution.step()
 
 
 def test_population_larger_than_the_space_is_named(pairs, counting):
-    evolution = Evolution(pairs, counting, replace(PLAIN, population=10))
+    evolution = Evolution(pairs, each(counting), replace(PLAIN, population=10))
     with pytest.raises(SwapError, match="only 9 of 10 different"):
         evolution.fill(10)
     evolution.step()
@@ -207,8 +231,8 @@ def test_a_step_that_fails_leaves_no_trace(letters, counting, crossover):
 
     measure = Breaking()
     settings = replace(PLAIN, crossover=crossover)
-    disturbed = Evolution(letters, measure, settings, seed=11)
-    calm = Evolution(letters, measure, settings, seed=11)
+    disturbed = Evolution(letters, each(measure), settings, seed=11)
+    calm = Evolution(letters, each(measure), settings, seed=11)
     for evolution in (disturbed, calm):
         run(evolution, 3)
     measure.broken = True
@@ -230,12 +254,12 @@ def test_a_step_that_fails_leaves_no_trace(letters, counting, crossover):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"population": 1}, "population 1: expected at least 2"),
-        ({"population": 4, "sample": 5}, "sample 5: expected between 1 and the population, 4"),
-        ({"sample": 0}, "sample 0"),
+        ({"population": 1}, "got population 1, expected at least 2"),
+        ({"population": 4, "sample": 5}, "got sample 5, expected between 1 and the population, 4"),
+        ({"sample": 0}, "got sample 0"),
         ({"mutations": 0}, "at least 1 each"),
         ({"crossover": 1.5}, "expected a probability"),
-        ({"removal": "best"}, "removal 'best': expected worst or oldest"),
+        ({"removal": "best"}, "got removal 'best', expected worst or oldest"),
     ],
 )
 def test_settings_out_of_range(change, message):
@@ -247,7 +271,7 @@ def test_settings_out_of_range(change, message):
     ("arguments", "message"),
     [
         (("sometimes",), "expected none, fixed or adaptive"),
-        (("fixed", 1.0), "needs both"),
+        (("fixed", 1.0), "got mu=1.0, sigma=None, expected both"),
         (("fixed", 1.0, 0.0), "sigma > 0"),
         (("fixed", math.nan, 1.0), "finite numbers"),
         (("adaptive", 1.0, 1.0), "no meaning"),
@@ -277,7 +301,7 @@ def test_adaptive_weighting_of_equal_sizes_leaves_the_score():
 
 
 def test_negative_scores_cannot_be_weighed_by_size():
-    with pytest.raises(SwapError, match="cannot be weighed by size"):
+    with pytest.raises(SwapError, match=r"got a value of -1\.0 to weigh by size"):
         fitness(Scored(-1.0, 1.0), Regularisation(1.0, 1.0))
 
 
@@ -304,7 +328,7 @@ class Unreliable:
 
 
 def test_an_architecture_that_cannot_be_scored_is_set_aside(letters, counting):
-    evolution = Evolution(letters, Unreliable(counting), PLAIN, seed=3)
+    evolution = Evolution(letters, each(Unreliable(counting)), PLAIN, seed=3)
     tried = []
     for _ in range(40):
         tried += evolution.step()
@@ -325,7 +349,7 @@ def test_an_architecture_that_cannot_be_scored_is_set_aside(letters, counting):
 
 
 def test_a_population_is_filled_up_in_place_of_failures(letters, counting):
-    evolution = Evolution(letters, Unreliable(counting), PLAIN, seed=3)
+    evolution = Evolution(letters, each(Unreliable(counting)), PLAIN, seed=3)
     while not evolution.filled:
         evolution.fill(2)
     assert len(evolution.state.population) == PLAIN.population
@@ -333,14 +357,14 @@ def test_a_population_is_filled_up_in_place_of_failures(letters, counting):
 
 
 def test_a_cycle_whose_children_all_fail_changes_no_population(letters, counting):
-    evolution = Evolution(letters, counting, PLAIN, seed=3)
+    evolution = Evolution(letters, each(counting), PLAIN, seed=3)
     evolution.step()
     before = list(evolution.state.population)
 
     def fails(arch: object) -> Scored:
         raise SwapError("no")
 
-    evolution.measure = fails
+    evolution.measure = each(fails)
     assert len(evolution.step()) >= PLAIN.mutations
     assert evolution.state.population == before
     assert evolution.state.cycle == 1
@@ -351,7 +375,7 @@ def test_a_first_population_that_fails_as_a_whole_ends_with_the_first_reason(let
         counting(arch)
         raise SwapError(f"{''.join(arch)} has no score")
 
-    evolution = Evolution(letters, fails, PLAIN, seed=3)
+    evolution = Evolution(letters, each(fails), PLAIN, seed=3)
     message = "none of the first 6 architectures could be scored; the reason of the first: "
     assert len(evolution.step()) == 6
     with pytest.raises(SwapError, match=message) as raised:

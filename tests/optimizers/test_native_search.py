@@ -2,121 +2,185 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from naslib_swap import inputs, spaces
+from naslib_swap import proxies, spaces
 from naslib_swap.errors import SwapError
-from naslib_swap.optimizers import search
-from naslib_swap.optimizers.evolution import EvolutionSettings
-from naslib_swap.optimizers.fitness import SizeWeighting
-from naslib_swap.optimizers.measuring import NetworkMeasure, architecture_seed, workers
-from naslib_swap.optimizers.native import Request, find, moves, sizes, weigh
+from naslib_swap.optimizers import search as steps
+from naslib_swap.optimizers.fitness import Scored
+from naslib_swap.optimizers.measuring import NetworkMeasure
+from naslib_swap.optimizers.native import search
+from naslib_swap.optimizers.plan import SearchPlan
 from naslib_swap.optimizers.size_limits import SizeLimits
-from naslib_swap.optimizers.tied_cells import TiedCells
-from naslib_swap.score import swap_score
+from naslib_swap.proxies import Proxy
+from naslib_swap.scoring import Architecture, Conditions, Images, score
+from naslib_swap.scoring.execution import Workers
+from naslib_swap.spaces.tied_cells import TiedCells
 
-SMALL = Request(
+SMALL = SearchPlan(
     space="darts",
-    settings=EvolutionSettings(population=4, mutations=2, offspring=1),
+    population=4,
+    mutations=2,
+    offspring=1,
     samples=6,
     repeats=1,
     seed=3,
+    cycles=2,
+    adaptive=True,
 )
+TINY = replace(SMALL, space="nasbench201", samples=3, repeats=0, plain=True, adaptive=False)
+
+
+def history(folder: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in (folder / steps.HISTORY).read_text().splitlines()]
 
 
 def test_darts_search_writes_everything(tmp_path):
-    found = find(SMALL, cycles=2, folder=tmp_path)
-    names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == [
-        search.LOCK,
+    result = search(SMALL, out=tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        steps.LOCK,
+        "architecture.txt",
         "cells.png",
         "checkpoint.json",
         "curve.png",
-        "genotype.txt",
         "history.jsonl",
         "result.json",
     ]
-    result = json.loads((tmp_path / "result.json").read_text())
+    written = json.loads((tmp_path / "result.json").read_text())
     space = spaces.get("darts")
-    arch = space.parse((tmp_path / "genotype.txt").read_text().strip())
-    assert result["found"] == found.best.arch == space.encode(arch)
-    assert [tuple(edge) for edge in result["architecture"]["normal"]] == list(arch[0])
-    assert result["parameters"]["cifar10"] == sum(
+    arch = space.parse((tmp_path / "architecture.txt").read_text().strip())
+    assert written["found"] == result.best.arch == space.encode(arch)
+    assert [tuple(edge) for edge in written["architecture"]["normal"]] == list(arch[0])
+    assert written["parameters"] == result.sizes
+    assert result.sizes["cifar10"] == sum(
         p.numel() for p in space.build(arch, variant="cifar10").parameters()
     )
-    assert result["parameters"]["search"] == space.parameters(arch, variant="tiny")
-    assert result["scored"] == len((tmp_path / "history.jsonl").read_text().splitlines())
+    assert result.sizes["search"] == space.parameters(arch, variant="tiny")
+    assert written["scored"] == len(history(tmp_path)) == len(result.history)
+    assert written["recipe"]["source"] == "natural"
     for picture in ("cells.png", "curve.png"):
         assert (tmp_path / picture).read_bytes().startswith(b"\x89PNG")
 
 
-def test_nasbench201_search(tmp_path):
-    settings = EvolutionSettings(
-        population=2, mutations=1, offspring=1, weighting=SizeWeighting("none")
+@pytest.mark.parametrize("space", ["nasbench101", "nasbench201", "transbench101_macro"])
+def test_other_spaces(space, tmp_path):
+    plan = replace(TINY, space=space, resolution=16, population=2, cycles=1)
+    result = search(plan, out=tmp_path)
+    written = json.loads((tmp_path / "result.json").read_text())
+    assert written["found"] == result.best.arch
+    assert (tmp_path / "cells.png").exists() == bool(
+        spaces.get(space).cells(spaces.get(space).parse(result.best.arch))
     )
-    request = Request(space="nasbench201", settings=settings, samples=2)
-    found = find(request, cycles=1, folder=tmp_path)
-    result = json.loads((tmp_path / "result.json").read_text())
-    assert str(tuple(result["architecture"]["operations"])) == found.best.arch
-    assert result["architecture"]["string"].startswith("|")
+    assert result.sizes == {"search": round(1000 * result.best.size)}
+
+
+@pytest.mark.parametrize("plan", [SMALL, TINY], ids=["darts", "nasbench201"])
+def test_scores_are_those_of_every_other_door(plan, tmp_path):
+    result = search(plan, out=tmp_path)
+    conditions = Conditions(
+        Images(samples=plan.samples), {"repeats": plan.repeats, "batch_repeats": 1}
+    )
+    lines = history(tmp_path)
+    assert len(lines) > 4
+    for line in lines:
+        subject = Architecture(plan.space, "cifar10", line["arch"], result.plan.variant)
+        assert line["score"] == score(subject, ["swap"], conditions, seed=3)["swap"].value
+        assert line["size"] == subject.parameters() / 1000
+
+
+def test_a_measure_is_the_score_with_its_direction(monkeypatch):
+    arch = TINY.complete().moves().sample(np.random.default_rng(0))
+    measure = replace(TINY, proxy="params").complete().measure()
+    size = measure.subject(arch).parameters()
+    assert measure(arch) == Scored(size / 1e6, size / 1000)
+    params = proxies.get("params")
+    monkeypatch.setitem(proxies.PROXIES._found, "params", replace(params, higher_is_better=False))
+    assert measure(arch) == Scored(-size / 1e6, size / 1000)
+
+
+def _fails(probe):
+    if probe.parameters > 500_000:
+        raise SwapError("too large")
+    return 1.0
 
 
 def test_an_architecture_without_a_score_does_not_end_a_search(tmp_path, monkeypatch):
-    drawn = moves(SMALL).sample(np.random.default_rng(SMALL.seed))
-    bad = spaces.get("darts").encode(drawn)  # the first that the search draws
-    score = NetworkMeasure._score
-
-    def unreliable(self, net, seed):
-        if seed == architecture_seed(SMALL.seed, bad):
-            raise SwapError("not finite: nan")
-        return score(self, net, seed)
-
-    monkeypatch.setattr(NetworkMeasure, "_score", unreliable)
-    found = find(SMALL, cycles=1, folder=tmp_path)
-    first, *others = map(json.loads, (tmp_path / "history.jsonl").read_text().splitlines())
-    assert first["arch"] == bad
-    assert first["error"] == f"swap cannot score {bad}: not finite: nan"
-    assert not any("error" in other or bad in other["parents"] for other in others)
-    assert bad not in [record.arch for record in found.top]
-    assert json.loads((tmp_path / "result.json").read_text())["failed"] == 1
+    monkeypatch.setitem(proxies.PROXIES._found, "choosy", Proxy("choosy", "Choosy", _fails))
+    result = search(replace(TINY, proxy="choosy", population=6), out=tmp_path)
+    failed = [line for line in history(tmp_path) if "error" in line]
+    assert failed
+    assert {line["error"] for line in failed} == {"SwapError: too large"}
+    assert {line["arch"] for line in failed} == {one.arch for one in result.failures}
+    assert not {one.arch for one in result.failures} & {one.arch for one in result.top}
+    assert json.loads((tmp_path / "result.json").read_text())["failed"] == len(failed)
+    measure = replace(TINY, proxy="choosy").complete().measure()
+    bad = spaces.get("nasbench201").parse(failed[0]["arch"])
+    message = f"choosy cannot score {failed[0]['arch']}: SwapError: too large"
+    with pytest.raises(SwapError, match=re.escape(message)):
+        measure(bad)
 
 
 @pytest.mark.slow  # each worker imports torch
 def test_workers_change_nothing(tmp_path):
-    alone = find(SMALL, cycles=1, folder=tmp_path / "alone", jobs=1)
-    together = find(SMALL, cycles=1, folder=tmp_path / "together", jobs=2)
-    assert alone.evolution.state == together.evolution.state
-    histories = [(tmp_path / name / "history.jsonl").read_bytes() for name in ("alone", "together")]
+    alone = search(SMALL, out=tmp_path / "alone")
+    together = search(SMALL, out=tmp_path / "together", execution=Workers(workers=2))
+    assert alone.state == together.state
+    names = ("alone", "together")
+    histories = [(tmp_path / name / "history.jsonl").read_bytes() for name in names]
     assert histories[0] == histories[1]
 
 
-def test_measurement_is_the_swap_score_of_the_network():
-    space = spaces.get("darts")
-    arch = moves(SMALL).sample(np.random.default_rng(0))
-    batch = inputs.load("natural", samples=6)
-    measured = NetworkMeasure("darts", "tiny", batch, repeats=2, seed=5)(arch)
-    expected = swap_score(
-        space.build(arch, variant="tiny"),
-        batch.images,
-        repeats=2,
-        seed=architecture_seed(5, space.encode(arch)),
-    )
-    assert measured.score == expected.score
-    assert measured.size == expected.parameters / 1000
+def _dies_once(mark, probe):
+    """Kill the first worker that comes."""
+    try:
+        Path(mark).touch(exist_ok=False)
+    except FileExistsError:
+        return float(probe.parameters)
+    os._exit(9)
 
 
-def test_other_proxies_guide_too():
-    batch = inputs.load("natural", samples=4)
-    arch = moves(SMALL).sample(np.random.default_rng(0))
-    measured = NetworkMeasure("darts", "tiny", batch, proxy="params")(arch)
-    assert measured.score == pytest.approx(measured.size / 1000)  # millions and thousands
+def _dies(probe):
+    if probe.parameters > 700_000:
+        os._exit(9)
+    return float(probe.parameters)
 
 
-def test_seeds_depend_on_seed_and_architecture():
-    assert len({architecture_seed(s, k) for s in range(20) for k in "abcdefghij"}) == 200
+@pytest.fixture
+def deadly(monkeypatch, tmp_path):
+    """Proxies that kill their workers; they travel to these as those added by hand."""
+    mark = tmp_path / "mark"
+    for name, compute in (("dies_once", partial(_dies_once, str(mark))), ("dies", _dies)):
+        proxy = Proxy(name, "Deadly", compute)
+        monkeypatch.setitem(proxies.PROXIES._found, name, proxy)
+        monkeypatch.setitem(proxies.PROXIES._by_hand, name, proxy)
+    return mark
+
+
+@pytest.mark.slow  # each worker imports torch
+def test_a_dead_worker_costs_nothing(deadly, tmp_path):
+    plan = replace(TINY, proxy="dies_once", cycles=1)
+    died = search(plan, out=tmp_path / "died", execution=Workers(workers=2))
+    assert deadly.exists()
+    calm = search(plan, out=tmp_path / "calm")  # the mark is there: nobody dies
+    assert died.state == calm.state
+    assert not died.failures
+
+
+@pytest.mark.slow  # each worker imports torch
+def test_an_architecture_that_kills_twice_has_failed(deadly, tmp_path):
+    plan = replace(TINY, proxy="dies", cycles=0, population=8)
+    result = search(plan, out=tmp_path, execution=Workers(workers=2))
+    assert len(result.top) == 8
+    assert result.failures
+    assert {one.error for one in result.failures} == {
+        "TerminatedWorkerError: the worker died, killed or out of memory"
+    }
 
 
 def test_tied_cells_stay_tied_and_differ_after_a_mutation():
@@ -130,34 +194,34 @@ def test_tied_cells_stay_tied_and_differ_after_a_mutation():
         other = space.sample(rng)
         child = space.crossover(arch, other, rng)
         assert child[0] == child[1]
+        assert space.canonical(child)[0] == space.canonical(child)[1]
         arch = mutant
 
 
 def test_cells_are_free_where_both_are_scored():
-    space = moves(replace(SMALL, variant="cifar10"))
-    rng = np.random.default_rng(0)
+    space, rng = replace(SMALL, variant="cifar10").moves(), np.random.default_rng(0)
     assert any(normal != reduction for normal, reduction in (space.sample(rng) for _ in range(5)))
 
 
 def test_size_limits_hold_for_every_architecture_scored():
     limit = 2_600_000
-    found = find(replace(SMALL, largest=limit), cycles=2)
+    result = search(replace(SMALL, max_params=limit))
     space = spaces.get("darts")
-    for key in found.evolution.state.history:
+    for key in result.history["arch"]:
         assert space.parameters(space.parse(key), variant="cifar10") <= limit
 
 
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        ({"largest": 1000}, "random darts architectures has at most 1,000 parameters; they had 1,"),
-        ({"smallest": 10**8}, "at least 100,000,000 parameters"),
-        ({"smallest": 5, "largest": 4}, "smallest size allowed, 5 parameters, is above"),
+        ({"max_params": 1000}, "random darts architectures has at most 1,000 parameters; they had"),
+        ({"min_params": 10**8}, "at least 100,000,000 parameters"),
+        ({"min_params": 5, "max_params": 4}, "got 5 as the fewest parameters and 4 as the most"),
     ],
 )
 def test_impossible_size_window(limits, message, tmp_path):
     with pytest.raises(SwapError, match=message):
-        find(replace(SMALL, **limits), cycles=1, folder=tmp_path / "out")
+        search(replace(SMALL, **limits), out=tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
@@ -167,81 +231,74 @@ def test_size_limits_without_bounds_admit_all():
 
 @pytest.mark.parametrize(
     ("change", "message"),
-    [
-        ({"space": "imaginary"}, "imaginary"),
-        ({"proxy": "imaginary"}, "unknown proxy 'imaginary'"),
-        ({"samples": 1}, "samples 1"),
-        ({"variant": "huge"}, "huge"),
-        ({"source": "imaginary"}, "imaginary"),
-    ],
+    [({"proxy": "imaginary"}, "imaginary"), ({"inputs": "imaginary"}, "imaginary")],
 )
-def test_impossible_requests(change, message, tmp_path):
+def test_impossible_plans_write_nothing(change, message, tmp_path):
     with pytest.raises(SwapError, match=message):
-        find(replace(SMALL, **change), cycles=1, folder=tmp_path / "out")
-    assert not (tmp_path / "out" / "result.json").exists()
+        search(replace(SMALL, **change), out=tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
-def test_resuming_needs_the_same_request(tmp_path):
-    find(SMALL, cycles=1, folder=tmp_path)
+def test_resuming_needs_the_same_plan(tmp_path):
+    search(SMALL, out=tmp_path)
     before = (tmp_path / "checkpoint.json").read_bytes()
-    for change, name in (
-        ({"space": "nasbench201"}, "space"),
-        ({"seed": 4}, "seed"),
-        ({"samples": 8}, "samples"),
+    for change, difference in (
+        ({"space": "nasbench201"}, "space: 'darts' there, 'nasbench201' here"),
+        ({"seed": 4}, "seed: 3 there, 4 here"),
+        ({"samples": 8}, "recipe.samples: 6 there, 8 here"),
+        ({"repeats": 2}, "recipe.settings.repeats: 1 there, 2 here"),
+        ({"population": 5}, "settings.population: 4 there, 5 here"),
     ):
-        with pytest.raises(SwapError, match=rf"belongs to another search \({name}: "):
-            find(replace(SMALL, **change), cycles=2, folder=tmp_path, resume=True)
+        message = f"belongs to another search ({difference})"
+        with pytest.raises(SwapError, match=re.escape(message)):
+            search(replace(SMALL, **change), out=tmp_path, resume=True)
     with pytest.raises(SwapError, match="holds a search already"):
-        find(SMALL, cycles=2, folder=tmp_path)
+        search(SMALL, out=tmp_path)
     assert (tmp_path / "checkpoint.json").read_bytes() == before
 
 
 def test_resuming_with_more_cycles_equals_one_long_search(tmp_path):
-    find(SMALL, cycles=1, folder=tmp_path / "parts")
-    find(SMALL, cycles=3, folder=tmp_path / "parts", resume=True)
-    find(SMALL, cycles=3, folder=tmp_path / "whole")
+    search(replace(TINY, cycles=1), out=tmp_path / "parts")
+    search(replace(TINY, cycles=4), out=tmp_path / "parts", resume=True)
+    search(replace(TINY, cycles=4), out=tmp_path / "whole")
     parts, whole = ((tmp_path / n / "history.jsonl").read_bytes() for n in ("parts", "whole"))
     assert parts == whole
 
 
-def test_default_weightings():
-    assert weigh("darts") == SizeWeighting("adaptive")
-    chosen = weigh("nasbench201")
-    assert chosen.mode == "fixed"
-    assert chosen.sigma == pytest.approx(chosen.mu**2)
+def test_resuming_needs_a_folder():
+    with pytest.raises(SwapError, match="resuming needs the folder"):
+        search(SMALL, resume=True)
 
 
-def test_sizes_of_the_example():
-    space = spaces.get("darts")
-    found = sizes("darts", space.parse(space.example))
-    assert found["cifar10"] == 3_349_342
-    assert found["search"] < 3000 < found["cifar10"] < found["imagenet"]
+def test_the_same_images_elsewhere_are_the_same_search(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, size=(4, 32, 32, 3), dtype=np.uint8)
+    for name in ("here.npz", "there.npz"):
+        np.savez(tmp_path / name, images=images, labels=np.arange(4))
+    plan = replace(TINY, inputs=str(tmp_path / "here.npz"))
+    search(plan, out=tmp_path / "out")
+    moved = replace(plan, inputs=str(tmp_path / "there.npz"), cycles=3)
+    assert search(moved, out=tmp_path / "out", resume=True).state.cycle == 3
 
 
 def test_two_searches_do_not_share_a_folder(tmp_path):
-    with search.alone(tmp_path):
+    with steps.alone(tmp_path):
         with pytest.raises(SwapError, match="another search is writing to"):
-            find(SMALL, cycles=1, folder=tmp_path)
-        assert [path.name for path in tmp_path.iterdir()] == [search.LOCK]
-    find(SMALL, cycles=1, folder=tmp_path)
+            search(TINY, out=tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [steps.LOCK]
+    search(replace(TINY, cycles=0), out=tmp_path)
 
 
 def test_a_folder_that_cannot_be_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(SwapError, match=r"cannot write to .*file"):
-        find(SMALL, cycles=1, folder=tmp_path / "file")
+        search(TINY, out=tmp_path / "file")
 
 
-def _die(arch):
-    os._exit(9)
-
-
-def test_a_worker_that_dies_is_said():
-    message = "a worker died, killed or for want of memory.*go on with --resume and fewer --workers"
-    with pytest.raises(SwapError, match=message), workers(2) as mapper:
-        mapper(_die, ["a", "b"])
-
-
-def test_workers_below_one():
-    with pytest.raises(SwapError, match="workers 0"), workers(0):
-        pass
+def test_a_measure_by_hand_takes_what_every_door_takes():
+    measure = NetworkMeasure(
+        "nasbench201", "cifar10", conditions=TINY.complete().conditions(["swap"])
+    )
+    arch = spaces.get("nasbench201").parse("(0, 2, 3, 2, 3, 1)")
+    subject = Architecture("nasbench201", "cifar10", "(0, 2, 3, 2, 3, 1)")
+    found = score(subject, ["swap"], measure.conditions)["swap"]
+    assert measure(arch).score == found.value

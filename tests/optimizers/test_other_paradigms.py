@@ -24,7 +24,12 @@ def test_prescreen_weighs_by_size(letters, counting):
 
 @pytest.mark.parametrize(
     ("n", "keep", "message"),
-    [(5, 6, "keep 6"), (5, 0, "keep 0"), (1, 1, "population 1"), (10, 1, "only 9 of 10")],
+    [
+        (5, 6, "got keep 6"),
+        (5, 0, "got keep 0"),
+        (1, 1, "got population 1"),
+        (10, 1, "only 9 of 10"),
+    ],
 )
 def test_prescreen_refuses(pairs, counting, n, keep, message):
     with pytest.raises(SwapError, match=message):
@@ -70,5 +75,5 @@ def test_pseudo_labels_keep_the_order_of_scores():
 def test_pseudo_labels_refuse():
     with pytest.raises(SwapError, match="at least 2"):
         pseudo_labels([1.0], measure=measure)
-    with pytest.raises(SwapError, match="accuracies is empty"):
+    with pytest.raises(SwapError, match="got empty accuracies"):
         pseudo_labels([1.0, 2.0], measure=measure, accuracies=[])
