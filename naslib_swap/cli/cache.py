@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.filesize import decimal
 
 from naslib_swap.cli.printing import print_table
 from naslib_swap.errors import BadArgument
@@ -47,7 +48,7 @@ def _print(title: str, found: Sequence[Kept]) -> None:
         (
             one.what,
             "" if one.scores is None else f"{one.scores:,}",
-            f"{one.size / 1e6:,.1f} MB",
+            decimal(one.size),
             str(one.path),
         )
         for one in found

@@ -49,10 +49,9 @@ def placed(wanted: Settings, dataset: str, data: Optional[Path]) -> Settings:
             f"got inputs {DATASET!r}, but the files of {dataset} are not known: expected natural, "
             f"the path of a folder of images, or one of the data sets {', '.join(FOLDERS)}."
         )
-    there = data is not None and (data / folder).is_dir()
-    return replace(
-        wanted, inputs=source, inputs_path=str(data / folder) if data and there else None
-    )
+    path = data / folder if data is not None else None
+    there = path is not None and path.is_dir()
+    return replace(wanted, inputs=source, inputs_path=str(path) if there else None)
 
 
 def stand_in(config: Any, error: Exception) -> Minibatch:

@@ -1,6 +1,6 @@
 """Scores of architectures that a table lacks: looked up in this machine's store, or made and kept.
 
-Proxies of ours are scored as every command scores them. Where NASLib has a measure of its own, it is
+Proxies of ours are scored as every command scores them. What NASLib has a measure of its own for is
 computed by NASLib, on NASLib's graph.
 """
 
@@ -113,7 +113,7 @@ def conditions(space: str, dataset: str, names: tuple[str, ...], wanted: Setting
     if any("data" in proxies.get(name).needs for name in names):
         batch = made.inputs.batch(spaces.get(space).task(dataset), wanted.seed)
         logger.info(
-            "scores by swap and the like use %d images %s: %s%s (digest %s)%s",
+            "scores use %d images %s: %s%s (digest %s)%s",
             len(batch.images),
             "x".join(map(str, batch.images.shape[1:])),
             batch.source,
@@ -138,7 +138,7 @@ def _tell_regularisation(space: str, dataset: str, name: str, wanted: Settings) 
 def _advice(dataset: str) -> str:
     if dataset not in images.FOLDERS:
         return ""
-    return f"; --swap.inputs {images.DATASET} takes {dataset}"
+    return f"; --swap.inputs {images.DATASET} takes those of {dataset}"
 
 
 def _scores(subject: Architecture, names: tuple[str, ...], wanted: Settings) -> Mapping[str, Score]:
