@@ -23,7 +23,6 @@ import torch
 from torch import Tensor, nn
 
 from naslib_swap.evaluation.statistics import partial_spearman, spearman
-from naslib_swap.scoring.store import ScoreStore, read_records
 from naslib_swap.flexibert import batches
 from naslib_swap.flexibert.benchmark import load_benchmark
 from naslib_swap.flexibert.configuration import FlexiBertConfig
@@ -31,6 +30,7 @@ from naslib_swap.flexibert.encoder import Encoder, attention_only
 from naslib_swap.flexibert.modelling import FlexiBertModel
 from naslib_swap.initialisation import StandardNormal
 from naslib_swap.patterns import PatternCounter
+from naslib_swap.scoring.store import ScoreStore, read_records
 
 SAMPLES = LENGTH = 32
 # name: fidelity, mixing operations, weights

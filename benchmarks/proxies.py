@@ -19,8 +19,8 @@ import torch
 from naslib_swap import inputs, spaces
 from naslib_swap.predictors.passes.probe import Probe
 from naslib_swap.proxies import get, names
-from naslib_swap.scoring.network import score_network
 from naslib_swap.regularisation import from_sizes
+from naslib_swap.scoring.network import score_network
 
 SPACE = "nasbench201"
 

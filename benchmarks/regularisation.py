@@ -17,10 +17,10 @@ import pandas as pd
 from naslib_swap import ground_truth, spaces
 from naslib_swap.evaluation.correlate import spearman
 from naslib_swap.evaluation.report import scores_of
+from naslib_swap.regularisation import RULES
 from naslib_swap.scoring.runs import run
 from naslib_swap.scoring.store import ScoreStore
 from naslib_swap.scoring.study import InputsSpec, Study, regularisation_of, sample_architectures
-from naslib_swap.regularisation import RULES
 
 CASES = [
     ("nasbench101", "cifar10", "suite-zero", None),

@@ -69,7 +69,7 @@ def count_or_all(value: Any) -> int | None:
     raise ValueError("a whole number, or all")
 
 
-def plan_of(kind: type[P], given: Mapping[str, Any], where: str) -> P:
+def plan_of(kind: type[P], given: Mapping[str, Any], where: str, *, text: bool = False) -> P:
     """Make a plan from options by name.
 
     Parameters
@@ -80,6 +80,8 @@ def plan_of(kind: type[P], given: Mapping[str, Any], where: str) -> P:
         Values by name; the others take their defaults.
     where
         Where they come from, for messages.
+    text
+        Values may be text, as environment variables are: it is turned into their type.
 
     Raises
     ------
@@ -98,7 +100,7 @@ def plan_of(kind: type[P], given: Mapping[str, Any], where: str) -> P:
             f"{where}: unknown option(s) {', '.join(unknown)}, expected {', '.join(known)}."
         )
     values = {
-        name: _value(name, value, types[name], known[name].metadata, where)
+        name: _value(name, value, types[name], known[name].metadata, where, text)
         for name, value in given.items()
     }
     return kind(**values)
@@ -115,7 +117,7 @@ def check_plan(plan: Any) -> None:
     types = get_type_hints(type(plan))
     for one in fields(plan):
         about = {**one.metadata, "read": None}
-        _value(one.name, getattr(plan, one.name), types[one.name], about, "")
+        _value(one.name, getattr(plan, one.name), types[one.name], about, "", False)
 
 
 def read_config(config: str, folder: str) -> dict[str, Any]:
@@ -161,7 +163,9 @@ def value_kind(hint: Any) -> tuple[type, bool]:
     return (get_origin(hint) or hint), False
 
 
-def _value(name: str, value: Any, hint: Any, about: Mapping[str, Any], where: str) -> Any:
+def _value(
+    name: str, value: Any, hint: Any, about: Mapping[str, Any], where: str, text: bool
+) -> Any:
     expected = f"{where}: " * bool(where) + f"got {name} {_shown(value)}, expected"
     if about.get("read") is not None:
         try:
@@ -169,6 +173,8 @@ def _value(name: str, value: Any, hint: Any, about: Mapping[str, Any], where: st
         except ValueError as error:
             raise BadArgument(f"{expected} {error}.") from None
     kind, optional = value_kind(hint)
+    if text and isinstance(value, str):
+        value = _from_text(value, kind, optional)
     if value is None and optional:
         return None
     accepted = (int, float) if kind is float else (kind,)
@@ -186,3 +192,22 @@ def _value(name: str, value: Any, hint: Any, about: Mapping[str, Any], where: st
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:197]}..."
+
+
+_WORDS = {"true": True, "yes": True, "on": True, "1": True}
+_WORDS.update({"false": False, "no": False, "off": False, "0": False})
+
+
+def _from_text(value: str, kind: type, optional: bool) -> Any:
+    """Return what a text stands for, or the text itself where it stands for nothing of the kind."""
+    word = value.strip().lower()
+    if optional and word in ("", "none"):
+        return None
+    if kind is bool:
+        return _WORDS.get(word, value)
+    if kind in (int, float):
+        try:
+            return kind(word)
+        except ValueError:
+            return value
+    return value

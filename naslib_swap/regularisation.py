@@ -67,7 +67,7 @@ class Regularisation:
 
 
 # Label-free rules from a sample of sizes to (mu, sigma). docs/regularisation.md compares them.
-RULES: dict[str, Callable[["np.ndarray"], tuple[float, float]]] = {
+RULES: dict[str, Callable[[np.ndarray], tuple[float, float]]] = {
     "largest": lambda s: (s.max(), s.max() ** 2),
     "largest-variance": lambda s: (s.max(), s.var()),
     "mean-square": lambda s: (s.mean(), s.mean() ** 2),

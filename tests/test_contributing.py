@@ -60,7 +60,9 @@ def test_table(call, tmp_path):
 
 
 def test_precompute(call, tmp_path):
-    call("precompute", "--space", "towers", "--proxies", "widest", "--workers", 1, "--out", "z.json")
+    call(
+        "precompute", "--space", "towers", "--proxies", "widest", "--workers", 1, "--out", "z.json"
+    )
     rows = json.loads((tmp_path / "z.json").read_text())["cifar10"]
     assert len(rows) == 3**2 + 3**3
     assert rows["4-16-8"]["widest"]["score"] == 16

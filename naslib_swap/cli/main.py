@@ -9,6 +9,7 @@ import typer
 
 from naslib_swap import __version__
 from naslib_swap.cli import data, naslib, session
+from naslib_swap.cli.cache import cache
 from naslib_swap.cli.declared import command
 from naslib_swap.cli.doctor import doctor
 from naslib_swap.cli.flexibert import flexibert
@@ -29,6 +30,7 @@ app.command()(search)
 app.command()(flexibert)
 app.command(context_settings=naslib.CONTEXT)(naslib.naslib)
 app.command()(doctor)
+app.command()(cache)
 app.add_typer(data.app, name="data")
 
 

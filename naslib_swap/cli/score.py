@@ -26,9 +26,7 @@ if TYPE_CHECKING:
 class ScorePlan:
     """How models of the user's are scored: the options of ``score``."""
 
-    input_shape: Optional[str] = option(
-        None, "Shape of one image, such as 3,32,32: natural crops."
-    )
+    input_shape: Optional[str] = option(None, "Shape of one image, such as 3,32,32: natural crops.")
     input_file: Optional[str] = option(
         None,
         "A minibatch: .npy; .npz, whose names are the forward pass's arguments; or .pt with a "
@@ -37,9 +35,7 @@ class ScorePlan:
     samples: int = option(
         32, "Images to take of natural crops; with a file, the first ones.", least=2
     )
-    inputs: str = option(
-        "natural", "With --input-shape: natural, noise, cifar10, ... or a path."
-    )
+    inputs: str = option("natural", "With --input-shape: natural, noise, cifar10, ... or a path.")
     proxies: tuple[str, ...] = option(
         ("swap",), "Further columns: names separated by commas, or all.", read=names_or_all,
         shown="swap",
@@ -130,9 +126,7 @@ def _others(net: Any, given: Any, plan: ScorePlan) -> dict[str, Any]:
     if not isinstance(given, Tensor):
         raise BadArgument("got several inputs, which swap alone can be scored on; leave --proxies.")
     labels = drawn_labels(len(given), plan.classes, plan.seed)
-    batch = make_minibatch(
-        np.asarray(given.float()), labels, source="given", labels_are_real=False
-    )
+    batch = make_minibatch(np.asarray(given.float()), labels, source="given", labels_are_real=False)
     sizes = {k: v for k, v in (("mu", plan.mu), ("sigma", plan.sigma)) if v is not None}
     settings = {"repeats": plan.repeats, **sizes}
     probe = Probe(net.to(plan.device or "cpu"), batch, seed=plan.seed, settings=settings)

@@ -51,9 +51,7 @@ def table(
     how = plan_of(Execution, execution, where)
     going_on = f"what was scored is in {out / SCORES}. Run the same command again to go on."
     with saved(lambda: going_on), progress("scoring architectures", quiet=quiet) as show:
-        outcomes = compare(
-            plans, out=out, execution=how, timings=timings, progress=show, note=note
-        )
+        outcomes = compare(plans, out=out, execution=how, timings=timings, progress=show, note=note)
     if not quiet:
         for outcome in outcomes:
             _print(outcome)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from naslib_swap.evaluation.report import directions_of, title_of
 from naslib_swap import proxies as registry
+from naslib_swap.evaluation.report import directions_of, title_of
 from naslib_swap.files import write_bytes
 
 if TYPE_CHECKING:

@@ -76,9 +76,7 @@ class PrecomputePlan(Plan):
         None, "How many of the architectures with an accuracy, or all.", read=count_or_all,
         shown="all",
     )  # fmt: skip
-    archs_file: Optional[str] = option(
-        None, "Architectures, one per line, in any known notation."
-    )
+    archs_file: Optional[str] = option(None, "Architectures, one per line, in any known notation.")
     into: Optional[str] = option(
         None,
         "A table whose architectures are scored, and to whose copy in --out they are added. It "

@@ -8,9 +8,9 @@ import numpy as np
 import pandas as pd
 
 from naslib_swap.evaluation.statistics import spearman
+from naslib_swap.ground_truth import GroundTruth
 from naslib_swap.scoring.study import COLUMNS as SCORE_COLUMNS
 from naslib_swap.scoring.study import Study
-from naslib_swap.ground_truth import GroundTruth
 
 COLUMNS = ("proxy", "stored_n", "computed_spearman", "stored_spearman", "difference", "agreement")
 
@@ -22,7 +22,18 @@ def stored_scores(study: Study, truth: GroundTruth) -> pd.DataFrame:
     where the source has none.
     """
     rows = [
-        (study.space, study.task, proxy, arch, 0, values.get(arch, np.nan), np.nan, np.nan, None, None)
+        (
+            study.space,
+            study.task,
+            proxy,
+            arch,
+            0,
+            values.get(arch, np.nan),
+            np.nan,
+            np.nan,
+            None,
+            None,
+        )
         for proxy, values in truth.proxies.items()
         if proxy not in study.proxies and any(arch in values for arch in study.subjects)
         for arch in study.subjects

@@ -9,12 +9,12 @@ from typing import Any
 
 import pandas as pd
 
+from naslib_swap import proxies
 from naslib_swap.evaluation.correlate import correlate
 from naslib_swap.evaluation.published import beside_stored, stored_scores
-from naslib_swap.scoring.study import Study
 from naslib_swap.files import write_text
 from naslib_swap.ground_truth import GroundTruth
-from naslib_swap import proxies
+from naslib_swap.scoring.study import Study
 
 # What people are shown, of all that correlations.csv holds: heading and format of each column.
 SHOWN: Mapping[str, tuple[str, str]] = {

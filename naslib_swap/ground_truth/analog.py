@@ -14,7 +14,7 @@ from typing import Any
 
 from naslib_swap import spaces
 from naslib_swap.errors import SwapError
-from naslib_swap.ground_truth.table import GroundTruth, add_accuracy, Source
+from naslib_swap.ground_truth.table import GroundTruth, Source, add_accuracy
 from naslib_swap.restricted_pickle import load_pickle
 
 PACKAGE = "analog-nasbench"

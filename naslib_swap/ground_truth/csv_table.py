@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from naslib_swap.errors import SwapError
 from naslib_swap.ground_truth import catalogue
-from naslib_swap.ground_truth.table import GroundTruth, add_accuracy, canonical, Source
+from naslib_swap.ground_truth.table import GroundTruth, Source, add_accuracy, canonical
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from naslib_swap.errors import SwapError
-from naslib_swap.ground_truth.table import GroundTruth, add_accuracy, canonical, Source
+from naslib_swap.ground_truth.table import GroundTruth, Source, add_accuracy, canonical
 
 _DATA_SETS = {"cifar10": "cifar10-valid"}
 """Where the accuracy on held-out training images has another name than the task."""

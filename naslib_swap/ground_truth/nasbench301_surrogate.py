@@ -71,6 +71,4 @@ class Predictions(dict[str, float]):
         return self.setdefault(canonical, value)
 
 
-SOURCE = Source(
-    "nasbench301-surrogate", load_surrogate, ("nasbench301", "darts"), ("cifar10",)
-)
+SOURCE = Source("nasbench301-surrogate", load_surrogate, ("nasbench301", "darts"), ("cifar10",))

@@ -15,7 +15,7 @@ from typing import Any
 from naslib_swap import spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.ground_truth import catalogue
-from naslib_swap.ground_truth.table import GroundTruth, add_accuracy, canonical, Source
+from naslib_swap.ground_truth.table import GroundTruth, Source, add_accuracy, canonical
 
 FAILED = -1e8
 """What the tables store for a proxy that could not be computed."""

@@ -162,11 +162,14 @@ def _data_folder() -> Iterator[Finding]:
 
 
 def _tables(root: Path) -> Iterator[Finding]:
+    from naslib_swap import spaces
     from naslib_swap.errors import SwapError
-    from naslib_swap.ground_truth.suite_zero import TABLES
     from naslib_swap.plugin import tables
 
-    for space, name in TABLES.items():
+    for space in spaces.names():
+        name = spaces.get(space).suite_zero
+        if not name:
+            continue
         try:
             yield Finding(f"table {space}", "ok", str(tables.find(space, root / "naslib")))
         except SwapError:
@@ -175,9 +178,8 @@ def _tables(root: Path) -> Iterator[Finding]:
 
 
 def _images(root: Path) -> Iterator[Finding]:
-    from naslib_swap.ground_truth.catalogue import cache_folder
-    from naslib_swap.plugin.cache import ScoreCache
     from naslib_swap.plugin.images import FOLDERS
+    from naslib_swap.scoring.cache import machine_store
 
     for dataset, (_, folder) in FOLDERS.items():
         path = root / "naslib" / "data" / folder
@@ -187,9 +189,10 @@ def _images(root: Path) -> Iterator[Finding]:
             yield Finding(
                 f"images {dataset}",
                 "note",
-                f"{path} is not there: live scores use natural crops",
-                "put NASLib's data set there, or name a folder: --swap.images FOLDER",
+                f"{path} is not there: --swap.inputs dataset looks elsewhere for it",
+                "put NASLib's data set there, or name a folder: --swap.inputs FOLDER",
             )
-    path = cache_folder() / "naslib_scores.sqlite"
-    kept = f"{ScoreCache(path).count()} in {path}" if path.is_file() else f"none yet in {path}"
+    store = machine_store()
+    there = store.path.is_file()
+    kept = f"{store.count()} in {store.path}" if there else f"none yet in {store.path}"
     yield Finding("kept scores", "ok", kept)

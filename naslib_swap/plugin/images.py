@@ -1,22 +1,19 @@
-"""The fixed minibatch of live scores: which images, and where they come from.
-
-First what the user names (`swap.images`), then NASLib's own folder of the data set, then natural
-crops, which need no data set.
-"""
+"""Which images are looked at: those of live scores, and those that NASLib's own measures lack."""
 
 from __future__ import annotations
 
-import functools
-import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Optional
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile
 
 if TYPE_CHECKING:
     from naslib_swap.inputs.minibatch import Minibatch
+    from naslib_swap.plugin.settings import Settings
 
-logger = logging.getLogger("naslib.swap")
+DATASET = "dataset"
+"""What `inputs` says for NASLib's own data set."""
 
 FOLDERS: dict[str, tuple[str, str]] = {
     "cifar10": ("cifar10", "cifar-10-batches-py"),
@@ -26,61 +23,59 @@ FOLDERS: dict[str, tuple[str, str]] = {
 """NASLib's data set -> our source, and the folder below `naslib/data` that NASLib reads."""
 
 
-@functools.lru_cache(maxsize=8)
-def minibatch(
-    dataset: str,
-    shape: tuple[int, ...],
-    num_classes: int,
-    samples: int,
-    seed: int,
-    images: str = "",
-    data: Optional[Path] = None,
-) -> Minibatch:
-    """Load the minibatch of a data set, and say in the log where it is from.
+def placed(wanted: Settings, dataset: str, data: Optional[Path]) -> Settings:
+    """Return settings whose images are found without NASLib.
 
-    `data` is NASLib's data folder, `images` a source or path that the user names. Images are
-    float32 [samples, *shape]. Raises SwapError where a named source cannot be read.
+    Parameters
+    ----------
+    wanted
+        Their `inputs` may be the data set: by that word, or by our name of it.
+    dataset
+        NASLib's name of the data set.
+    data
+        NASLib's data folder. The data set's files are taken from there; where they are not there,
+        from where every command looks for them.
+
+    Raises
+    ------
+    BadArgument
+        The data set is asked for, and is none whose files are known.
     """
-    from naslib_swap import inputs
-
-    source, path = _source(dataset, images, data)
-    batch = inputs.load(
-        source, samples=samples, shape=shape, num_classes=num_classes, seed=seed, path=path
-    )
-    where = f" from {path}" if path else ""
-    logger.info(
-        "swap scores use %d images %s of %s%s (digest %s)",
-        samples,
-        "x".join(map(str, shape)),
-        batch.source,
-        where,
-        batch.digest,
-    )
-    return batch
-
-
-def _source(dataset: str, images: str, data: Optional[Path]) -> tuple[str, Optional[Path]]:
-    if images:
-        return images, None
-    if dataset in FOLDERS and data is not None:
-        source, folder = FOLDERS[dataset]
-        if (data / folder).is_dir():
-            return source, data / folder
-    return "natural", None
+    source, folder = FOLDERS.get(dataset, ("", ""))
+    if wanted.inputs not in (DATASET, source) or wanted.inputs_path is not None:
+        return wanted
+    if not source:
+        raise BadArgument(
+            f"got inputs {DATASET!r}, but the files of {dataset} are not known: expected natural, "
+            f"the path of a folder of images, or one of the data sets {', '.join(FOLDERS)}."
+        )
+    path = data / folder if data is not None else None
+    there = path is not None and path.is_dir()
+    return replace(wanted, inputs=source, inputs_path=str(path) if there else None)
 
 
 def stand_in(config: Any, error: Exception) -> Minibatch:
-    """Return a minibatch for NASLib's own measures where NASLib has no images.
+    """Return natural crops for NASLib's own measures where NASLib has no images.
 
-    Raises SwapError for a data set whose images or labels have no fixed form.
+    Raises
+    ------
+    BadFile
+        A data set whose images or labels have no fixed form.
     """
-    from naslib_swap.spaces.tasks import TASKS
+    from naslib_swap import inputs, spaces
 
-    spec = TASKS.get((config.search_space, config.dataset))
-    if spec is None or spec.target != "class" or len(spec.input_shape) != 3:
-        raise SwapError(
+    known = spaces.get(config.search_space).tasks if config.search_space in spaces.names() else {}
+    task = known.get(config.dataset)
+    if task is None or task.target != "class" or len(task.input_shape) != 3:
+        raise BadFile(
             f"NASLib cannot load the images of {config.dataset}, and this measure needs them: "
             f"{' '.join(str(error).split())}"
         ) from error
     size = int(config.batch_size if hasattr(config, "batch_size") else config.search.batch_size)
-    return minibatch(config.dataset, spec.input_shape, spec.num_classes, size, int(config.seed))
+    return inputs.load(
+        "natural",
+        samples=size,
+        shape=task.input_shape,
+        num_classes=task.num_classes,
+        seed=int(config.seed),
+    )

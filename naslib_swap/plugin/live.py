@@ -1,214 +1,234 @@
-"""Scores of architectures that a table lacks: from our own networks, or from NASLib's measures.
+"""Scores of architectures that a table lacks: looked up in this machine's store, or made and kept.
 
-SWAP is scored on the space's native network (the same structure as NASLib's, built in milliseconds)
-over the plugin's fixed minibatch; the score depends on space, dataset, architecture and settings
-alone. A proxy of NASLib's that a table lacks is computed by NASLib, on NASLib's graph.
+Proxies of ours are scored as every command scores them. What NASLib has a measure of its own for is
+computed by NASLib, on NASLib's graph.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
+import sys
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple, Optional
+from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from naslib_swap.plugin import failure, images, settings
-from naslib_swap.plugin.cache import ScoreCache
+from naslib_swap.errors import Unscorable
+from naslib_swap.plugin import failure, images, measures, settings
 from naslib_swap.plugin.keys import canonical
+from naslib_swap.plugin.settings import Settings
 from naslib_swap.plugin.tables import Scorer
+
+if TYPE_CHECKING:
+    from naslib_swap.scoring import Architecture, Conditions, Score
+    from naslib_swap.scoring.store import Store
 
 logger = logging.getLogger("naslib.swap")
 
-SCORING = 1
-"""Part of every key on disk: raise it when the same settings come to give other scores."""
+FAILED = -1e8
+"""NASLib's sign for an architecture that a proxy gives no score for."""
 
-OURS = ("swap", "reg_swap")
+_TOGETHER = ("swap", "reg_swap")  # one pass gives both
 
 
 def scorer(space: str, dataset: str) -> Scorer:
-    """Return what scores the architectures of one space and dataset on demand."""
+    """Return what scores the architectures of one space and data set on demand."""
 
-    @failure.loud
     def wanted(arch: str, name: str) -> Optional[Mapping[str, float]]:
-        return score(space, dataset, arch, name)
+        return reported(space, dataset, arch, name)
 
     return wanted
 
 
+@failure.loud
+def reported(space: str, dataset: str, arch: str, name: str) -> Mapping[str, float]:
+    """Do as `score`; where the architecture has no score, give NASLib's sign for that, and warn."""
+    from naslib_swap import proxies
+
+    try:
+        return score(space, dataset, arch, name)
+    except Unscorable as error:
+        worst = FAILED if proxies.get(name).higher_is_better else -FAILED
+        logger.warning("%s; it is reported as %g", error, worst)
+        return {"score": worst, "time": 0.0}
+
+
 def score(space: str, dataset: str, arch: str, name: str) -> Mapping[str, float]:
-    """Score an architecture by a measure of ours or of NASLib's; SwapError where it cannot be."""
-    if name in OURS:
-        return score_architecture(space, dataset, arch, name)
-    return _score_by_naslib(space, dataset, arch, name)
+    """Score an architecture by a proxy of ours or by a measure of NASLib's.
 
+    Parameters
+    ----------
+    space, dataset
+        As NASLib calls them.
+    arch
+        The architecture in any notation that the space knows.
+    name
+        The proxy. Scores of regularised ones are logarithms: the same order, and no underflow.
 
-def score_architecture(space: str, dataset: str, arch: str, name: str) -> dict[str, float]:
-    """Score `swap` or `reg_swap` of an architecture; `{"score": ..., "time": seconds}`.
+    Returns
+    -------
+    dict
+        ``score``, and ``time``: the seconds that it took when it was made.
 
-    The score of `reg_swap` is the logarithm, log psi - (theta - mu)^2 / sigma: same order, and it
-    does not underflow. `time` is what the score took when it was made. SwapError for an
-    architecture, space or dataset that is unknown.
+    Raises
+    ------
+    Unscorable
+        The proxy is not defined for this architecture.
+    SwapError
+        An unknown space, data set or architecture; images that cannot be loaded; a proxy that
+        failed on the way.
     """
-    import math
-
-    from naslib_swap import spaces
-    from naslib_swap.regularisation import log_factor
-
+    if not measures.is_ours(name):
+        return _score_by_naslib(space, dataset, arch, name)
     wanted = settings.current()
-    kept = _psi(space, dataset, spaces.get(space).parse(canonical(arch) or arch), wanted)
-    value = float(kept["psi"])
-    if name == "reg_swap":
-        rule = regularisation(space, dataset, wanted)
-        value = math.log(value) + log_factor(kept["parameters"] / 1000, rule.mu, rule.sigma)
-    return {"score": value, "time": float(kept["seconds"])}
+    subject = architecture(space, dataset, arch, wanted)
+    found = _scores(subject, _TOGETHER if name in _TOGETHER else (name,), wanted)[name]
+    _tell_regularisation(space, dataset, name, wanted)
+    return {"score": measures.value_of(found, name, subject.name), "time": found.seconds}
 
 
-def regularisation(space: str, dataset: str, wanted: settings.Settings) -> Any:
-    """Return mu and sigma: those the user gives, else by the default rule from sampled networks."""
-    from naslib_swap.regularisation import Regularisation
+def architecture(space: str, dataset: str, arch: str, wanted: Settings) -> Architecture:
+    """Return the subject that an architecture of NASLib's is."""
+    from naslib_swap.scoring import Architecture
 
-    if wanted.mu is not None and wanted.sigma is not None:
-        return Regularisation(wanted.mu, wanted.sigma)
-    return _sampled_regularisation(space, dataset, wanted.sizes, wanted.seed)
+    return Architecture(space, dataset, canonical(arch) or arch, wanted.variant)
 
 
 @functools.lru_cache(maxsize=16)
-def _sampled_regularisation(space: str, dataset: str, sizes: int, seed: int) -> Any:
-    from naslib_swap.scoring.study import regularisation_of
+def conditions(space: str, dataset: str, names: tuple[str, ...], wanted: Settings) -> Conditions:
+    """Return the conditions of all scores of a space and data set, and say them in the log.
 
-    rule = regularisation_of(space, dataset, count=sizes, seed=seed)
-    logger.info(
-        "reg_swap: mu=%.6g, sigma=%.6g (thousands of parameters; rule %r on %d sampled networks)",
-        rule.mu,
-        rule.sigma,
-        rule.rule,
-        sizes,
-    )
-    return rule
+    Raises
+    ------
+    SwapError
+        An unknown space, data set or proxy; settings that cannot be; images that cannot be loaded.
+    """
+    from naslib_swap import proxies, spaces
 
-
-@functools.cache
-def _psi(space: str, dataset: str, arch: Any, wanted: settings.Settings) -> dict[str, Any]:
-    """Return psi, parameters and seconds of an architecture, from disk where they are there."""
-    from naslib_swap import spaces
-
-    found = spaces.get(space)
-    batch = _minibatch(space, dataset, wanted)
-    key = {
-        "scoring": SCORING,
-        "samples": wanted.samples_for(space),
-        "repeats": wanted.repeats,
-        "seed": wanted.seed,
-        "images": batch.digest,
-        **_device_key(),
-    }
-    cache = _cache() if wanted.keep else None
-    encoded = found.encode(arch)
-    kept = cache.get(space, dataset, encoded, key) if cache is not None else None
-    if kept is None:
-        kept = _score_network(space, dataset, arch, batch.images, wanted)
-        if cache is not None:
-            cache.put(space, dataset, encoded, key, kept)
-    return kept
-
-
-def _score_network(
-    space: str, dataset: str, arch: Any, batch: Any, wanted: settings.Settings
-) -> dict[str, Any]:
-    from naslib_swap import spaces
-    from naslib_swap.score import swap_score
-    from naslib_swap.seeding import one_thread, seeded
-    from naslib_swap.spaces.tasks import get_task
-
-    task = get_task(space, dataset)
-    start = time.perf_counter()
-    # One thread: these networks are small, and threads that wait for one another on a machine that
-    # is busy with something else take twenty times as long.
-    with one_thread():
-        with seeded(wanted.seed):
-            network = spaces.get(space).build(
-                arch,
-                variant=task.variant,
-                num_classes=task.num_classes,
-                in_channels=task.in_channels,
-            )
-        scored = swap_score(
-            network, batch, repeats=wanted.repeats, seed=wanted.seed, device=_device()
+    plan = replace(images.placed(wanted, dataset, _naslib_data()), space=space, task=dataset)
+    plan.check()
+    made = plan.conditions(names)
+    if any("data" in proxies.get(name).needs for name in names):
+        batch = made.inputs.batch(spaces.get(space).task(dataset), wanted.seed)
+        logger.info(
+            "scores use %d images %s: %s%s (digest %s)%s",
+            len(batch.images),
+            "x".join(map(str, batch.images.shape[1:])),
+            batch.source,
+            f" from {plan.inputs_path}" if plan.inputs_path else "",
+            batch.digest,
+            _advice(dataset) if plan.inputs == "natural" else "",
         )
-    # Where the bound is the number of values, more samples would not raise it.
-    if scored.near_bound and scored.bound < scored.values:
-        _warn_of_bound(space, scored.bound, scored.samples)
-    return {
-        "psi": scored.score,
-        "parameters": scored.parameters,
-        "seconds": time.perf_counter() - start,
-    }
-
-
-def _device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def _device_key() -> dict[str, str]:
-    """Part of a score's key on disk: sums differ by device, and with them the signs counted."""
-    device = _device()
-    return {} if device == "cpu" else {"device": device}
+    return made
 
 
 @functools.cache
-def _warn_of_bound(space: str, bound: int, samples: int) -> None:
-    # Cached: once for each bound, not for each architecture.
+def _tell_regularisation(space: str, dataset: str, name: str, wanted: Settings) -> None:
+    from naslib_swap import proxies
+
+    if "mu" in proxies.get(name).reads:
+        names = _TOGETHER if name in _TOGETHER else (name,)
+        used = conditions(space, dataset, names, wanted).settings
+        sizes = (used["mu"], used["sigma"])
+        logger.info("%s: mu=%.6g, sigma=%.6g (thousands of parameters)", name, *sizes)
+
+
+def _advice(dataset: str) -> str:
+    if dataset not in images.FOLDERS:
+        return ""
+    return f"; --swap.inputs {images.DATASET} takes those of {dataset}"
+
+
+def _scores(subject: Architecture, names: tuple[str, ...], wanted: Settings) -> Mapping[str, Score]:
+    """Return the scores of an architecture by some proxies; those that the store lacks are made."""
+    from naslib_swap import scoring
+    from naslib_swap.scoring import Key, Record
+
+    made = conditions(subject.space, subject.task, names, wanted)
+    store, seed = _store(wanted.keep), wanted.seed
+    recipes = {name: made.recipe(subject, subject.proxy(name), seed) for name in names}
+    keys = {
+        name: Key(subject.space, subject.task, subject.name, name, seed, recipe.id)
+        for name, recipe in recipes.items()
+    }
+    stored = {name: store.get(key) for name, key in keys.items()}
+    found = {name: score for name, score in stored.items() if score is not None}
+    lacking = [name for name in names if name not in found]
+    if lacking:
+        new = scoring.score(subject, lacking, made, seed=seed)
+        # What failed is not kept: the next run may have the memory, or the repaired proxy.
+        good = [name for name in lacking if new[name].value is not None]
+        store.append(Record(keys[name], new[name], recipes[name]) for name in good)
+        if "swap" in good:
+            _look_at_bound(subject.space, new["swap"], made.inputs.samples)
+        found.update(new)
+    return found
+
+
+def _look_at_bound(space: str, swap: Score, samples: int) -> None:
+    # Where the bound is the number of values, more samples would not raise it.
+    if (swap.saturation or 0) > 0.95 and (swap.value or 0) > 0.95 * 2**samples:
+        _warn_of_bound(space, samples)
+
+
+@functools.cache
+def _warn_of_bound(space: str, samples: int) -> None:
+    # Cached: once for each number of samples, not for each architecture.
     logger.warning(
         "%s: some networks reach over 95 %% of the highest score that %d samples can give, %d; "
         "more tell them apart better (--swap.samples %d)",
         space,
         samples,
-        bound,
+        2**samples,
         2 * samples,
     )
 
 
-def images_digest(space: str, dataset: str, wanted: settings.Settings) -> str:
-    """Return what identifies the images that architectures are scored on, by their content."""
-    return str(_minibatch(space, dataset, wanted).digest)
-
-
-def _minibatch(space: str, dataset: str, wanted: settings.Settings) -> Any:
-    from naslib_swap.spaces.tasks import get_task
-
-    task = get_task(space, dataset)
-    return images.minibatch(
-        dataset,
-        wanted.shape_for(task.input_shape),
-        task.num_classes,
-        wanted.samples_for(space),
-        wanted.seed,
-        wanted.images,
-        _naslib_data(),
-    )
-
-
 def _naslib_data() -> Optional[Path]:
-    import sys
-
     package = sys.modules.get("naslib")
     file = getattr(package, "__file__", None)
     return Path(file).parent / "data" if file else None
 
 
-@functools.lru_cache(maxsize=1)
-def _cache() -> ScoreCache:
-    from naslib_swap.ground_truth.catalogue import cache_folder
+@functools.cache
+def _store(keep: bool) -> Store:
+    # One for the process: it says only once that it cannot be used.
+    from naslib_swap.scoring.cache import machine_store
+    from naslib_swap.scoring.store import MemoryStore
 
-    return ScoreCache(cache_folder() / "naslib_scores.sqlite")
+    return machine_store(logger.warning) if keep else MemoryStore()
 
 
 def _score_by_naslib(space: str, dataset: str, arch: str, name: str) -> dict[str, float]:
-    """Compute one of NASLib's measures as NASLib's own live path does; kept on disk like ours."""
+    """Compute one of NASLib's measures as NASLib's own live path does; stored like ours."""
+    import torch
+
+    from naslib_swap.scoring import Key, Recipe, Record, Score
+
+    wanted = settings.current()
+    loader = _loader(space, dataset)
+    recipe = Recipe(
+        digest=loader.digest,
+        device="cuda" if torch.cuda.is_available() else "cpu",  # as NASLib chooses
+        settings=(("by", "NASLib"),),
+        source=loader.source,
+    )
+    text = canonical(arch) or arch
+    key = Key(space, dataset, text, name, wanted.seed, recipe.id)
+    store = _store(wanted.keep)
+    found = store.get(key)
+    if found is None:
+        start = time.perf_counter()
+        value = _ask_naslib(space, dataset, text, name, loader.loader, wanted.seed)
+        found = Score(value, time.perf_counter() - start)
+        store.append([Record(key, found, recipe)])
+    assert found.value is not None
+    return {"score": found.value, "time": found.seconds}
+
+
+def _ask_naslib(space: str, dataset: str, arch: str, name: str, loader: Any, seed: int) -> float:
     import ast
 
     from naslib.predictors.zerocost import ZeroCost
@@ -216,29 +236,11 @@ def _score_by_naslib(space: str, dataset: str, arch: str, name: str) -> dict[str
 
     from naslib_swap.seeding import seeded
 
-    wanted = settings.current()
-    loader = _loader(space, dataset)
-    key = {
-        "scoring": SCORING,
-        "by": "NASLib",
-        "seed": wanted.seed,
-        "images": loader.digest,
-        **_device_key(),
-    }
-    text = canonical(arch) or arch
-    cache = _cache() if wanted.keep else None
-    kept = cache.get(space, dataset, text, {**key, "proxy": name}) if cache is not None else None
-    if kept is None:
-        start = time.perf_counter()
-        with seeded(wanted.seed):
-            graph = get_search_space(space, dataset)
-            graph.set_spec(ast.literal_eval(text))
-            graph.parse()
-            value = ZeroCost(method_type=name).query(graph, dataloader=loader.loader)
-        kept = {"score": float(value), "time": time.perf_counter() - start}
-        if cache is not None:
-            cache.put(space, dataset, text, {**key, "proxy": name}, kept)
-    return kept
+    with seeded(seed):
+        graph = get_search_space(space, dataset)
+        graph.set_spec(ast.literal_eval(arch))
+        graph.parse()
+        return float(ZeroCost(method_type=name).query(graph, dataloader=loader))
 
 
 @functools.lru_cache(maxsize=4)
@@ -258,9 +260,12 @@ def _loader(space: str, dataset: str) -> _Loader:
     finally:
         np.random.set_state(state)  # noqa: NPY002
     batch = loader.stand_in
-    return _Loader(loader, batch.digest if batch is not None else f"naslib:{dataset}")
+    if batch is None:
+        return _Loader(loader, f"naslib:{dataset}", dataset)
+    return _Loader(loader, batch.digest, batch.source)
 
 
 class _Loader(NamedTuple):
     loader: Any
     digest: str
+    source: str

@@ -1,29 +1,36 @@
-"""SWAP and regularised SWAP in NASLib's registry of measures.
+"""Our proxies in NASLib's registry of measures: all that NASLib has no measure of its own for.
 
 `ZeroCost(method_type="swap").query(graph)` works then, and whatever is built on it. On a graph of a
 known search space, with NASLib's own loader or none, the score is that of
-`naslib_swap.plugin.live`: the native network over the fixed minibatch. On any other network, or
-with a loader that the user gives, the network is scored as it is over the first batch.
+`naslib_swap.plugin.live`. On any other network, or with a loader that the user gives, the network
+is scored as it is over the first batch.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
-import math
 import sys
+from dataclasses import dataclass
+from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Optional
 
-from naslib_swap.errors import SwapError
+from naslib_swap import proxies
+from naslib_swap.errors import BadArgument, SwapError, Unscorable
 from naslib_swap.plugin import failure
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+    from naslib_swap.plugin.settings import Settings
+    from naslib_swap.scoring import Score
+
 logger = logging.getLogger("naslib.swap")
 
-MEASURES = ("swap", "reg_swap")
+ALWAYS = frozenset({"swap", "reg_swap"})
+"""Computed by us even where a NASLib should have measures of these names."""
+
 WITHOUT_REGISTRY = ("flops", "params")
 """Proxies that NASLib computes outside its registry."""
 
@@ -32,21 +39,25 @@ _REGISTRY = "naslib.predictors.utils.pruners.measures"
 
 def known_measures() -> tuple[str, ...]:
     """Names that `ZeroCost(method_type=...)` takes: ours, and those of NASLib's registry."""
-    registry = sys.modules.get(_REGISTRY)
-    if registry is None:
-        from importlib import import_module
+    return (*_registry().available_measures, *WITHOUT_REGISTRY)
 
-        registry = import_module(_REGISTRY)
-    return (*registry.available_measures, *WITHOUT_REGISTRY)
+
+def is_ours(name: str) -> bool:
+    """Whether we compute a measure, not NASLib."""
+    return name in ALWAYS or (name in proxies.names() and name not in _registry().naslibs_own)
 
 
 def patch_registry(module: ModuleType) -> None:
-    """Register the measures; `module` is naslib.predictors.utils.pruners.measures."""
-    taken = set(module.available_measures)  # type: ignore[attr-defined]
-    for name in MEASURES:
-        if name not in taken:
-            measure = functools.partial(score_batch, name)
-            module.measure(name, copy_net=False)(measure)  # type: ignore[attr-defined]
+    """Register our proxies; `module` is naslib.predictors.utils.pruners.measures.
+
+    May run again: proxies that were added meanwhile are registered then.
+    """
+    known: Any = module
+    if not hasattr(known, "naslibs_own"):
+        known.naslibs_own = frozenset(known.available_measures) | set(WITHOUT_REGISTRY)
+    for name in proxies.names():
+        if name not in known.available_measures and name not in known.naslibs_own:
+            known.measure(name, copy_net=False)(functools.partial(score_batch, name))
 
 
 def patch_find_measures(module: ModuleType) -> None:
@@ -64,7 +75,7 @@ def patch_find_measures(module: ModuleType) -> None:
         measures_arr: Any = None,
     ) -> Any:
         names = list(measure_names or ())
-        if measures_arr is None and len(names) == 1 and names[0] in MEASURES:
+        if measures_arr is None and len(names) == 1 and is_ours(names[0]):
             score = score_graph(names[0], net_orig, dataloader)
             if score is not None:
                 return score
@@ -95,18 +106,16 @@ def patch_zero_cost(module: ModuleType) -> None:
     kind.query = query
 
 
-@failure.loud
 def score_graph(name: str, graph: Any, dataloader: Any) -> Optional[float]:
     """Score a graph of a known search space by its architecture; None where it is not one."""
     from naslib_swap.plugin import live, loaders
 
     if dataloader is not None and not isinstance(dataloader, loaders.Lazy):
         return None
-    space = graph.get_type() if hasattr(graph, "get_type") else None
-    dataset = _dataset(graph, dataloader)
-    if space is None or dataset is None:
+    space, dataset = _built_for(graph, dataloader)
+    if dataset is None:
         return None
-    return live.score_architecture(space, dataset, str(graph.get_hash()), name)["score"]
+    return live.reported(space, dataset, str(graph.get_hash()), name)["score"]
 
 
 @failure.loud
@@ -114,63 +123,138 @@ def score_batch(
     name: str,
     net: Any,
     inputs: Tensor,
-    targets: Any,
+    targets: Tensor,
     split_data: int = 1,
     loss_fn: Any = None,
 ) -> list[Tensor]:
     """Score a network as it is over the first images of a batch; NASLib's form of a measure.
 
-    NASLib calls it with the network on the CPU and the inputs, [S, C, H, W], on the run's device.
-    The result is what NASLib sums: a list of one float64 scalar.
+    Parameters
+    ----------
+    name
+        One of our proxies.
+    net
+        The network. NASLib calls with it on the CPU, and moves it to the run's device afterwards.
+    inputs, targets
+        Images [B, C, H, W] on the run's device, and labels [B]. The first S of them are taken: as
+        many as the settings say, else as suit the network's space.
+
+    Returns
+    -------
+    list of Tensor
+        What NASLib sums: one float64 scalar.
+
+    Raises
+    ------
+    Unscorable
+        The network has no such score.
     """
     import torch
 
+    from naslib_swap.inputs.minibatch import Minibatch
     from naslib_swap.plugin import settings
-    from naslib_swap.regularisation import log_factor
-    from naslib_swap.score import swap_score
+    from naslib_swap.proxies import Probe
+    from naslib_swap.scoring.network import score_network
 
     wanted = settings.current()
-    batch = inputs[: wanted.samples_for("")]
-    swap = swap_score(net, batch, repeats=wanted.repeats, seed=wanted.seed, device=inputs.device)
-    score = swap.score
-    if name == "reg_swap":
-        rule = _rule(net, wanted)
-        score = math.log(score) + log_factor(_size(net) / 1000, rule.mu, rule.sigma)
-    return [torch.tensor(score, dtype=torch.float64)]
+    samples = wanted.samples or _samples(net)
+    batch = Minibatch(inputs[:samples], targets[:samples], "the batch given", "", True)
+    probe = Probe(
+        net.to(inputs.device),
+        batch,
+        seed=wanted.seed,
+        num_classes=getattr(net, "num_classes", None),
+        settings=_settings(name, net, wanted),
+        known=_WithoutAuxiliary(net),
+    )
+    score = score_network(probe, [name])[name]
+    value = value_of(score, name, f"this {type(net).__name__}")
+    return [torch.tensor(value, dtype=torch.float64)]
 
 
-def _rule(net: Any, wanted: Any) -> Any:
-    from naslib_swap.plugin import live
-    from naslib_swap.regularisation import Regularisation
+def value_of(score: Score, name: str, scored: str) -> float:
+    """Return the value of a score.
 
-    if wanted.mu is not None:
-        return Regularisation(wanted.mu, wanted.sigma)
-    space = net.get_type() if hasattr(net, "get_type") else None
-    dataset = _dataset(net, None)
-    if space is None or dataset is None:
-        raise SwapError(
-            f"reg_swap needs mu and sigma for a {type(net).__name__}, which is of no known search "
-            "space: give swap.mu and swap.sigma in thousands of parameters"
+    Raises
+    ------
+    Unscorable
+        The proxy is not defined for what was scored.
+    SwapError
+        The proxy broke down; the log has the trace.
+    """
+    if score.trace is not None:
+        logger.error("%s", score.trace)
+        raise SwapError(f"{name} failed on {scored}: {score.error}")
+    if score.value is None:
+        reason = str(score.error).removeprefix("SwapError: ")
+        raise Unscorable(f"{name} has no score for {scored}: {reason}")
+    return score.value
+
+
+@dataclass
+class _WithoutAuxiliary:
+    """What is known of a network of NASLib's: its size, without heads for training alone."""
+
+    net: Any
+
+    def depth(self) -> Optional[float]:
+        return None
+
+    def parameters(self) -> int:
+        named = self.net.named_parameters()
+        return sum(v.numel() for name, v in named if "auxiliary" not in name)
+
+
+def _samples(net: Any) -> int:
+    from naslib_swap import spaces
+    from naslib_swap.scoring import Images
+
+    space, _ = _built_for(net, None)
+    return spaces.get(space).samples if space in spaces.names() else Images.samples
+
+
+def _settings(name: str, net: Any, wanted: Settings) -> dict[str, Any]:
+    """Return the settings for a network as it is; mu and sigma as for its space, unless given."""
+    from naslib_swap.scoring.conditions import regularisation_of
+
+    found = {"repeats": wanted.repeats or 0, "batch_repeats": wanted.batch_repeats}
+    if "mu" not in proxies.get(name).reads:
+        return found
+    if wanted.mu is not None and wanted.sigma is not None:
+        return {**found, "mu": wanted.mu, "sigma": wanted.sigma}
+    space, dataset = _built_for(net, None)
+    if dataset is None:
+        raise BadArgument(
+            f"{name} needs mu and sigma for a {type(net).__name__}, which is of no known search "
+            "space: give swap.mu and swap.sigma in thousands of parameters."
         )
-    return live.regularisation(space, dataset, wanted)
-
-
-def _size(net: Any) -> int:
-    return sum(v.numel() for name, v in net.named_parameters() if "auxiliary" not in name)
+    rule = regularisation_of(space, dataset, variant=wanted.variant, rule=wanted.rule)
+    return {**found, "mu": rule.mu, "sigma": rule.sigma}
 
 
 _BY_CLASSES = {10: "cifar10", 100: "cifar100", 120: "ImageNet16-120"}
 
 
-def _dataset(graph: Any, dataloader: Any) -> Optional[str]:
-    """Name the dataset that a graph is built for: by its loader, its task, or its classes."""
-    from naslib_swap.spaces.tasks import TASKS
+def _built_for(graph: Any, dataloader: Any) -> tuple[str, Optional[str]]:
+    """Name the space of a graph, and the data set that it is built for.
 
-    space = graph.get_type() if hasattr(graph, "get_type") else None
+    The data set is known by the loader, the graph's task, or its classes; None where it is none of
+    ours.
+    """
+    from naslib_swap import spaces
+
+    space = graph.get_type() if hasattr(graph, "get_type") else ""
+    tasks = spaces.get(space).tasks if space in spaces.names() else {}
     config = getattr(dataloader, "config", None)
     candidates = (
         getattr(config, "dataset", None),
         getattr(graph, "dataset", None),
         _BY_CLASSES.get(getattr(graph, "num_classes", 0)),
     )
-    return next((name for name in candidates if (space, name) in TASKS), None)
+    return space, next((name for name in candidates if name in tasks), None)
+
+
+def _registry() -> Any:
+    module = sys.modules.get(_REGISTRY) or import_module(_REGISTRY)
+    patch_registry(module)
+    return module

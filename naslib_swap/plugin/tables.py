@@ -110,15 +110,17 @@ def table(space: str, dataset: str, root: Path) -> Table:
 
 def find(space: str, root: Path) -> Path:
     """Find a table: NASLib's data folder, then NASLIB_SWAP_DATA, then what was downloaded."""
+    from naslib_swap import spaces
     from naslib_swap.ground_truth import catalogue
-    from naslib_swap.ground_truth.suite_zero import TABLES
 
     own = Path(root) / "data" / f"zc_{space}.json"
     if own.is_file():
         return own
-    if space not in TABLES:
-        raise SwapError(f"there is no table {own}; known tables are those of {', '.join(TABLES)}")
-    name = TABLES[space]
+    known = {name: spaces.get(name).suite_zero for name in spaces.names()}
+    name = known.get(space, "")
+    if not name:
+        with_table = ", ".join(other for other, entry in known.items() if entry)
+        raise SwapError(f"there is no table {own}; known tables are those of {with_table}")
     found = catalogue.find(catalogue.entry(name))
     if found is None:
         raise SwapError(

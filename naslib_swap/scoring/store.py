@@ -191,6 +191,26 @@ class MemoryStore:
         return next((r.score for r in reversed(self._records) if r.key == key), None)
 
 
+class MemoryStore:
+    """Scores in memory, for runs that leave nothing behind."""
+
+    def __init__(self) -> None:
+        self.path = Path("memory")
+        self._records: list[Record] = []
+
+    def append(self, records: Iterable[Record]) -> None:
+        """Keep records."""
+        self._records += records
+
+    def records(self) -> Iterator[Record]:
+        """Yield every record."""
+        return iter(self._records)
+
+    def get(self, key: Key) -> Score | None:
+        """Return the last score of a key, or None."""
+        return next((r.score for r in reversed(self._records) if r.key == key), None)
+
+
 _TABLE = """
 CREATE TABLE IF NOT EXISTS scores (
     space TEXT, task TEXT, arch TEXT, proxy TEXT, seed INTEGER, recipe TEXT, line TEXT,
@@ -241,6 +261,25 @@ class DatabaseStore:
             if record is not None and record.key == key:
                 return record.score
         return None
+
+    def keep(self, wanted: Callable[[Record], bool]) -> int:
+        """Remove what is damaged or not wanted, and give the room back.
+
+        Returns
+        -------
+        int
+            The number of scores that were removed.
+        """
+        others = []
+        for *key, line in self._run("SELECT * FROM scores"):
+            record = self._read(line)
+            if record is None or record.key != tuple(key) or not wanted(record):
+                others.append(tuple(key))
+        if others:
+            where = " AND ".join(f"{name}=?" for name in Key._fields)
+            self._run(f"DELETE FROM scores WHERE {where}", others)
+            self._run("VACUUM")
+        return len(others)
 
     def count(self) -> int:
         """Return the number of scores."""

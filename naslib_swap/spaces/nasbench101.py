@@ -349,6 +349,7 @@ def _code(edges: list[tuple[int, int]], inner: list[int]) -> Arch:
 
 def _spread(graph: Graph) -> Arch:
     """Write a pruned cell with seven vertices again: those in between are pools without edges."""
+
     def place(vertex: int) -> int:
         return VERTICES - 1 if vertex == graph.output else vertex
 

@@ -20,8 +20,8 @@ from naslib_swap.evaluation.report import (
     presented_beside,
 )
 from naslib_swap.evaluation.results import write_results
-from naslib_swap.scoring import Architecture, Conditions, Images, Study
 from naslib_swap.ground_truth import GroundTruth
+from naslib_swap.scoring import Architecture, Conditions, Images, Study
 
 ARCHS = tuple(f"a{n:02}" for n in range(20))
 RNG = np.random.default_rng(3)

@@ -15,6 +15,7 @@ import pytest
 
 from naslib_swap import spaces
 from naslib_swap.plugin import hook
+from naslib_swap.scoring.conditions import regularisation_of
 
 PROJECT = Path(hook.__file__).parents[2]
 STANDIN = Path(__file__).parent / "standin"
@@ -71,7 +72,7 @@ def test_swap_runs_as_written_and_its_scores_are_kept(checkout: Path, tmp_path: 
     first = answer(run(checkout, "zc", "--predictor", "swap", folder=tmp_path))
     assert all(score > 1 for score in first["scores"])
     assert first["kendalltau"] == first["kendalltau"], "nan: the correlation failed"
-    assert (checkout / "cache" / "naslib_scores.sqlite").is_file()
+    assert (checkout / "cache" / "scores.sqlite").is_file()
     again = answer(
         run(checkout, "zc", "predictor", "reg_swap", "--swap.mu=500", "--swap.sigma", "1000")
     )
@@ -83,6 +84,14 @@ def test_swap_runs_as_written_and_its_scores_are_kept(checkout: Path, tmp_path: 
         distance = space.parameters(arch) / 1000 - 500
         assert weighed == pytest.approx(math.log(score) - distance**2 / 1000)
     assert len(list(Path(checkout / "naslib" / "data").iterdir())) == 1, "nothing is written there"
+
+
+def test_every_proxy_that_naslib_lacks_is_a_measure(checkout: Path):
+    found = answer(run(checkout, "zc", "--predictor", "depth"))
+    random.seed(0)
+    archs = [eval(text) for text in table()]
+    expected = [spaces.get("nasbench201").depth(random.choice(archs)) for _ in range(4)]
+    assert found["scores"] == expected
 
 
 def test_naslibs_own_proxy_keeps_its_values(checkout: Path):
@@ -98,8 +107,9 @@ def test_naslibs_own_proxy_keeps_its_values(checkout: Path):
     ("arguments", "message"),
     [
         (["--predicter", "swap"], "unknown key 'predicter'; known keys are"),
-        (["--predictor", "swop"], "unknown zero-cost predictor 'swop'; known are flops, l2_norm"),
-        (["predictor", "swap", "--swap.images", "nowhere"], "unknown source of images 'nowhere'"),
+        (["--predictor", "swop"], "unknown zero-cost predictor 'swop'; known are depth, "),
+        (["predictor", "swap", "--swap.inputs", "nowhere"], "unknown source of images 'nowhere'"),
+        (["predictor", "swap", "--swap.images", "noise"], "swap: images is now called inputs."),
     ],
 )
 def test_an_error_is_one_line_and_status_2(checkout: Path, arguments: list[str], message: str):
@@ -139,6 +149,11 @@ batch = [(torch.randn(8, 3, 32, 32), torch.zeros(8, dtype=torch.long))]
 own = ZeroCost("swap").query(graph, dataloader=batch)
 many = ZeroCost("swap").query([graph, graph], dataloader=batch)
 print([native > 1000, 1 <= own <= 4, many == [own, own]])
+graph.auxiliary_head = torch.nn.Linear(1000, 10)
+print([ZeroCost("reg_params").query(graph, dataloader=batch), ZeroCost("depth").query(graph)])
+from naslib_swap.proxies import Proxy, register
+register(Proxy("widest", "Widest", lambda probe: max(p.shape[0] for p in probe.net.parameters())))
+print([ZeroCost("widest").query(graph), ZeroCost("widest").query(graph, dataloader=batch)])
 """
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(checkout), str(PROJECT)])}
     env |= {"NASLIB_SWAP_CACHE": str(checkout / "cache"), "OMP_NUM_THREADS": "1"}
@@ -149,4 +164,9 @@ print([native > 1000, 1 <= own <= 4, many == [own, own]])
         env=env,
         check=False,
     )
-    assert result.stdout.strip().splitlines()[-1] == "[True, True, True]", result.stderr
+    first, second, third = result.stdout.strip().splitlines()[-3:]
+    assert first == "[True, True, True]", result.stderr
+    # The stand-in's network is 3072 x 4 weights and 4 biases; its auxiliary head does not count.
+    rule = regularisation_of("nasbench201", "cifar10")
+    assert json.loads(second) == [rule.of((3072 * 4 + 4) / 1e6, (3072 * 4 + 4) / 1e3), 21]
+    assert json.loads(third) == [64, 10]

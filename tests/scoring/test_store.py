@@ -59,9 +59,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
 )
 def test_what_is_written_is_read(key, value, saturation, recipe):
     error = "SwapError: no" if value is None else None
-    record = Record(
-        key._replace(recipe=recipe.id), Score(value, 0.5, error, saturation), recipe
-    )
+    record = Record(key._replace(recipe=recipe.id), Score(value, 0.5, error, saturation), recipe)
     line = lines.write(record)
     assert "\n" not in line
     assert lines.read(line) == record
