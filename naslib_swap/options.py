@@ -1,8 +1,8 @@
 """Options declared once: they serve the library, YAML files and the command line.
 
-A plan is a frozen dataclass whose fields are made by `option`: name, type, default and help stand in
-one place. Modules that define plans write ``Optional[str]``, not ``str | None``: types are looked at
-when the program runs, on Python 3.9 too.
+A plan is a frozen dataclass whose fields are made by `option`: name, type, default and help stand
+in one place. Modules that define plans write ``Optional[str]``, not ``str | None``: types are
+looked at when the program runs, on Python 3.9 too.
 """
 
 from __future__ import annotations

@@ -95,15 +95,23 @@ def test_an_unknown_proxy_lists_the_third_partys_too(call):
 
 
 def test_naslibs_registry(package, tmp_path):
-    """The plugin's look-up knows both."""
+    """NASLib, here a stand-in, has the proxy among its measures, and scores the space by it."""
     script = (
-        "from naslib_swap.plugin import live\n"
+        "from naslib_swap.plugin import hook, live\n"
+        "hook.install()\n"
+        "from naslib.predictors.utils.pruners.measures import available_measures\n"
+        "print('widest' in available_measures)\n"
         "print(live.score('towers', 'cifar10', '4-16', 'widest')['score'])\n"
     )
+    stand_in = Path(__file__).parent / "plugin" / "standin"
     done = subprocess.run(
         [sys.executable, "-c", script],
         capture_output=True,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(package), "NASLIB_SWAP_CACHE": str(tmp_path)},
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join([str(package), str(stand_in)]),
+            "NASLIB_SWAP_CACHE": str(tmp_path),
+        },
     )
-    assert done.stdout.splitlines()[-1:] == ["16.0"], done.stderr
+    assert done.stdout.splitlines() == ["True", "16.0"], done.stderr

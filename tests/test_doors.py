@@ -57,7 +57,7 @@ def test_a_search_gives_it():
     found = search(
         SearchPlan(space="nasbench201", population=3, cycles=0, mutations=1, offspring=1)
     )
-    for candidate in found.evolution.state.history.values():
+    for candidate in found.history.itertuples():
         alone = score(Architecture("nasbench201", "cifar10", candidate.arch), ["swap"])
         assert candidate.score == alone["swap"].value
 

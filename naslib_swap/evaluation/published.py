@@ -21,19 +21,9 @@ def stored_scores(study: Study, truth: GroundTruth) -> pd.DataFrame:
     Rows like those of :func:`naslib_swap.scoring.study.gather`, under one seed; a missing value
     where the source has none.
     """
+    nan = np.nan
     rows = [
-        (
-            study.space,
-            study.task,
-            proxy,
-            arch,
-            0,
-            values.get(arch, np.nan),
-            np.nan,
-            np.nan,
-            None,
-            None,
-        )
+        (study.space, study.task, proxy, arch, 0, values.get(arch, nan), nan, nan, None, None)
         for proxy, values in truth.proxies.items()
         if proxy not in study.proxies and any(arch in values for arch in study.subjects)
         for arch in study.subjects

@@ -1,4 +1,4 @@
-"""Accuracies that proxies are compared with: what each module calls ``SOURCE`` is found by its name.
+"""Accuracies that proxies are compared with: each module's ``SOURCE`` is found by its name.
 
 An entry point in the group ``naslib_swap.ground_truth`` (or `register`) adds a source.
 """

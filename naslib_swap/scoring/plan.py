@@ -72,7 +72,8 @@ class ScoringPlan:
             )
         if self.samples == 1:
             raise BadArgument(
-                "got samples 1, expected at least 2: one image has one pattern whatever the network."
+                "got samples 1, expected at least 2: one image shows one pattern, whatever the "
+                "network."
             )
         error = malformed(self.device) if elsewhere else refusal(self.device)
         if error is not None:
@@ -102,7 +103,7 @@ class ScoringPlan:
             images=self.images(),
             mu=self.mu,
             sigma=self.sigma,
-            rule=self.rule,
+            rule=self.rule or DEFAULT_RULE,
             device=self.device,
             repeats=self.repeats or 0,
             batch_repeats=self.batch_repeats,

@@ -191,26 +191,6 @@ class MemoryStore:
         return next((r.score for r in reversed(self._records) if r.key == key), None)
 
 
-class MemoryStore:
-    """Scores in memory, for runs that leave nothing behind."""
-
-    def __init__(self) -> None:
-        self.path = Path("memory")
-        self._records: list[Record] = []
-
-    def append(self, records: Iterable[Record]) -> None:
-        """Keep records."""
-        self._records += records
-
-    def records(self) -> Iterator[Record]:
-        """Yield every record."""
-        return iter(self._records)
-
-    def get(self, key: Key) -> Score | None:
-        """Return the last score of a key, or None."""
-        return next((r.score for r in reversed(self._records) if r.key == key), None)
-
-
 _TABLE = """
 CREATE TABLE IF NOT EXISTS scores (
     space TEXT, task TEXT, arch TEXT, proxy TEXT, seed INTEGER, recipe TEXT, line TEXT,
