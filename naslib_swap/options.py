@@ -184,7 +184,7 @@ def _value(
         raise BadArgument(f"{expected} a finite number.")
     if about.get("least") is not None and value < about["least"]:
         raise BadArgument(f"{expected} at least {about['least']}.")
-    if kind is int and abs(value) >= 2**63:
+    if isinstance(value, int) and abs(value) >= 2**63:
         raise BadArgument(f"{expected} a number below 2^63.")
     return value
 

@@ -66,7 +66,7 @@ def _declared(plan: type) -> Mapping[str, inspect.Parameter]:
 
 
 def _parameter(name: str, kind: type, about: Any) -> inspect.Parameter:
-    annotation = Annotated[Optional[kind], about]
+    annotation: Any = Annotated[Optional[kind], about]  # type: ignore[valid-type]
     return inspect.Parameter(
         name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation
     )
@@ -79,4 +79,4 @@ def _given(plan: type, names: Mapping[str, Any], values: dict[str, Any]) -> dict
             flags = [f"--{name.replace('_', '-')}" for name in (old, new)]
             raise BadArgument(f"{flags[0]} is now called {flags[1]}.")
     # A flag that is not there is False: a configuration may have set it.
-    return {name: value for name, value in given.items() if value not in (None, False)}
+    return {n: value for n, value in given.items() if value is not None and value is not False}

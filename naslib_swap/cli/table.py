@@ -42,7 +42,6 @@ def table(
     from naslib_swap.evaluation.compare import SCORES, compare
     from naslib_swap.evaluation.plan import plans_from_config
     from naslib_swap.options import plan_of
-    from naslib_swap.scoring.study import nothing_scored
 
     note = notes(quiet)
     note("loading accuracies and images")
@@ -59,8 +58,9 @@ def table(
             f"\nWritten to {out}: report.html, correlations.csv, correlations.md, {SCORES}, "
             "pictures"
         )
-    if (message := nothing_scored([outcome.scores for outcome in outcomes])) is not None:
-        say(f"error: {message}. --retry-failed tries again.")
+    failed = [message for outcome in outcomes if (message := outcome.nothing_scored())]
+    if len(failed) == len(outcomes):
+        say(f"error: {failed[0]}. --retry-failed tries again.")
         raise typer.Exit(1)
 
 

@@ -14,7 +14,7 @@ from naslib_swap.evaluation.correlate import correlate
 from naslib_swap.evaluation.published import beside_stored, stored_scores
 from naslib_swap.files import write_text
 from naslib_swap.ground_truth import GroundTruth
-from naslib_swap.scoring.study import Study
+from naslib_swap.scoring.study import Study, nothing_scored
 
 # What people are shown, of all that correlations.csv holds: heading and format of each column.
 SHOWN: Mapping[str, tuple[str, str]] = {
@@ -72,6 +72,11 @@ class Outcome:
     accuracy: Mapping[str, float]
     remarks: tuple[str, ...]
 
+    def nothing_scored(self) -> str | None:
+        """What to tell the user where every score that was computed failed; else None."""
+        computed = self.table.loc[self.table["source"] == "computed", "proxy"]
+        return nothing_scored([self.scores[self.scores["proxy"].isin(computed)]])
+
 
 def outcome_of(
     study: Study, truth: GroundTruth, scores: pd.DataFrame, *, top: int = 10, timings: bool = True
@@ -117,7 +122,8 @@ def title_of(proxy: str) -> str:
 
 def _title(study: Study, table: pd.DataFrame, truth: GroundTruth) -> str:
     subject = next(iter(study.subjects.values()))
-    variant = f" ({subject.chosen})" if getattr(subject, "chosen", None) else ""
+    chosen = getattr(subject, "chosen", None)
+    variant = f" ({chosen})" if chosen else ""
     inputs = study.conditions.inputs
     return (
         f"{study.space}{variant} / {study.task}: {int(table['n'].max())} architectures, "

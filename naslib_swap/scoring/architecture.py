@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -97,7 +97,7 @@ class Architecture:
     def _arch(self) -> Arch:
         return self._space.canonical(self._space.parse(self.text))
 
-    def _scale(self) -> dict[str, object]:
+    def _scale(self) -> dict[str, Any]:
         return {
             "variant": self.variant,
             "num_classes": self.takes.num_classes,

@@ -137,8 +137,8 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
         (["models.py:not_a_net", "--input-shape", "3,8,8"], "'not_a_net' is int, expected a fac"),
         (["models.py:small", "--input-file", "models.py"], "cannot read models.py"),
         (["models.py:small", "--input-shape", "3,8,8", "--mu", "1"], "got mu=1.0 and sigma=None"),
-        (["models.py:small", "--input-shape", "3,8,8", "--samples", "1"], "got --samples 1, expec"),
-        (["models.py:small", "--input-file", "bytes.npy", "--samples", "-1"], "got --samples -1"),
+        (["models.py:small", "--input-shape", "3,8,8", "--samples", "1"], "got samples 1, expec"),
+        (["models.py:small", "--input-file", "bytes.npy", "--samples", "-1"], "got samples -1"),
         (
             ["models.py:wide", "--input-shape", "3,8,8"],
             "cannot build models.py:wide: TypeError: wide() missing 1 required positional argument",
@@ -166,7 +166,7 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
         (["models.py:silent", "--input-shape", "3,8,8"], "models.py:silent: Sequential showed no"),
         (
             ["models.py:small", "models.py:small", "--input-shape", "3,8,8", "--repeats", "2"],
-            "a model stands twice, expected each once",
+            "a model is there twice, expected each once",
         ),
         (["models.py:small", "--input-file", "empty.pt"], "cannot read empty.pt: EOFError. Exp"),
         (

@@ -61,7 +61,7 @@ def test_options_reach_the_search(options, weighting, tmp_path):
         ("--mu 0.9 --sigma 1 --adaptive", "give either --mu and --sigma, or --rule, --adaptive"),
         ("--population 1", "got population 1"),
         ("--max-params 10", "at most 10 parameters"),
-        ("--repeats -3", "search: got repeats '-3', expected at least 0"),
+        ("--repeats -3", "search: got repeats -3, expected at least 0"),
         ("--workers 0", "got 0 workers, expected at least 1"),
         ("--variant bogus", "got variant 'bogus'"),
         ("--images cifar10", "--images is now called --inputs"),

@@ -15,7 +15,7 @@ import pytest
 
 from naslib_swap import spaces
 from naslib_swap.cli.main import main
-from naslib_swap.scoring.store import read_records
+from naslib_swap.scoring.store import LineStore
 
 COUNT = 12
 PROXIES = "swap,params,depth"
@@ -65,6 +65,10 @@ def _command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "from naslib_swap.cli.main import main; main()", *arguments]
 
 
+def _stored(out: Path) -> list:
+    return list(LineStore(out / "scores.jsonl").records())
+
+
 def _rows(out: Path) -> dict[str, dict[str, str]]:
     with open(out / "correlations.csv", newline="") as file:
         return {row["proxy"]: row for row in csv.DictReader(file)}
@@ -87,7 +91,7 @@ def test_a_table_of_the_users_own(truth, tmp_path, call):
     assert set(rows) == {"swap", "params", "depth", "my_proxy"}
     assert rows["my_proxy"]["source"] == "stored"
     assert all(float(rows[p]["seconds_per_arch"]) >= 0 for p in ("swap", "params", "depth"))
-    assert {r["proxy"] for r in read_records(out / "scores.jsonl")} == set(PROXIES.split(","))
+    assert {r.key.proxy for r in _stored(out)} == set(PROXIES.split(","))
 
 
 def test_a_second_run_scores_nothing_and_quiet_prints_nothing(truth, tmp_path, call, no_pictures):
@@ -126,17 +130,17 @@ def test_nasbench201_from_its_packaged_accuracies(tmp_path, call, no_pictures):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (["--proxies", "swap,swop"], "unknown proxy 'swop'"),
-        (["--space", "darts3000"], "there is no search space 'darts3000'"),
+        (["--proxies", "swap,swop"], "got the proxy 'swop'"),
+        (["--space", "darts3000"], "got the search space 'darts3000'"),
         (["--task", "mnist"], "there is no task 'mnist'"),
         (["--variant", "huge"], "got variant 'huge'"),
         (["--archs", "some"], "got archs 'some', expected a whole number, or all"),
         (["--archs", "2"], "got 2 architectures to sample"),
         (["--seeds", "0"], "got seeds 0"),
         (["--samples", "1"], "got samples 1, expected at least 2"),
-        (["--proxies", ""], "got no proxies, expected names, or all"),
+        (["--proxies", ""], "expected at least one name, or all"),
         (["--inputs", "nowhere"], "unknown source of images 'nowhere'"),
-        (["--truth", "oracle"], "unknown source of accuracies 'oracle'"),
+        (["--truth", "oracle"], "got the source of accuracies 'oracle'"),
         (["--config", "figure5"], "cannot read the configuration figure5"),
         (["--device", "warp"], "cannot use the device 'warp'"),
         (["--mu", "1"], "got mu=1.0 and sigma=None"),
@@ -220,12 +224,14 @@ def test_a_run_of_which_every_score_failed_says_so_and_fails(
         raise RuntimeError("no such kernel")
 
     monkeypatch.setattr(type(spaces.get("darts")), "build", broken)
-    status, printed, errors = call(*_arguments(truth, tmp_path, "--quiet"))
+    status, printed, errors = call(*_arguments(truth, tmp_path, "--quiet", "--proxies", "swap"))
     assert (status, printed) == (1, "")
     assert errors == (
-        "error: all 36 scores failed, the first with: RuntimeError: no such kernel. "
+        "error: all 12 scores failed, the first with: RuntimeError: no such kernel. "
         "--retry-failed tries again.\n"
     )
+    _, _, errors = call("--debug", *_arguments(truth, tmp_path, "--proxies", "swap"))
+    assert 'raise RuntimeError("no such kernel")' in errors
     assert (tmp_path / "correlations.csv").exists()
     monkeypatch.undo()
 
@@ -235,7 +241,7 @@ def test_scores_of_other_settings_are_named_and_kept(truth, tmp_path, call, no_p
     before = (tmp_path / "scores.jsonl").read_bytes()
     status, _, errors = call(*_arguments(truth, tmp_path, "--samples", "5"))
     assert status == 0
-    assert "also holds 36 score(s) of these architectures made with other settings" in errors
+    assert "also holds 12 score(s) of these architectures made with other settings" in errors
     assert "samples 4 (now 5)" in errors
     assert (tmp_path / "scores.jsonl").read_bytes().startswith(before)
 
@@ -244,11 +250,11 @@ def test_a_results_folder_of_something_else_is_refused(truth, tmp_path, call):
     (tmp_path / "scores.jsonl").write_text(json.dumps({"model": "resnet"}) + "\n")
     status, _, errors = call(*_arguments(truth, tmp_path, "--quiet"))
     assert status == 2
-    assert "expected a stored score" in errors
+    assert "It was not written by naslib-swap and stays as it is" in errors
     (tmp_path / "scores.jsonl").write_text("not json\n{}\n")
     status, _, errors = call(*_arguments(truth, tmp_path, "--quiet"))
     assert status == 2
-    assert "line 1: expected a JSON object" in errors
+    assert "begins with 'not json', expected scores as JSON objects" in errors
     assert (tmp_path / "scores.jsonl").read_text() == "not json\n{}\n"
 
 
@@ -267,7 +273,7 @@ def test_a_disk_that_fills_up_loses_nothing(truth, tmp_path, call, no_pictures):
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "What was stored before is safe; make room" in done.stderr
-    stored = len(list(read_records(out / "scores.jsonl")))
+    stored = len(_stored(out))
     assert 0 < stored < 3 * COUNT
     assert stored % 3 == 0  # whole architectures
     assert call(*arguments)[0] == 0
@@ -311,7 +317,7 @@ def test_a_run_that_was_killed_goes_on_and_gives_the_same_bytes(truth, tmp_path,
     assert call(*_arguments(truth, out, *more))[0] == 0
     assert call(*_arguments(truth, tmp_path / "plain", *more))[0] == 0
     _same_tables(out, tmp_path / "plain")
-    assert len(list(read_records(stored))) == 12 * COUNT
+    assert len(_stored(out)) == 12 * COUNT
 
 
 @pytest.mark.slow
@@ -330,9 +336,9 @@ def test_ten_kills_at_random_moments_and_two_workers_give_the_same_bytes(truth, 
 
 
 def test_an_interrupt_says_how_to_go_on(truth, tmp_path, call, monkeypatch):
-    from naslib_swap.evaluation import run as run_module
+    from naslib_swap.scoring import runs
 
-    score = run_module.score_job
+    score = runs.score_job
     taken: list[object] = []
 
     def interrupted(job):
@@ -341,9 +347,10 @@ def test_an_interrupt_says_how_to_go_on(truth, tmp_path, call, monkeypatch):
             raise KeyboardInterrupt
         return score(job)
 
-    monkeypatch.setattr(run_module, "score_job", interrupted)
+    # What a default argument holds is not looked up again.
+    monkeypatch.setattr(runs.score_jobs, "__defaults__", (interrupted,))
     status, _, errors = call(*_arguments(truth, tmp_path, "--quiet"))
     assert status == 130
     assert "Run the same command again to go on" in errors
-    assert len(list(read_records(tmp_path / "scores.jsonl"))) == 9
+    assert len(_stored(tmp_path)) == 9
     monkeypatch.undo()
