@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import itertools
+import json
 from typing import Any
 
 import joblib
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor
 
 from naslib_swap.activations import Kind, recording
+from naslib_swap.evaluation.markdown import markdown_table
 from naslib_swap.evaluation.statistics import spearman
 from naslib_swap.flexibert import batches
 from naslib_swap.flexibert.benchmark import BenchmarkEntry, load_benchmark
@@ -36,7 +38,7 @@ FIDELITIES = ("paper", "trained")
 
 
 def count(entry: BenchmarkEntry, fidelity: str, batch: batches.TextBatch) -> list[dict[str, Any]]:
-    """One record a batch size: distinct patterns, values, bound."""
+    """One record per batch size: distinct patterns, values, bound."""
     torch.set_num_threads(1)
     samples, length = batch.input_ids.shape
     torch.manual_seed(entry.id)
@@ -69,16 +71,19 @@ def score(path: str, encoders: int, workers: int) -> None:
     chosen = np.random.default_rng(0).permutation(len(entries))[:encoders]
     whole = batches.load(samples=max(RUNS.values()), length=max(RUNS))
     cut = {length: whole.cut(samples, length) for length, samples in RUNS.items()}
-    with ScoreStore(path) as store, joblib.Parallel(workers, return_as="generator") as parallel:
-        done = {(r["id"], r["fidelity"], r["length"]) for r in store.records()}
+    parallel = joblib.Parallel(workers, return_as="generator")
+    with open(path, "a+", encoding="utf-8") as store, parallel:
+        store.seek(0)
+        done = {(r["id"], r["fidelity"], r["length"]) for r in map(json.loads, store)}
         asked = itertools.product(chosen, FIDELITIES, RUNS)
         left = [(entries[i], f, t) for i, f, t in asked if (entries[i].id, f, t) not in done]
         for records in parallel(joblib.delayed(count)(e, f, cut[t]) for e, f, t in left):
-            store.append(records)
+            store.writelines(json.dumps(record) + "\n" for record in records)
+            store.flush()
 
 
 def report(path: str, picture: str | None) -> None:
-    frame = pd.DataFrame(read_records(path))
+    frame = pd.read_json(path, lines=True)
     entries = {entry.id: entry for entry in load_benchmark()}
     frame["glue"] = [entries[i].scores["glue"] for i in frame["id"]]
     frame["depth"] = [len(entries[i].encoder.layers) for i in frame["id"]]
@@ -104,11 +109,9 @@ def report(path: str, picture: str | None) -> None:
             }
         )
     table = pd.DataFrame(rows)
-    print("| " + " | ".join(table.columns) + " |\n|" + "---:|" * len(table.columns))
-    for record in table.itertuples(index=False):
-        print(
-            "| " + " | ".join(f"{c:.2f}" if isinstance(c, float) else str(c) for c in record), "|"
-        )
+    for column in table.select_dtypes(float):
+        table[column] = [f"{c:.2f}" for c in table[column]]
+    print(markdown_table(table))
     if picture:
         draw(table, picture)
 

@@ -65,7 +65,7 @@ def trivial(entries: Sequence[BenchmarkEntry]) -> None:
 
 
 def _design(group: Sequence[BenchmarkEntry], of: Callable[[Layer], Any]) -> np.ndarray[Any, Any]:
-    """One column a layer and level, the first level left out, centred."""
+    """One column per layer and level, the first level left out, centred."""
     columns = []
     for position in range(len(group[0].encoder.layers)):
         chosen = [of(e.encoder.layers[position]) for e in group]

@@ -11,6 +11,7 @@ network at all: at 32 documents nearly every value has a pattern of its own.
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ import pandas as pd
 import torch
 from torch import Tensor, nn
 
+from naslib_swap.evaluation.markdown import markdown_table
 from naslib_swap.evaluation.statistics import partial_spearman, spearman
 from naslib_swap.flexibert import batches
 from naslib_swap.flexibert.benchmark import load_benchmark
@@ -99,16 +101,17 @@ def counts(net: FlexiBertModel, batch: batches.TextBatch) -> dict[str, tuple[int
 def score(path: str) -> None:
     torch.set_num_threads(1)
     batch = batches.load(samples=SAMPLES, length=LENGTH)
-    with ScoreStore(path) as store:
-        done = {(r["network"], r["id"]) for r in store.records()}
+    with open(path, "a+", encoding="utf-8") as store:
+        store.seek(0)
+        done = {(r["network"], r["id"]) for r in map(json.loads, store)}
         for network, entry in itertools.product(NETWORKS, load_benchmark()):
             if (network, entry.id) in done:
                 continue
             found = counts(_build(entry.encoder, network, entry.id), batch)
-            store.append(
-                {"network": network, "id": entry.id, "place": p, "psi": n, "values": v}
-                for p, (n, v) in found.items()
-            )
+            for p, (n, v) in found.items():
+                record = {"network": network, "id": entry.id, "place": p, "psi": n, "values": v}
+                store.write(json.dumps(record) + "\n")
+            store.flush()
 
 
 def _halves(frame: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -126,7 +129,7 @@ def _strata(frame: pd.DataFrame, column: str) -> float:
 
 
 def report(path: str) -> None:
-    frame = pd.DataFrame(read_records(path))
+    frame = pd.read_json(path, lines=True)
     entries = {entry.id: entry for entry in load_benchmark()}
     frame["glue"] = [entries[i].scores["glue"] for i in frame["id"]]
     frame["depth"] = [len(entries[i].encoder.layers) for i in frame["id"]]
@@ -151,11 +154,9 @@ def report(path: str) -> None:
             row[f"share strata {half}"] = _strata(part, "share")
         rows.append(row)
     table = pd.DataFrame(rows).sort_values("A", ascending=False)
-    print("| " + " | ".join(table.columns) + " |")
-    print("|" + "|".join(["---"] * len(table.columns)) + "|")
-    for record in table.itertuples(index=False):
-        cells = [f"{c:.2f}" if isinstance(c, float) else str(c) for c in record]
-        print("| " + " | ".join("" if c == "nan" else c for c in cells) + " |")
+    for column in table.select_dtypes(float):
+        table[column] = ["" if np.isnan(c) else f"{c:.2f}" for c in table[column]]
+    print(markdown_table(table))
 
 
 if __name__ == "__main__":

@@ -128,7 +128,7 @@ def test_bad_input_is_refused() -> None:
         model(_ids(length=17))
     with pytest.raises(SwapError, match="either input_ids or inputs_embeds"):
         model()
-    with pytest.raises(SwapError, match="unknown fidelity 'real'"):
+    with pytest.raises(SwapError, match="got fidelity 'real', expected one of paper, trained"):
         FlexiBertConfig(fidelity="real")
     with pytest.raises(SwapError, match="3 heads, which do not divide the width 256"):
         FlexiBertConfig.from_encoder(parse("9/SA-SDP-3-512x1"), "paper")

@@ -28,8 +28,9 @@ from naslib_swap.flexibert.plan import FlexibertPlan
 from naslib_swap.flexibert.subject import TextEncoder
 from naslib_swap.flexibert.texts import Texts
 from naslib_swap.flexibert.weights import draw
-from naslib_swap.scoring import Conditions, Execution, Study, gather, run, score
+from naslib_swap.scoring import Conditions, Execution, Study, gather, score
 from naslib_swap.scoring.images import Digests
+from naslib_swap.scoring.run import run
 from naslib_swap.scoring.store import LineStore
 from naslib_swap.scoring.study import missing
 
@@ -431,7 +432,7 @@ def test_an_encoder_whose_worker_dies_has_failed_and_the_others_go_on(tmp_path: 
     with LineStore(tmp_path / "scores.jsonl") as store:
         assert run([study], store, Execution(workers=2)) == 6
         errors = {record.key.arch: record.score.error for record in store.records()}
-    assert "the worker died, killed or out of memory" in str(errors.pop(TEXTS[2]))
+    assert "the worker died, killed or out of memory" in str(errors.pop(_trained(TEXTS[2]).name))
     assert set(errors.values()) == {None}
     assert len(errors) == 5
 
