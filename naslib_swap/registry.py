@@ -65,8 +65,15 @@ class Registry(Generic[T]):
         return item
 
     def registered(self) -> tuple[T, ...]:
-        """Those added by `register`, for workers to add too."""
+        """Those added by `register`, for workers to `adopt`."""
         return tuple(self._by_hand.values())
+
+    def adopt(self, item: T) -> None:
+        """Add one that the process which sent us work has registered.
+
+        It may come with every piece of work, each time as another copy.
+        """
+        self._found[item.name] = item
 
     def get(self, name: str) -> T:
         """Return the one of that name.

@@ -105,9 +105,9 @@ def score_job(job: Job) -> list[Record]:
         If the inputs here are not those that the job was made for.
     """
     for proxy in job.registered[0]:
-        registry.register(proxy)
+        registry.PROXIES.adopt(proxy)
     for space in job.registered[1]:
-        spaces.register(space)
+        spaces.SPACES.adopt(space)
     found = str(job.conditions.inputs.digests(job.subject.takes, job.seed))
     if found != job.digests:
         raise BadFile(
