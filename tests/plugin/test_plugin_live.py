@@ -155,7 +155,7 @@ def test_an_architecture_without_a_score_is_the_worst_and_not_kept(mine, caplog,
 
 def test_a_proxy_that_breaks_down_is_an_error_with_its_trace(mine, caplog):
     mine(lambda probe: 1 / 0)
-    with pytest.raises(SwapError, match="mine failed on .*: ZeroDivisionError: division by zero"):
+    with pytest.raises(SwapError, match=r"mine failed on .*: ZeroDivisionError: division by zero"):
         live.scorer(*TASK)(ARCH, "mine")
     assert "1 / 0" in caplog.text
 
