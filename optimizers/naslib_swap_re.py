@@ -18,7 +18,7 @@ from naslib.optimizers.core.metaclasses import MetaOptimizer
 from naslib.search_spaces.core.query_metrics import Metric
 from naslib.utils import get_project_root
 
-from naslib_swap import __version__, spaces
+from naslib_swap import __version__, proxies, spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, Failure, each
@@ -170,24 +170,17 @@ class SwapRE(MetaOptimizer):
     def _identity(self) -> dict[str, Any]:
         """What a checkpoint must agree on: all that the search's course depends on, as JSON."""
         evolution = self._adapted()
-        space, scoring = evolution.space.name, settings.current()
-        rule = (
-            live.regularisation(space, self.dataset, scoring) if self.proxy == "reg_swap" else None
-        )
+        space = evolution.space.name
         identity = {
             "optimizer": "swap_re",
             "version": __version__,
-            "scoring": live.SCORING,
             "space": space,
             "dataset": self.dataset,
             "seed": self.config.seed,
             "proxy": self.proxy,
             "settings": asdict(evolution.settings),
-            "mu_sigma": None if rule is None else [rule.mu, rule.sigma],
-            "samples": scoring.samples_for(space),
-            "repeats": scoring.repeats,
-            "swap_seed": scoring.seed,
-            "images": live.images_digest(space, self.dataset, scoring),
+            "swap_seed": settings.current().seed,
+            "recipe": live.recipe(space, self.dataset, self.proxy).plain(),
         }
         # Through JSON and back, so that it compares as it will be read.
         return dict(json.loads(json.dumps(identity)))
@@ -225,7 +218,9 @@ class _Measure:
             num_classes=self.task.num_classes,
             in_channels=self.task.in_channels,
         )
-        return Scored(float(found["score"]), size / 1000)
+        score = float(found["score"])
+        lower = self.proxy in proxies.names() and not proxies.get(self.proxy).higher_is_better
+        return Scored(-score if lower else score, size / 1000)
 
 
 class _Checkpointed(torch.nn.Module):

@@ -22,7 +22,8 @@ from naslib_swap.plugin.settings import Settings
 from naslib_swap.plugin.tables import Scorer
 
 if TYPE_CHECKING:
-    from naslib_swap.scoring import Architecture, Conditions, Score
+    from naslib_swap.regularisation import Regularisation
+    from naslib_swap.scoring import Architecture, Conditions, Recipe, Score
     from naslib_swap.scoring.store import Store
 
 logger = logging.getLogger("naslib.swap")
@@ -124,15 +125,35 @@ def conditions(space: str, dataset: str, names: tuple[str, ...], wanted: Setting
     return made
 
 
+def regularisation(space: str, dataset: str, wanted: Settings) -> Regularisation:
+    """Return the mu and sigma of regularised scores: those given, or by the rule."""
+    from naslib_swap.regularisation import Regularisation
+
+    used = conditions(space, dataset, _TOGETHER, wanted).settings
+    return Regularisation(used["mu"], used["sigma"])
+
+
+def recipe(space: str, dataset: str, name: str) -> Recipe:
+    """Return what all scores of a space and data set by one proxy are made with now."""
+    from naslib_swap import spaces
+
+    if not measures.is_ours(name):
+        return _recipe_of_naslib(_loader(space, dataset))
+    wanted = settings.current()
+    # It is the same for all architectures.
+    subject = architecture(space, dataset, spaces.get(space).example, wanted)
+    names = _TOGETHER if name in _TOGETHER else (name,)
+    made = conditions(space, dataset, names, wanted)
+    return made.recipe(subject, subject.proxy(name), wanted.seed)
+
+
 @functools.cache
 def _tell_regularisation(space: str, dataset: str, name: str, wanted: Settings) -> None:
     from naslib_swap import proxies
 
     if "mu" in proxies.get(name).reads:
-        names = _TOGETHER if name in _TOGETHER else (name,)
-        used = conditions(space, dataset, names, wanted).settings
-        sizes = (used["mu"], used["sigma"])
-        logger.info("%s: mu=%.6g, sigma=%.6g (thousands of parameters)", name, *sizes)
+        rule = regularisation(space, dataset, wanted)
+        logger.info("%s: mu=%.6g, sigma=%.6g (thousands of parameters)", name, rule.mu, rule.sigma)
 
 
 def _advice(dataset: str) -> str:
@@ -203,18 +224,11 @@ def _store(keep: bool) -> Store:
 
 def _score_by_naslib(space: str, dataset: str, arch: str, name: str) -> dict[str, float]:
     """Compute one of NASLib's measures as NASLib's own live path does; stored like ours."""
-    import torch
-
-    from naslib_swap.scoring import Key, Recipe, Record, Score
+    from naslib_swap.scoring import Key, Record, Score
 
     wanted = settings.current()
     loader = _loader(space, dataset)
-    recipe = Recipe(
-        digest=loader.digest,
-        device="cuda" if torch.cuda.is_available() else "cpu",  # as NASLib chooses
-        settings=(("by", "NASLib"),),
-        source=loader.source,
-    )
+    recipe = _recipe_of_naslib(loader)
     text = canonical(arch) or arch
     key = Key(space, dataset, text, name, wanted.seed, recipe.id)
     store = _store(wanted.keep)
@@ -226,6 +240,19 @@ def _score_by_naslib(space: str, dataset: str, arch: str, name: str) -> dict[str
         store.append([Record(key, found, recipe)])
     assert found.value is not None
     return {"score": found.value, "time": found.seconds}
+
+
+def _recipe_of_naslib(loader: _Loader) -> Recipe:
+    import torch
+
+    from naslib_swap.scoring import Recipe
+
+    return Recipe(
+        digest=loader.digest,
+        device="cuda" if torch.cuda.is_available() else "cpu",  # as NASLib chooses
+        settings=(("by", "NASLib"),),
+        source=loader.source,
+    )
 
 
 def _ask_naslib(space: str, dataset: str, arch: str, name: str, loader: Any, seed: int) -> float:

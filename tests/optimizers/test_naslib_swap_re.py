@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from naslib_swap.spaces.tasks import TASKS
+from naslib_swap import spaces
 
 CONFIGS = Path(__file__).parents[2] / "configs" / "nas"
 FEW = ["--search.population_size", "3", "--search.sample_size", "2", "--swap.samples", "4"]
@@ -133,7 +133,7 @@ _RESUMED = """
     refused(weighting="adaptive")
     refused(removal="oldest")
     refused(crossover=0.9)
-    for name, value in (("SAMPLES", "6"), ("IMAGES", "noise"), ("MU", "7")):
+    for name, value in (("SAMPLES", "6"), ("INPUTS", "noise"), ("MU", "7")):
         os.environ["NASLIB_SWAP_" + name] = value
         if name == "MU":
             os.environ["NASLIB_SWAP_SIGMA"] = "9"
@@ -158,8 +158,8 @@ def test_trainer_resumes_to_the_same_search(naslib_root, tmp_path):
         "settings",
         "settings",
         "settings",
-        "samples",
-        "images",
+        "recipe",
+        "recipe",
         "settings",
     ]
 
@@ -216,24 +216,24 @@ _UNRELIABLE = """
     sys.path.insert(0, sys.argv[1])
     from fvcore.common.config import CfgNode
     from naslib.search_spaces import NasBench201SearchSpace
-    from naslib_swap.errors import SwapError
+    from naslib_swap import scoring
     from naslib_swap.optimizers.naslib_swap_re import SwapRE
     from naslib_swap.plugin import live
 
     sys.argv[0] = "naslib/runners/nas/runner.py"  # where errors of ours end the process
-    score, calls, fails = live._score_network, [], {1, 4}
+    score, calls, fails = scoring.score, [], {1, 4}
 
-    def unreliable(*args):
-        calls.append(args)
+    def unreliable(subject, names, *args, **options):
+        calls.append(subject)
         if len(calls) in fails:
-            raise SwapError("no score for this one")
-        return score(*args)
+            return dict.fromkeys(names, scoring.Score(None, error="SwapError: not this one"))
+        return score(subject, names, *args, **options)
 
-    live._score_network = unreliable
+    scoring.score = unreliable
 
     def searched():
         calls.clear()
-        live._psi.cache_clear()
+        live._store.cache_clear()
         optimizer = SwapRE(CfgNode(dict(dataset="cifar10", seed=0, search=dict(
             epochs=4, population_size=3, sample_size=2))))
         optimizer.adapt_search_space(NasBench201SearchSpace(), dataset_api=None)
@@ -261,7 +261,8 @@ def test_an_architecture_without_a_score_does_not_end_a_runner(naslib_root, tmp_
 
 
 def test_there_is_a_config_for_every_task_of_naslibs_spaces():
-    expected = {f"{space}_{task}" for space, task in TASKS if space != "darts"}
+    tabled = [spaces.get(name) for name in spaces.names() if spaces.get(name).suite_zero]
+    expected = {f"{space.name}_{task}" for space in tabled for task in space.tasks}
     assert {path.stem for path in CONFIGS.glob("*.yaml")} == expected
     for path in CONFIGS.glob("*.yaml"):
         config = yaml.safe_load(path.read_text())

@@ -105,8 +105,8 @@ import json
 import numpy as np
 from naslib.search_spaces import get_search_space
 from naslib_swap import spaces
-from naslib_swap.spaces.tasks import get_task
-space, task = spaces.get({space!r}), get_task({space!r}, {TASKS[space]!r})
+space = spaces.get({space!r})
+task = space.task({TASKS[space]!r})
 arch = space.sample(np.random.default_rng(1))
 graph = get_search_space({space!r}, {TASKS[space]!r})
 import ast
@@ -125,6 +125,26 @@ print(json.dumps(sizes))
     assert result.returncode == 0, result.stderr
     own, native = json.loads(result.stdout.splitlines()[-1])
     assert own == native
+
+
+def test_the_score_of_a_graph_is_that_of_the_library(naslib_root, tmp_path):
+    code = """
+import json
+from naslib.predictors import ZeroCost
+from naslib.search_spaces import get_search_space
+from naslib_swap.scoring import Architecture, score
+names = ["swap", "reg_swap", "depth", "zico"]
+graph = get_search_space("nasbench201", "cifar10")
+graph.set_spec((1, 1, 2, 1, 1, 1))
+found = score(Architecture("nasbench201", "cifar10", "(1, 1, 2, 1, 1, 1)"), names)
+print(json.dumps([[ZeroCost(name).query(graph), found[name].value] for name in names]))
+"""
+    env = {**os.environ, "PYTHONPATH": str(naslib_root), "NASLIB_SWAP_CACHE": str(tmp_path)}
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False
+    )
+    assert result.returncode == 0, result.stderr
+    assert all(own == other for own, other in json.loads(result.stdout.splitlines()[-1]))
 
 
 def test_a_packaged_configuration(naslib_root, data_dir, tmp_path):

@@ -1,9 +1,7 @@
-"""The store of a machine: safe with several processes, and what of it is kept and removed."""
+"""What a machine keeps between runs, and what of it is removed."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +11,6 @@ from naslib_swap.errors import BadFile
 from naslib_swap.ground_truth.catalogue import CATALOGUE
 from naslib_swap.scoring import VERSION, Key, Recipe, Record, Score
 from naslib_swap.scoring.cache import contents, machine_store, prune
-from naslib_swap.scoring.store import DatabaseStore
 
 
 def record(arch: str, value: float, recipe: Recipe | None = None) -> Record:
@@ -27,53 +24,17 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_a_score_is_found_under_its_whole_key_only(tmp_path: Path):
-    store = DatabaseStore(tmp_path / "below" / "scores.sqlite")
-    kept = record("a", 3.0)
-    store.append([kept])
-    again = DatabaseStore(store.path)
-    assert again.get(kept.key) == kept.score
-    assert list(again.records()) == [kept]
-    for name, other in zip(Key._fields, ("x", "x", "x", "x", 1, "x")):
-        assert again.get(kept.key._replace(**{name: other})) is None
-
-
-WRITER = """
-import sys
-from pathlib import Path
-from naslib_swap.scoring import Key, Recipe, Record, Score
-from naslib_swap.scoring.store import DatabaseStore
-store, recipe = DatabaseStore(Path(sys.argv[1])), Recipe()
-for number in range(25):
-    for arch in (str(number), f"{sys.argv[2]}-{number}"):
-        key = Key("space", "task", arch, "swap", 0, recipe.id)
-        store.append([Record(key, Score(float(number)), recipe)])
-"""
-
-
-def test_several_processes_write_one_file(tmp_path: Path):
-    path = tmp_path / "scores.sqlite"
-    writers = [
-        subprocess.Popen([sys.executable, "-c", WRITER, str(path), str(n)]) for n in range(3)
-    ]
-    assert [writer.wait() for writer in writers] == [0, 0, 0]
-    store = DatabaseStore(path)
-    assert store.count() == 25 + 3 * 25
-    values = {r.key.arch: r.score.value for r in store.records()}
-    assert all(values[str(n)] == values[f"2-{n}"] == n for n in range(25))
-
-
-def test_a_file_that_is_no_database_is_said_once_and_stays(tmp_path: Path):
-    path = tmp_path / "scores.sqlite"
+def test_a_file_that_is_no_database_is_said_and_stays_until_all_is_removed(cache: Path):
+    path = cache / "scores.sqlite"
     path.write_bytes(b"this is no database" * 100)
     said: list[str] = []
-    store = DatabaseStore(path, said.append)
-    store.append([record("a", 1.0)])
-    assert store.get(record("a", 1.0).key) is None
-    assert store.keep(lambda record: False) == 0
-    assert len(said) == 1
-    assert "cannot be used" in said[0]
-    assert path.read_bytes().startswith(b"this is no database")
+    assert [(one.path, one.scores) for one in contents(said.append)] == [(path, 0)]
+    assert prune(note=said.append) == []
+    assert path.read_bytes() == b"this is no database" * 100
+    assert len(said) == 2
+    assert all("cannot be used" in text for text in said)
+    assert [one.path for one in prune(everything=True)] == [path]
+    assert list(cache.iterdir()) == []
 
 
 def test_what_this_version_does_not_use_is_pruned(cache: Path):
