@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 
 def malformed(device: str) -> Exception | None:
@@ -21,3 +22,9 @@ def refusal(device: str) -> Exception | None:
     except (RuntimeError, AssertionError, ImportError) as error:
         return error
     return None
+
+
+def device_of(net: nn.Module) -> torch.device | None:
+    """Return the device of a network's first parameter; None where there is none."""
+    tensor = next(net.parameters(), None)
+    return tensor.device if tensor is not None else None

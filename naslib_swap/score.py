@@ -8,10 +8,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,13 +18,14 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from naslib_swap.activations import DEFAULT_ACTIVATIONS, ActivationTable, Calls, Kind, recording
+from naslib_swap.arguments import Arguments, Inputs
+from naslib_swap.devices import device_of
 from naslib_swap.errors import SwapError
 from naslib_swap.initialisation import StandardNormal
 from naslib_swap.patterns import PatternCounter
 from naslib_swap.regularisation import log_factor
-from naslib_swap.seeding import copied, repeatable
-
-Inputs = Union[Tensor, Sequence[Any], Mapping[str, Any]]
+from naslib_swap.restoration import restored, set_mode
+from naslib_swap.seeding import repeatable
 
 
 @dataclass(frozen=True)
@@ -145,12 +145,12 @@ def swap_score(
     if mode not in ("train", "eval"):
         raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
     _require_visible(net)
-    with _as_it_was(net, weights=repeats > 0), repeatable(seed):
-        target = torch.device(device) if device is not None else _device_of(net)
-        if target is not None and target != _device_of(net):
+    with restored(net, weights=repeats > 0), repeatable(seed):
+        target = torch.device(device) if device is not None else device_of(net)
+        if target is not None and target != device_of(net):
             net.to(target)
-        arguments = _Arguments.of(inputs, target)
-        _set_mode(net, mode == "train")
+        arguments = Arguments.of(inputs, target)
+        set_mode(net, mode == "train")
         parameters = count_parameters(net)
         initialisation = StandardNormal(net, seed) if repeats else None
         psi: list[int] = []
@@ -213,69 +213,10 @@ def count_parameters(net: nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
-@dataclass(frozen=True)
-class _Arguments:
-    """The inputs as call arguments, on the right device."""
-
-    positional: tuple[Any, ...]
-    keywords: Mapping[str, Any]
-    samples: int
-    device: torch.device
-
-    def call(self, function: Callable[..., Any]) -> Any:
-        """Call with copies, so that a network that works in place leaves the inputs alone."""
-        positional = [copied(value) for value in self.positional]
-        return function(*positional, **{k: copied(v) for k, v in self.keywords.items()})
-
-    @classmethod
-    def of(cls, inputs: Inputs, device: torch.device | None) -> _Arguments:
-        def placed(value: Any) -> Any:
-            return value.to(device) if isinstance(value, Tensor) and device is not None else value
-
-        positional: tuple[Any, ...] = ()
-        keywords: dict[str, Any] = {}
-        if isinstance(inputs, Tensor):
-            positional = (placed(inputs),)
-        elif isinstance(inputs, Mapping):
-            keywords = {key: placed(value) for key, value in inputs.items()}
-        elif isinstance(inputs, Sequence) and not isinstance(inputs, (str, bytes)):
-            positional = tuple(placed(value) for value in inputs)
-        else:
-            raise SwapError(
-                f"got inputs of type {type(inputs).__name__}, expected a tensor [S, ...], a "
-                "sequence (positional arguments) or a mapping (keyword arguments)."
-            )
-        tensors = [v for v in (*positional, *keywords.values()) if isinstance(v, Tensor)]
-        batched = next((tensor for tensor in tensors if tensor.dim()), None)
-        if batched is None:
-            raise SwapError(
-                "got inputs without a tensor that has a batch dimension, expected [S, ...] with "
-                "S samples along dimension 0."
-            )
-        sizes = {int(t.shape[0]) for t in tensors if t.dim() and t.shape[0] != 1}
-        if len(sizes) > 1:
-            raise SwapError(
-                f"got inputs of shapes {', '.join(str(tuple(t.shape)) for t in tensors)}, expected "
-                "one number of samples along dimension 0 of each (or 1, for what all samples "
-                "share). Pass what is no batch by functools.partial or in a wrapper module."
-            )
-        if batched.numel() == 0:
-            raise SwapError(
-                f"got an empty minibatch of shape {tuple(batched.shape)}, expected at least 2 "
-                "samples."
-            )
-        for tensor in tensors:
-            if tensor.is_floating_point() and bool(torch.isnan(tensor).any()):
-                raise SwapError(
-                    f"got inputs of shape {tuple(tensor.shape)} with NaN in them, expected numbers."
-                )
-        return cls(positional, keywords, max(sizes, default=1), batched.device)
-
-
 _Counted = tuple[list[PatternCounter], Calls]
 
 
-def _count_once(net: nn.Module, arguments: _Arguments, activations: ActivationTable) -> _Counted:
+def _count_once(net: nn.Module, arguments: Arguments, activations: ActivationTable) -> _Counted:
     """One forward pass with the weights as they are."""
     counter = PatternCounter(arguments.samples, arguments.device)
 
@@ -293,7 +234,7 @@ def _count_once(net: nn.Module, arguments: _Arguments, activations: ActivationTa
 
 def _count_together(
     net: nn.Module,
-    arguments: _Arguments,
+    arguments: Arguments,
     activations: ActivationTable,
     initialisation: StandardNormal,
     repeats: int,
@@ -367,48 +308,3 @@ def _require_values(counter: PatternCounter, calls: Calls, net: nn.Module) -> No
             "compiled code. Pass activations=DEFAULT_ACTIVATIONS.with_module(...) or "
             ".with_function(...) to record others."
         )
-
-
-def _device_of(net: nn.Module) -> torch.device | None:
-    tensor = next(net.parameters(), None)
-    return tensor.device if tensor is not None else None
-
-
-def _set_mode(net: nn.Module, train: bool) -> None:
-    # Not where nothing would change: on a network of many modules this costs as much as counting.
-    if any(module.training != train for module in net.modules()):
-        net.train(train)
-
-
-@contextmanager
-def _as_it_was(net: nn.Module, *, weights: bool) -> Iterator[None]:
-    """Restore a network: modes, buffers, device, and weights if asked."""
-    modules = list(net.modules())
-    modes = [(module, module.training) for module in modules]
-    device = _device_of(net)
-    buffers = [
-        (
-            module,
-            dict(module._buffers),
-            {k: b.clone() for k, b in module._buffers.items() if b is not None},
-        )
-        for module in modules
-        if module._buffers
-    ]
-    kept = [(p, p.detach().clone()) for p in net.parameters()] if weights else []
-    try:
-        yield
-    finally:
-        if device is not None and _device_of(net) != device:
-            net.to(device)
-        with torch.no_grad():
-            for parameter, value in kept:
-                parameter.copy_(value)
-            for module, originals, values in buffers:
-                module._buffers.clear()
-                module._buffers.update(originals)
-                for key, value in values.items():
-                    module._buffers[key].copy_(value)  # type: ignore[union-attr]
-        for module, training in modes:
-            if module.training != training:
-                module.training = training
