@@ -18,13 +18,13 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from naslib_swap.activations import DEFAULT_ACTIVATIONS, ActivationTable, Calls, Kind, recording
-from naslib_swap.arguments import Arguments, Inputs
-from naslib_swap.devices import device_of
+from naslib_swap.arguments import Arguments, Inputs, Network, module_of
+from naslib_swap.devices import device_of, usable
 from naslib_swap.errors import SwapError
 from naslib_swap.initialisation import StandardNormal
 from naslib_swap.patterns import PatternCounter
 from naslib_swap.regularisation import log_factor
-from naslib_swap.restoration import restored, set_mode
+from naslib_swap.restoration import require_values, restored, set_mode
 from naslib_swap.seeding import repeatable
 
 
@@ -86,7 +86,7 @@ class RegularisedSwapScore:
 
 
 def swap_score(
-    net: nn.Module,
+    net: Network,
     inputs: Inputs,
     *,
     repeats: int = 0,
@@ -144,12 +144,14 @@ def swap_score(
         raise SwapError(f"got batch_repeats={batch_repeats}, expected 1 or more.")
     if mode not in ("train", "eval"):
         raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
+    net, bound = module_of(net)
     _require_visible(net)
-    with restored(net, weights=repeats > 0), repeatable(seed):
-        target = torch.device(device) if device is not None else device_of(net)
+    require_values(net)
+    with repeatable(seed), restored(net):
+        target = device_of(net) if device is None else usable(device)
         if target is not None and target != device_of(net):
             net.to(target)
-        arguments = Arguments.of(inputs, target)
+        arguments = Arguments.of(inputs, target, bound)
         set_mode(net, mode == "train")
         parameters = count_parameters(net)
         initialisation = StandardNormal(net, seed) if repeats else None
@@ -181,7 +183,7 @@ def swap_score(
 
 
 def regularised_swap_score(
-    net: nn.Module,
+    net: Network,
     inputs: Inputs,
     *,
     mu: float,
