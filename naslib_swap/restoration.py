@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -14,7 +15,7 @@ from torch import Tensor, nn
 from naslib_swap.errors import SwapError
 
 # What a module registers; a change in one of these says that a module rebuilds itself.
-_REGISTRIES = ("_parameters", "_buffers", "_modules", "_forward_hooks", "_forward_pre_hooks")
+_REGISTRIES = ("_parameters", "_buffers", "_modules")
 
 
 @contextmanager
@@ -57,7 +58,7 @@ def restored(net: nn.Module) -> Iterator[None]:
     modules = list(net.modules())
     own = [(module, module.training) for module in modules if _has_own_train(module)]
     give_back_structure = _kept_structure(modules)
-    give_back_tensors = _kept_tensors(net)
+    give_back_tensors = _kept_tensors(modules)
     give_back_generators = _kept_generators(modules)
     try:
         yield
@@ -88,18 +89,23 @@ def require_values(net: nn.Module) -> None:
     SwapError
         If it holds lazy modules that were never run, or tensors on the meta device.
     """
-    for name, tensor in (*net.named_parameters(), *net.named_buffers()):
-        if nn.parameter.is_lazy(tensor):
-            raise SwapError(
-                f"got a {type(net).__name__} whose {name!r} is lazy, expected weights that have a "
-                "shape. Run the network once on a minibatch, then score it."
-            )
-        if tensor.is_meta:
-            raise SwapError(
-                f"got a {type(net).__name__} whose {name!r} is on the meta device, expected "
-                "weights that have values. Build it without torch.device('meta'), or give it "
-                "values by net.to_empty(device='cpu') and an initialisation."
-            )
+    for prefix, module in net.named_modules():
+        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
+            if tensor is not None and (tensor.is_meta or nn.parameter.is_lazy(tensor)):
+                raise SwapError(_without_values(net, f"{prefix}.{name}".lstrip("."), tensor))
+
+
+def _without_values(net: nn.Module, name: str, tensor: Tensor) -> str:
+    given = f"got a {type(net).__name__} whose {name!r} is"
+    if nn.parameter.is_lazy(tensor):
+        return (
+            f"{given} lazy, expected weights that have a shape. Run the network once on a "
+            "minibatch, then score it."
+        )
+    return (
+        f"{given} on the meta device, expected weights that have values. Build it without "
+        "torch.device('meta'), or call net.to_empty(device='cpu') and initialise it."
+    )
 
 
 def _has_own_train(module: nn.Module) -> bool:
@@ -119,43 +125,68 @@ def _return_to_mode(module: nn.Module, training: bool) -> None:
 
 
 def _kept_structure(modules: list[nn.Module]) -> Callable[..., None]:
-    kept = [
-        (m, dict(m.__dict__), [dict(m.__dict__[name]) for name in _REGISTRIES]) for m in modules
-    ]
+    attributes = [dict(m.__dict__) for m in modules]
+    live = [m.__dict__[name] for m in modules for name in _REGISTRIES]
+    registries = [dict(registry) for registry in live]
+
+    def registered() -> list[Any]:
+        # All at once, since comparing module by module costs as much as counting.
+        filled = [registry for registry in live if registry]
+        names = [name for registry in filled for name in registry]
+        return [[*map(len, live)], names, [id(i) for registry in filled for i in registry.values()]]
+
+    before = registered()
 
     def give_back(*, modes: bool) -> None:
-        for module, attributes, registries in kept:
-            now = module.__dict__
-            if any(not _same(now[name], r) for name, r in zip(_REGISTRIES, registries)):
-                now.clear()
-                now.update(attributes)
-                for name, registry in zip(_REGISTRIES, registries):
-                    now[name].clear()
-                    now[name].update(registry)
-            if modes:
-                now["training"] = attributes["training"]
+        if registered() != before:
+            for i, module in enumerate(modules):
+                own = slice(i * len(_REGISTRIES), (i + 1) * len(_REGISTRIES))
+                if any(not _same(*pair) for pair in zip(live[own], registries[own])):
+                    module.__dict__.clear()
+                    module.__dict__.update(attributes[i])
+                    for registry, items in zip(live[own], registries[own]):
+                        registry.clear()
+                        registry.update(items)
+        if modes:
+            for module, kept in zip(modules, attributes):
+                module.__dict__["training"] = kept["training"]
 
     return give_back
 
 
 def _same(now: dict[str, Any], before: dict[str, Any]) -> bool:
     """Whether the same objects stand under the same names."""
-    return len(now) == len(before) and all(now.get(k, now) is v for k, v in before.items())
+    return list(now) == list(before) and all(map(operator.is_, now.values(), before.values()))
 
 
-def _kept_tensors(net: nn.Module) -> Callable[[], None]:
-    parameters, buffers = list(net.parameters()), list(net.buffers())
-    # Gradients are not edited by a forward pass, but they move with their parameters.
-    grads = [p.grad for p in parameters if p.grad is not None]
-    places = [_kept_place(tensor) for tensor in (*parameters, *buffers, *grads)]
-    owners = [(p, p.requires_grad, p.grad) for p in parameters]
-    # Apart, since buffers often change, and then all of their group are written.
-    values = [*_kept_values(parameters), *_kept_values(buffers)]
+def _kept_tensors(modules: list[nn.Module]) -> Callable[[], None]:
+    # Flat lists throughout: an object per tensor would cost more than the copies.
+    parameters = _distinct(item for m in modules for item in m._parameters.values())
+    buffers = _distinct(item for m in modules for item in m._buffers.values())
+    wanted = [parameter.requires_grad for parameter in parameters]
+    grads = [parameter.grad for parameter in parameters]
+    tensors = [*parameters, *buffers]
+    # A forward pass does not edit gradients, but they move with their parameters.
+    give_back_places = _kept_places([*tensors, *(grad for grad in grads if grad is not None)])
+    homes = [_writable(tensor) for tensor in tensors]
+    values = [home.clone() for home in homes]
+    # On other devices, every comparison would wait for the device. Most buffers change anyway.
+    compared = [parameter.is_cpu and _has_memory(parameter) for parameter in parameters]
+    compared += [False] * len(buffers)
+
+    def versions() -> list[int]:
+        return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
+
+    before = versions()
 
     def give_back() -> None:
-        for give_back_one in (*places, *values):
-            give_back_one()
-        for parameter, requires_grad, grad in owners:
+        give_back_places()
+        now = versions()
+        for i, (home, value) in enumerate(zip(homes, values)):
+            # By versions too, since 0 equals -0.
+            if not compared[i] or now[i] != before[i] or not torch.equal(home, value):
+                home.copy_(value)
+        for parameter, requires_grad, grad in zip(parameters, wanted, grads):
             if parameter.requires_grad != requires_grad:
                 parameter.requires_grad_(requires_grad)
             if parameter.grad is not grad:
@@ -164,37 +195,8 @@ def _kept_tensors(net: nn.Module) -> Callable[[], None]:
     return give_back
 
 
-def _kept_place(tensor: Tensor) -> Callable[[], None]:
-    """Where a tensor's values lie, and as what shape."""
-    if not _has_memory(tensor):
-        return lambda: None
-    storage, size = tensor.untyped_storage(), tensor.untyped_storage().nbytes()
-    shape, stride, offset = tensor.shape, tensor.stride(), tensor.storage_offset()
-    dtype = tensor.dtype
-
-    def give_back() -> None:
-        if storage.nbytes() != size:
-            storage.resize_(size)
-        same_memory = tensor.untyped_storage()._cdata == storage._cdata
-        if not same_memory or (tensor.shape, tensor.stride(), tensor.dtype) != (
-            shape,
-            stride,
-            dtype,
-        ):
-            place = torch.empty(0, dtype=dtype, device=storage.device)
-            tensor.data = place.set_(storage, offset, shape, stride)  # type: ignore[call-overload]
-
-    return give_back
-
-
-def _kept_values(tensors: list[Tensor]) -> list[Callable[[], None]]:
-    """The values of tensors; those of one type and device together, which is fast."""
-    together: dict[tuple[torch.dtype, torch.device], list[Tensor]] = {}
-    for tensor in tensors:
-        for plain in _writable(tensor):
-            together.setdefault((plain.dtype, plain.device), []).append(plain)
-    others = [tensor for tensor in tensors if not _has_memory(tensor)]
-    return [*map(_kept_group, together.values()), *map(_kept_other, others)]
+def _distinct(tensors: Iterable[Tensor | None]) -> list[Tensor]:
+    return list({id(tensor): tensor for tensor in tensors if tensor is not None}.values())
 
 
 def _has_memory(tensor: Tensor) -> bool:
@@ -203,45 +205,42 @@ def _has_memory(tensor: Tensor) -> bool:
     return plain and tensor.layout is torch.strided
 
 
-def _writable(tensor: Tensor) -> Iterable[Tensor]:
-    """Return what to copy of a tensor: itself, or all bytes of its memory.
+def _kept_places(tensors: list[Tensor]) -> Callable[[], None]:
+    """Where the values of tensors lie, and in what shape."""
+    tensors = [tensor for tensor in tensors if _has_memory(tensor)]
+    homes = [tensor.data for tensor in tensors]
+    storages = [home.untyped_storage() for home in homes]
+    sizes = [storage.nbytes() for storage in storages]
 
-    The latter where elements share memory (expanded) or may not be written (inference mode).
-    """
-    if tensor.is_meta or not _has_memory(tensor):
-        return ()
-    if tensor.is_contiguous() and not tensor.is_inference() and not tensor.is_quantized:
-        return (tensor,)
-    empty = torch.empty(0, dtype=torch.uint8, device=tensor.device)
-    return (empty.set_(tensor.untyped_storage()),)  # type: ignore[call-overload]
+    def places() -> list[Any]:
+        return [(tensor.data_ptr(), tensor.shape, tensor.stride()) for tensor in tensors]
 
-
-def _kept_group(tensors: list[Tensor]) -> Callable[[], None]:
-    def flat() -> Tensor:
-        return torch.cat([tensor.detach().reshape(-1) for tensor in tensors])
-
-    values = flat()
+    before = places()
 
     def give_back() -> None:
-        # As bytes, which tell -0 from 0, and NaN from nothing.
-        if torch.equal(flat().view(torch.uint8), values.view(torch.uint8)):
+        now = places()
+        if now == before:
             return
-        parts = values.split([tensor.numel() for tensor in tensors])
-        for tensor, part in zip(tensors, parts):
-            # Through `data`, so that graphs which the caller holds stay valid.
-            tensor.data.copy_(part.view(tensor.shape))
+        for i, tensor in enumerate(tensors):
+            if now[i] != before[i]:
+                if storages[i].nbytes() != sizes[i]:
+                    storages[i].resize_(sizes[i])
+                tensor.data = homes[i]
 
     return give_back
 
 
-def _kept_other(tensor: Tensor) -> Callable[[], None]:
-    values, version = tensor.detach().clone(), tensor._version
+def _writable(tensor: Tensor) -> Tensor:
+    """Return a tensor's memory in a form that can be written to.
 
-    def give_back() -> None:
-        if tensor._version != version:
-            tensor.data.copy_(values)
-
-    return give_back
+    That is its data, whose version is its own, so that graphs which the caller holds stay valid; or
+    all bytes, where elements share memory (expanded) or are read-only (inference mode).
+    """
+    data = tensor.data
+    if not _has_memory(tensor) or (data.is_contiguous() and not tensor.is_inference()):
+        return data
+    empty = torch.empty(0, dtype=torch.uint8, device=tensor.device)
+    return empty.set_(tensor.untyped_storage())  # type: ignore[call-overload]
 
 
 def _kept_generators(modules: list[nn.Module]) -> Callable[[], None]:
@@ -249,8 +248,9 @@ def _kept_generators(modules: list[nn.Module]) -> Callable[[], None]:
     kept = [
         state
         for module in modules
+        if not type(module).__module__.startswith("torch.nn.")
         for value in module.__dict__.values()
-        if isinstance(value, _GENERATORS)
+        if type(value) in _GENERATORS  # isinstance is slow for torch's
         for state in [_kept_state(value)]
     ]
 
@@ -261,7 +261,7 @@ def _kept_generators(modules: list[nn.Module]) -> Callable[[], None]:
     return give_back
 
 
-_GENERATORS = (torch.Generator, np.random.Generator, np.random.RandomState, random.Random)
+_GENERATORS = {torch.Generator, np.random.Generator, np.random.RandomState, random.Random}
 
 
 def _kept_state(generator: Any) -> Callable[[], None]:
