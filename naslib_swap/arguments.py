@@ -80,7 +80,7 @@ class Arguments:
         positional, keywords = _as_arguments(inputs)
         given = [*positional, *keywords.values()]
         _refuse_arrays(given)
-        tensors = list(_tensors(given))
+        tensors = list(tensors_in(given))
         lengths = [length for value in given for length in _lengths(value)]
         sizes = {length for length, _ in lengths if length != 1}
         if not lengths:
@@ -187,7 +187,8 @@ def _leaves(value: Any) -> Iterator[Any]:
         yield value
 
 
-def _tensors(value: Any) -> Iterator[Tensor]:
+def tensors_in(value: Any) -> Iterator[Tensor]:
+    """Yield the tensors in nested mappings, lists and tuples."""
     return (leaf for leaf in _leaves(value) if isinstance(leaf, Tensor))
 
 
@@ -208,7 +209,7 @@ def _lengths(value: Any) -> Iterator[tuple[int, str]]:
     elif isinstance(value, Mapping):
         for item in value.values():
             yield from _lengths(item)
-    elif isinstance(value, (list, tuple)) and any(True for _ in _tensors(value)):
+    elif isinstance(value, (list, tuple)) and any(True for _ in tensors_in(value)):
         if _holds_samples(value):
             yield len(value), f"a {type(value).__name__} of {len(value)}"
         else:

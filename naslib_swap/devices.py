@@ -36,7 +36,7 @@ def usable(device: torch.device | str) -> torch.device:
     """
     error = refusal(str(device))
     if error is not None or torch.device(device).type == "meta":
-        why = "it holds no values" if error is None else str(error).strip().split("\n")[0]
+        why = "it holds no values" if error is None else str(error).strip().split("\n")[0][:80]
         raise SwapError(
             f"cannot use device={str(device)!r} ({why.rstrip('.')}), expected 'cpu', or 'cuda' "
             "where torch sees a GPU."

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from naslib_swap.activations import DEFAULT_ACTIVATIONS, ActivationTable, Calls, Kind, recording
+from naslib_swap.advice import advised, refuse_vmap
 from naslib_swap.arguments import Arguments, Inputs, Network, module_of
 from naslib_swap.devices import device_of, usable
 from naslib_swap.errors import SwapError
@@ -158,14 +159,15 @@ def swap_score(
         psi: list[int] = []
         while len(psi) < max(1, repeats):
             together = min(batch_repeats, repeats - len(psi))
-            if initialisation is not None and together > 1:
-                counters, calls = _count_together(
-                    net, arguments, activations, initialisation, together
-                )
-            else:
-                if initialisation is not None:
-                    initialisation.draw()
-                counters, calls = _count_once(net, arguments, activations)
+            with advised(net, arguments, mode=mode):
+                if initialisation is not None and together > 1:
+                    counters, calls = _count_together(
+                        net, arguments, activations, initialisation, together
+                    )
+                else:
+                    if initialisation is not None:
+                        initialisation.draw()
+                    counters, calls = _count_once(net, arguments, activations)
             psi.extend(counter.count() for counter in counters)
         counter = counters[0]
     score = sum(psi) / len(psi)
@@ -223,6 +225,7 @@ def _count_once(net: nn.Module, arguments: Arguments, activations: ActivationTab
     counter = PatternCounter(arguments.samples, arguments.device)
 
     def consume(output: Any, kind: Kind) -> bool:
+        refuse_vmap(output)
         if not _has_samples(output, arguments.samples):
             return False
         counter.add(output, signed=kind.signed, name=kind.name)
@@ -254,6 +257,7 @@ def _count_together(
         maxima: list[Tensor] = []
 
         def consume(output: Any, kind: Kind) -> bool:
+            refuse_vmap(output, depth=1)
             if not _has_samples(output, arguments.samples):
                 return False
             # Copies, since what follows may change the output in place; of a rectifier's output
