@@ -169,7 +169,7 @@ def _kept_tensors(modules: list[nn.Module]) -> Callable[[], None]:
     # A forward pass does not edit gradients, but they move with their parameters.
     give_back_places = _kept_places([*tensors, *(grad for grad in grads if grad is not None)])
     homes = [_writable(tensor) for tensor in tensors]
-    values = [home.clone() for home in homes]
+    values = [home.detach().clone() for home in homes]
     # On other devices, every comparison would wait for the device. Most buffers change anyway.
     compared = [parameter.is_cpu and _has_memory(parameter) for parameter in parameters]
     compared += [False] * len(buffers)
@@ -179,6 +179,7 @@ def _kept_tensors(modules: list[nn.Module]) -> Callable[[], None]:
 
     before = versions()
 
+    @torch.no_grad()
     def give_back() -> None:
         give_back_places()
         now = versions()
@@ -218,14 +219,14 @@ def _kept_places(tensors: list[Tensor]) -> Callable[[], None]:
     before = places()
 
     def give_back() -> None:
+        for storage, size in zip(storages, sizes):
+            if storage.nbytes() != size:
+                storage.resize_(size)
         now = places()
-        if now == before:
-            return
-        for i, tensor in enumerate(tensors):
-            if now[i] != before[i]:
-                if storages[i].nbytes() != sizes[i]:
-                    storages[i].resize_(sizes[i])
-                tensor.data = homes[i]
+        if now != before:
+            for i, tensor in enumerate(tensors):
+                if now[i] != before[i]:
+                    tensor.data = homes[i]
 
     return give_back
 
@@ -234,10 +235,13 @@ def _writable(tensor: Tensor) -> Tensor:
     """Return a tensor's memory in a form that can be written to.
 
     That is its data, whose version is its own, so that graphs which the caller holds stay valid; or
-    all bytes, where elements share memory (expanded) or are read-only (inference mode).
+    all bytes, where elements share memory (expanded) or are read-only (inference mode). A sparse
+    tensor is returned itself.
     """
+    if not _has_memory(tensor):
+        return tensor
     data = tensor.data
-    if not _has_memory(tensor) or (data.is_contiguous() and not tensor.is_inference()):
+    if data.is_contiguous() and not tensor.is_inference():
         return data
     empty = torch.empty(0, dtype=torch.uint8, device=tensor.device)
     return empty.set_(tensor.untyped_storage())  # type: ignore[call-overload]
