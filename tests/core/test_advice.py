@@ -126,5 +126,5 @@ def test_other_errors_pass_as_they_are() -> None:
     def fails(net: Calls, x: Tensor) -> Tensor:
         raise LookupError("no such thing")
 
-    with pytest.raises(LookupError, match="^'?no such thing'?$"):
+    with pytest.raises(LookupError, match="no such thing"):
         swap_score(Calls(fails), X)

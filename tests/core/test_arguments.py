@@ -41,7 +41,6 @@ EXPECTED = swap_score(Reads(lambda x: x), X)
         (([X, X + 1],), lambda views: views[0]),
         ((OrderedDict(deep=[(X,), {"scale": torch.ones(1, 4)}]),), lambda d: d["deep"][0][0]),
         ((Pair(X, None),), lambda pair: pair.first),
-        ((list(X),), torch.stack),  # six samples of four values would be four of six
     ],
 )
 def test_one_argument_may_hold_tensors_as_deep_as_you_like(inputs: Any, read: Any) -> None:
