@@ -6,6 +6,7 @@ import operator
 import random
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any, Callable
 
 import numpy as np
@@ -250,12 +251,11 @@ def _writable(tensor: Tensor) -> Tensor:
 def _kept_generators(modules: list[nn.Module]) -> Callable[[], None]:
     """Those that modules hold as attributes; `seeding` keeps the global ones."""
     kept = [
-        state
+        _kept_state(value)
         for module in modules
         if not type(module).__module__.startswith("torch.nn.")
         for value in module.__dict__.values()
         if type(value) in _GENERATORS  # isinstance is slow for torch's
-        for state in [_kept_state(value)]
     ]
 
     def give_back() -> None:
@@ -270,10 +270,8 @@ _GENERATORS = {torch.Generator, np.random.Generator, np.random.RandomState, rand
 
 def _kept_state(generator: Any) -> Callable[[], None]:
     if isinstance(generator, np.random.Generator):
-        bits, state = generator.bit_generator, generator.bit_generator.state
-        return lambda: setattr(bits, "state", state)
+        bits = generator.bit_generator
+        return partial(setattr, bits, "state", bits.state)
     if isinstance(generator, random.Random):
-        state = generator.getstate()
-        return lambda: generator.setstate(state)
-    state = generator.get_state()
-    return lambda: generator.set_state(state)
+        return partial(generator.setstate, generator.getstate())
+    return partial(generator.set_state, generator.get_state())

@@ -60,8 +60,8 @@ def seeded(seed: int) -> Iterator[None]:
     """
     whole = whole_seed(seed)
     with _ALONE, ExitStack() as stack:
-        for state in _kept_states():
-            stack.callback(*state)
+        for set_state, state in _kept_states():
+            stack.callback(set_state, state)
         torch.manual_seed(whole)
         random.seed(whole)
         if np.random.get_state(legacy=False)["bit_generator"] == "MT19937":  # noqa: NPY002
