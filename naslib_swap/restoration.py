@@ -7,6 +7,7 @@ import random
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from itertools import chain
 from typing import Any, Callable
 
 import numpy as np
@@ -26,13 +27,14 @@ def restored(net: nn.Module) -> Iterator[None]:
     Parameters
     ----------
     net
-        Any module whose tensors have values (:func:`require_values`). Inside, it may be run, put
-        into another mode (:func:`set_mode`), moved to another device and given other weights.
+        Any module. Inside, it may be run, put into another mode (:func:`set_mode`), moved to
+        another device and given other weights.
 
     Raises
     ------
     SwapError
-        On leaving, where a module's own ``train()`` fails. All else is restored even then.
+        If it holds lazy modules that were never run, or tensors on the meta device: they have no
+        values. On leaving, where a module's own ``train()`` fails. All else is restored even then.
 
     Notes
     -----
@@ -57,9 +59,12 @@ def restored(net: nn.Module) -> Iterator[None]:
     (False, 0)
     """
     modules = list(net.modules())
+    parameters = _distinct(item for m in modules for item in m._parameters.values())
+    buffers = _distinct(item for m in modules for item in m._buffers.values())
+    _require_values(net, [*parameters, *buffers])
     own = [(module, module.training) for module in modules if _has_own_train(module)]
     give_back_structure = _kept_structure(modules)
-    give_back_tensors = _kept_tensors(modules)
+    give_back_tensors = _kept_tensors(parameters, buffers)
     give_back_generators = _kept_generators(modules)
     try:
         yield
@@ -82,31 +87,21 @@ def set_mode(net: nn.Module, train: bool) -> None:
         net.train(train)
 
 
-def require_values(net: nn.Module) -> None:
-    """Refuse a network whose tensors have no values yet.
-
-    Raises
-    ------
-    SwapError
-        If it holds lazy modules that were never run, or tensors on the meta device.
-    """
-    for prefix, module in net.named_modules():
-        for name, tensor in (*module._parameters.items(), *module._buffers.items()):
-            if tensor is not None and (tensor.is_meta or nn.parameter.is_lazy(tensor)):
-                raise SwapError(_without_values(net, f"{prefix}.{name}".lstrip("."), tensor))
-
-
-def _without_values(net: nn.Module, name: str, tensor: Tensor) -> str:
-    given = f"got a {type(net).__name__} whose {name!r} is"
-    if nn.parameter.is_lazy(tensor):
-        return (
-            f"{given} lazy, expected weights that have a shape. Run the network once on a "
-            "minibatch, then score it."
-        )
-    return (
-        f"{given} on the meta device, expected weights that have values. Build it without "
-        "torch.device('meta'), or call net.to_empty(device='cpu') and initialise it."
-    )
+def _require_values(net: nn.Module, tensors: list[Tensor]) -> None:
+    if not any(tensor.is_meta or nn.parameter.is_lazy(tensor) for tensor in tensors):
+        return
+    for name, tensor in (*net.named_parameters(), *net.named_buffers()):
+        given = f"got a {type(net).__name__} whose {name!r} is"
+        if nn.parameter.is_lazy(tensor):
+            raise SwapError(
+                f"{given} lazy, expected weights that have a shape. Run the network once on a "
+                "minibatch, then score it."
+            )
+        if tensor.is_meta:
+            raise SwapError(
+                f"{given} on the meta device, expected weights that have values. Build it without "
+                "torch.device('meta'), or call net.to_empty(device='cpu') and initialise it."
+            )
 
 
 def _has_own_train(module: nn.Module) -> bool:
@@ -128,21 +123,14 @@ def _return_to_mode(module: nn.Module, training: bool) -> None:
 def _kept_structure(modules: list[nn.Module]) -> Callable[..., None]:
     attributes = [dict(m.__dict__) for m in modules]
     live = [m.__dict__[name] for m in modules for name in _REGISTRIES]
-    registries = [dict(registry) for registry in live]
-
-    def registered() -> list[Any]:
-        # All at once, since comparing module by module costs as much as counting.
-        filled = [registry for registry in live if registry]
-        names = [name for registry in filled for name in registry]
-        return [[*map(len, live)], names, [id(i) for registry in filled for i in registry.values()]]
-
-    before = registered()
+    registries = [dict(registry) if registry else {} for registry in live]
 
     def give_back(*, modes: bool) -> None:
-        if registered() != before:
+        # All at once, since comparing module by module costs as much as counting.
+        if not _same(live, registries):
             for i, module in enumerate(modules):
                 own = slice(i * len(_REGISTRIES), (i + 1) * len(_REGISTRIES))
-                if any(not _same(*pair) for pair in zip(live[own], registries[own])):
+                if not _same(live[own], registries[own]):
                     module.__dict__.clear()
                     module.__dict__.update(attributes[i])
                     for registry, items in zip(live[own], registries[own]):
@@ -155,22 +143,33 @@ def _kept_structure(modules: list[nn.Module]) -> Callable[..., None]:
     return give_back
 
 
-def _same(now: dict[str, Any], before: dict[str, Any]) -> bool:
+def _same(now: list[dict[str, Any]], before: list[dict[str, Any]]) -> bool:
     """Whether the same objects stand under the same names."""
-    return list(now) == list(before) and all(map(operator.is_, now.values(), before.values()))
+    if [*map(len, now)] != [*map(len, before)]:
+        return False
+    now, before = [*filter(None, now)], [*filter(None, before)]  # most are empty
+    return [*chain(*now)] == [*chain(*before)] and all(
+        map(operator.is_, _items(now), _items(before))
+    )
 
 
-def _kept_tensors(modules: list[nn.Module]) -> Callable[[], None]:
+def _items(registries: list[dict[str, Any]]) -> Iterator[Any]:
+    return chain.from_iterable(map(dict.values, registries))
+
+
+def _kept_tensors(parameters: list[Tensor], buffers: list[Tensor]) -> Callable[[], None]:
     # Flat lists throughout: an object per tensor would cost more than the copies.
-    parameters = _distinct(item for m in modules for item in m._parameters.values())
-    buffers = _distinct(item for m in modules for item in m._buffers.values())
     wanted = [parameter.requires_grad for parameter in parameters]
     grads = [parameter.grad for parameter in parameters]
     tensors = [*parameters, *buffers]
+    homes = [tensor.data for tensor in tensors]
     # A forward pass does not edit gradients, but they move with their parameters.
-    give_back_places = _kept_places([*tensors, *(grad for grad in grads if grad is not None)])
-    homes = [_writable(tensor) for tensor in tensors]
-    values = [home.detach().clone() for home in homes]
+    moved = [grad for grad in grads if grad is not None]
+    give_back_places = _kept_places(
+        [*tensors, *moved], [*homes, *(tensor.data for tensor in moved)]
+    )
+    memories = [_writable(*pair) for pair in zip(tensors, homes)]
+    values = [memory.clone() for memory in memories]
     # On other devices, every comparison would wait for the device. Most buffers change anyway.
     compared = [parameter.is_cpu and _has_memory(parameter) for parameter in parameters]
     compared += [False] * len(buffers)
@@ -184,10 +183,10 @@ def _kept_tensors(modules: list[nn.Module]) -> Callable[[], None]:
     def give_back() -> None:
         give_back_places()
         now = versions()
-        for i, (home, value) in enumerate(zip(homes, values)):
+        for i, (memory, value) in enumerate(zip(memories, values)):
             # By versions too, since 0 equals -0.
-            if not compared[i] or now[i] != before[i] or not torch.equal(home, value):
-                home.copy_(value)
+            if not compared[i] or now[i] != before[i] or not torch.equal(memory, value):
+                memory.copy_(value)
         for parameter, requires_grad, grad in zip(parameters, wanted, grads):
             if parameter.requires_grad != requires_grad:
                 parameter.requires_grad_(requires_grad)
@@ -207,32 +206,24 @@ def _has_memory(tensor: Tensor) -> bool:
     return plain and tensor.layout is torch.strided
 
 
-def _kept_places(tensors: list[Tensor]) -> Callable[[], None]:
-    """Where the values of tensors lie, and in what shape."""
-    tensors = [tensor for tensor in tensors if _has_memory(tensor)]
-    homes = [tensor.data for tensor in tensors]
-    storages = [home.untyped_storage() for home in homes]
+def _kept_places(tensors: list[Tensor], homes: list[Tensor]) -> Callable[[], None]:
+    """Where the values of tensors lie, and in what shape; `homes` are their data now."""
+    pairs = [(tensor, home) for tensor, home in zip(tensors, homes) if _has_memory(tensor)]
+    storages = [home.untyped_storage() for _, home in pairs]
     sizes = [storage.nbytes() for storage in storages]
-
-    def places() -> list[Any]:
-        return [(tensor.data_ptr(), tensor.shape, tensor.stride()) for tensor in tensors]
-
-    before = places()
 
     def give_back() -> None:
         for storage, size in zip(storages, sizes):
             if storage.nbytes() != size:
                 storage.resize_(size)
-        now = places()
-        if now != before:
-            for i, tensor in enumerate(tensors):
-                if now[i] != before[i]:
-                    tensor.data = homes[i]
+        for tensor, home in pairs:
+            if tensor.device != home.device or not tensor.is_set_to(home):
+                tensor.data = home
 
     return give_back
 
 
-def _writable(tensor: Tensor) -> Tensor:
+def _writable(tensor: Tensor, data: Tensor) -> Tensor:
     """Return a tensor's memory in a form that can be written to.
 
     That is its data, whose version is its own, so that graphs which the caller holds stay valid; or
@@ -241,7 +232,6 @@ def _writable(tensor: Tensor) -> Tensor:
     """
     if not _has_memory(tensor):
         return tensor
-    data = tensor.data
     if data.is_contiguous() and not tensor.is_inference():
         return data
     empty = torch.empty(0, dtype=torch.uint8, device=tensor.device)

@@ -25,7 +25,7 @@ from naslib_swap.errors import SwapError
 from naslib_swap.initialisation import StandardNormal
 from naslib_swap.patterns import PatternCounter
 from naslib_swap.regularisation import log_factor
-from naslib_swap.restoration import require_values, restored, set_mode
+from naslib_swap.restoration import restored, set_mode
 from naslib_swap.seeding import repeatable
 
 
@@ -147,7 +147,6 @@ def swap_score(
         raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
     net, bound = module_of(net)
     _require_visible(net)
-    require_values(net)
     with repeatable(seed), restored(net):
         target = device_of(net) if device is None else usable(device)
         if target is not None and target != device_of(net):
