@@ -102,11 +102,13 @@ def swap_score(
     Parameters
     ----------
     net
-        Any module. It comes back as it was: weights, buffers, modes, hooks, device, also when its
-        forward pass raises.
+        Any module, or a ``functools.partial`` of one for arguments that are no batch. It comes
+        back as it was, also when its forward pass raises
+        (:func:`~naslib_swap.restoration.restored`).
     inputs
         A tensor [S, ...], a sequence (positional arguments) or a mapping (keyword arguments). All
-        tensors in it have S (or 1) along dimension 0.
+        tensors in it have S (or 1) along dimension 0; more in
+        :meth:`~naslib_swap.arguments.Arguments.of`.
     repeats
         0 scores the weights as they are. R > 0 re-initialises R times from ``seed``
         (:class:`~naslib_swap.initialisation.StandardNormal`) and takes the mean.
