@@ -8,10 +8,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,13 +18,15 @@ from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
 from naslib_swap.activations import DEFAULT_ACTIVATIONS, ActivationTable, Calls, Kind, recording
+from naslib_swap.advice import advised, refuse_vmap
+from naslib_swap.arguments import Arguments, Inputs, Network, module_of
+from naslib_swap.devices import device_of, usable
 from naslib_swap.errors import SwapError
 from naslib_swap.initialisation import StandardNormal
 from naslib_swap.patterns import PatternCounter
 from naslib_swap.regularisation import log_factor
-from naslib_swap.seeding import copied, repeatable
-
-Inputs = Union[Tensor, Sequence[Any], Mapping[str, Any]]
+from naslib_swap.restoration import restored, set_mode
+from naslib_swap.seeding import repeatable
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ class RegularisedSwapScore:
 
 
 def swap_score(
-    net: nn.Module,
+    net: Network,
     inputs: Inputs,
     *,
     repeats: int = 0,
@@ -101,11 +102,13 @@ def swap_score(
     Parameters
     ----------
     net
-        Any module. It comes back as it was: weights, buffers, modes, hooks, device, also when its
-        forward pass raises.
+        Any module, or a ``functools.partial`` of one for arguments that are no batch. It comes
+        back as it was, also when its forward pass raises
+        (:func:`~naslib_swap.restoration.restored`).
     inputs
         A tensor [S, ...], a sequence (positional arguments) or a mapping (keyword arguments). All
-        tensors in it have S (or 1) along dimension 0.
+        tensors in it have S (or 1) along dimension 0; more in
+        :meth:`~naslib_swap.arguments.Arguments.of`.
     repeats
         0 scores the weights as they are. R > 0 re-initialises R times from ``seed``
         (:class:`~naslib_swap.initialisation.StandardNormal`) and takes the mean.
@@ -144,26 +147,28 @@ def swap_score(
         raise SwapError(f"got batch_repeats={batch_repeats}, expected 1 or more.")
     if mode not in ("train", "eval"):
         raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
+    net, bound = module_of(net)
     _require_visible(net)
-    with _as_it_was(net, weights=repeats > 0), repeatable(seed):
-        target = torch.device(device) if device is not None else _device_of(net)
-        if target is not None and target != _device_of(net):
+    with repeatable(seed), restored(net):
+        target = device_of(net) if device is None else usable(device)
+        if target is not None and target != device_of(net):
             net.to(target)
-        arguments = _Arguments.of(inputs, target)
-        _set_mode(net, mode == "train")
+        arguments = Arguments.of(inputs, target, bound)
+        set_mode(net, mode == "train")
         parameters = count_parameters(net)
         initialisation = StandardNormal(net, seed) if repeats else None
         psi: list[int] = []
         while len(psi) < max(1, repeats):
             together = min(batch_repeats, repeats - len(psi))
-            if initialisation is not None and together > 1:
-                counters, calls = _count_together(
-                    net, arguments, activations, initialisation, together
-                )
-            else:
-                if initialisation is not None:
-                    initialisation.draw()
-                counters, calls = _count_once(net, arguments, activations)
+            with advised(net, arguments, mode=mode):
+                if initialisation is not None and together > 1:
+                    counters, calls = _count_together(
+                        net, arguments, activations, initialisation, together
+                    )
+                else:
+                    if initialisation is not None:
+                        initialisation.draw()
+                    counters, calls = _count_once(net, arguments, activations)
             psi.extend(counter.count() for counter in counters)
         counter = counters[0]
     score = sum(psi) / len(psi)
@@ -181,7 +186,7 @@ def swap_score(
 
 
 def regularised_swap_score(
-    net: nn.Module,
+    net: Network,
     inputs: Inputs,
     *,
     mu: float,
@@ -213,73 +218,15 @@ def count_parameters(net: nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
-@dataclass(frozen=True)
-class _Arguments:
-    """The inputs as call arguments, on the right device."""
-
-    positional: tuple[Any, ...]
-    keywords: Mapping[str, Any]
-    samples: int
-    device: torch.device
-
-    def call(self, function: Callable[..., Any]) -> Any:
-        """Call with copies, so that a network that works in place leaves the inputs alone."""
-        positional = [copied(value) for value in self.positional]
-        return function(*positional, **{k: copied(v) for k, v in self.keywords.items()})
-
-    @classmethod
-    def of(cls, inputs: Inputs, device: torch.device | None) -> _Arguments:
-        def placed(value: Any) -> Any:
-            return value.to(device) if isinstance(value, Tensor) and device is not None else value
-
-        positional: tuple[Any, ...] = ()
-        keywords: dict[str, Any] = {}
-        if isinstance(inputs, Tensor):
-            positional = (placed(inputs),)
-        elif isinstance(inputs, Mapping):
-            keywords = {key: placed(value) for key, value in inputs.items()}
-        elif isinstance(inputs, Sequence) and not isinstance(inputs, (str, bytes)):
-            positional = tuple(placed(value) for value in inputs)
-        else:
-            raise SwapError(
-                f"got inputs of type {type(inputs).__name__}, expected a tensor [S, ...], a "
-                "sequence (positional arguments) or a mapping (keyword arguments)."
-            )
-        tensors = [v for v in (*positional, *keywords.values()) if isinstance(v, Tensor)]
-        batched = next((tensor for tensor in tensors if tensor.dim()), None)
-        if batched is None:
-            raise SwapError(
-                "got inputs without a tensor that has a batch dimension, expected [S, ...] with "
-                "S samples along dimension 0."
-            )
-        sizes = {int(t.shape[0]) for t in tensors if t.dim() and t.shape[0] != 1}
-        if len(sizes) > 1:
-            raise SwapError(
-                f"got inputs of shapes {', '.join(str(tuple(t.shape)) for t in tensors)}, expected "
-                "one number of samples along dimension 0 of each (or 1, for what all samples "
-                "share). Pass what is no batch by functools.partial or in a wrapper module."
-            )
-        if batched.numel() == 0:
-            raise SwapError(
-                f"got an empty minibatch of shape {tuple(batched.shape)}, expected at least 2 "
-                "samples."
-            )
-        for tensor in tensors:
-            if tensor.is_floating_point() and bool(torch.isnan(tensor).any()):
-                raise SwapError(
-                    f"got inputs of shape {tuple(tensor.shape)} with NaN in them, expected numbers."
-                )
-        return cls(positional, keywords, max(sizes, default=1), batched.device)
-
-
 _Counted = tuple[list[PatternCounter], Calls]
 
 
-def _count_once(net: nn.Module, arguments: _Arguments, activations: ActivationTable) -> _Counted:
+def _count_once(net: nn.Module, arguments: Arguments, activations: ActivationTable) -> _Counted:
     """One forward pass with the weights as they are."""
     counter = PatternCounter(arguments.samples, arguments.device)
 
     def consume(output: Any, kind: Kind) -> bool:
+        refuse_vmap(output)
         if not _has_samples(output, arguments.samples):
             return False
         counter.add(output, signed=kind.signed, name=kind.name)
@@ -293,7 +240,7 @@ def _count_once(net: nn.Module, arguments: _Arguments, activations: ActivationTa
 
 def _count_together(
     net: nn.Module,
-    arguments: _Arguments,
+    arguments: Arguments,
     activations: ActivationTable,
     initialisation: StandardNormal,
     repeats: int,
@@ -311,6 +258,7 @@ def _count_together(
         maxima: list[Tensor] = []
 
         def consume(output: Any, kind: Kind) -> bool:
+            refuse_vmap(output, depth=1)
             if not _has_samples(output, arguments.samples):
                 return False
             # Copies, since what follows may change the output in place; of a rectifier's output
@@ -367,48 +315,3 @@ def _require_values(counter: PatternCounter, calls: Calls, net: nn.Module) -> No
             "compiled code. Pass activations=DEFAULT_ACTIVATIONS.with_module(...) or "
             ".with_function(...) to record others."
         )
-
-
-def _device_of(net: nn.Module) -> torch.device | None:
-    tensor = next(net.parameters(), None)
-    return tensor.device if tensor is not None else None
-
-
-def _set_mode(net: nn.Module, train: bool) -> None:
-    # Not where nothing would change: on a network of many modules this costs as much as counting.
-    if any(module.training != train for module in net.modules()):
-        net.train(train)
-
-
-@contextmanager
-def _as_it_was(net: nn.Module, *, weights: bool) -> Iterator[None]:
-    """Restore a network: modes, buffers, device, and weights if asked."""
-    modules = list(net.modules())
-    modes = [(module, module.training) for module in modules]
-    device = _device_of(net)
-    buffers = [
-        (
-            module,
-            dict(module._buffers),
-            {k: b.clone() for k, b in module._buffers.items() if b is not None},
-        )
-        for module in modules
-        if module._buffers
-    ]
-    kept = [(p, p.detach().clone()) for p in net.parameters()] if weights else []
-    try:
-        yield
-    finally:
-        if device is not None and _device_of(net) != device:
-            net.to(device)
-        with torch.no_grad():
-            for parameter, value in kept:
-                parameter.copy_(value)
-            for module, originals, values in buffers:
-                module._buffers.clear()
-                module._buffers.update(originals)
-                for key, value in values.items():
-                    module._buffers[key].copy_(value)  # type: ignore[union-attr]
-        for module, training in modes:
-            if module.training != training:
-                module.training = training

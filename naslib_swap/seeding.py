@@ -3,11 +3,32 @@
 from __future__ import annotations
 
 import hashlib
+import operator
+import os
+import random
+import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
+from contextlib import ExitStack, contextmanager
+from typing import Any, Callable
 
+import numpy as np
 import torch
+
+from naslib_swap.arguments import copied as copied  # where it used to be
+from naslib_swap.errors import SwapError
+
+# Global generators are for one thread at a time. Reentrant: what is seeded may seed again.
+_ALONE = threading.RLock()
+
+
+def _forget_other_threads() -> None:
+    global _ALONE
+    _ALONE = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    # A forked process has none of the threads that may have been inside.
+    os.register_at_fork(after_in_child=_forget_other_threads)
 
 
 def derived_seed(seed: int, *names: str) -> int:
@@ -18,29 +39,68 @@ def derived_seed(seed: int, *names: str) -> int:
 
 @contextmanager
 def seeded(seed: int) -> Iterator[None]:
-    """Seed torch's generators, and restore them on leaving.
+    """Seed the global generators of torch, numpy and Python, and restore them on leaving.
 
-    ``torch.manual_seed`` seeds every GPU too, so all of their generators are kept.
+    Parameters
+    ----------
+    seed
+        Any whole number, also numpy's.
+
+    Raises
+    ------
+    SwapError
+        If the seed is no whole number, or does not fit into 64 bits.
+
+    Notes
+    -----
+    Generators are global to a process, so one thread at a time is inside: others wait. Threads
+    that draw from global generators without being inside disturb those that are.
+    ``torch.manual_seed`` seeds the generators of all devices, so all of them are kept. Objects
+    that the caller made (``torch.Generator``, ``numpy.random.default_rng``) are left alone.
     """
-    devices = list(range(torch.cuda.device_count())) if torch.cuda.is_available() else []
-    with torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seed)
+    whole = whole_seed(seed)
+    with _ALONE, ExitStack() as stack:
+        for set_state, state in _kept_states():
+            stack.callback(set_state, state)
+        torch.manual_seed(whole)
+        random.seed(whole)
+        if np.random.get_state(legacy=False)["bit_generator"] == "MT19937":  # noqa: NPY002
+            np.random.seed(whole % 2**32)  # noqa: NPY002
         yield
+
+
+def whole_seed(seed: int) -> int:
+    """Return a seed as an int that torch takes."""
+    try:
+        whole = operator.index(seed)
+    except TypeError:
+        whole = None
+    if whole is None or not -(2**63) <= whole < 2**64:
+        raise SwapError(f"got seed={seed!r}, expected a whole number of at most 64 bits.") from None
+    return whole
+
+
+def _kept_states() -> Iterator[tuple[Callable[[Any], Any], Any]]:
+    """How to set each global generator, and the state that it has."""
+    yield torch.set_rng_state, torch.get_rng_state()
+    yield random.setstate, random.getstate()
+    yield np.random.set_state, np.random.get_state(legacy=False)  # noqa: NPY002
+    for name in ("cuda", "xpu"):
+        backend = getattr(torch, name, None)
+        if backend is not None and backend.is_available():
+            yield backend.set_rng_state_all, backend.get_rng_state_all()
+    if torch.backends.mps.is_available():
+        yield torch.mps.set_rng_state, torch.mps.get_rng_state()
 
 
 @contextmanager
 def repeatable(seed: int) -> Iterator[None]:
-    """As `seeded`; and on a GPU the same kernels each time, with float32 as it is on the CPU."""
+    """As :func:`seeded`; and on a GPU the same kernels each time, float32 as on the CPU."""
     kernels = torch.backends.cudnn.flags(
         enabled=True, benchmark=False, deterministic=True, allow_tf32=False
     )
     with seeded(seed), kernels:
         yield
-
-
-def copied(value: Any) -> Any:
-    """Return a copy of a tensor, for a network that may work in place; anything else as it is."""
-    return value.clone() if isinstance(value, torch.Tensor) else value
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Callable
 
 import torch
@@ -27,16 +28,37 @@ def _attention(query: Tensor, key: Tensor, value: Tensor) -> int:
     return rows * key.shape[-2] * (query.shape[-1] + value.shape[-1])
 
 
+def _recurrence(x: Tensor, weights: Sequence[Tensor]) -> int:
+    """Steps [..., I] by the matrices of all layers and directions that they pass through."""
+    return x.numel() // x.shape[-1] * sum(w.numel() for w in weights if w.dim() == 2)
+
+
+def _fused_attention(x: Tensor, *weights: Tensor) -> int:
+    """Self-attention of x [B, N, E], and products of its rows by each weight matrix."""
+    rows = x.numel() // x.shape[-1]
+    return 2 * rows * x.shape[-2] * x.shape[-1] + rows * sum(w.numel() for w in weights)
+
+
 _Formula = Callable[[Any, Any], int]
-_FORMULAS: dict[Any, _Formula] = {
-    aten.mm: lambda args, out: _product(args[0], args[1]),
-    aten.bmm: lambda args, out: _product(args[0], args[1]),
-    aten.addmm: lambda args, out: _product(args[1], args[2]),
-    aten.baddbmm: lambda args, out: _product(args[1], args[2]),
-    aten.convolution: lambda args, out: _convolution(args[0], args[1], out, args[6]),
+# By name, since not all of them are in every version of torch.
+_BY_NAME: dict[str, _Formula] = {
+    "mm": lambda args, out: _product(args[0], args[1]),
+    "bmm": lambda args, out: _product(args[0], args[1]),
+    "addmm": lambda args, out: _product(args[1], args[2]),
+    "_addmm_activation": lambda args, out: _product(args[1], args[2]),
+    "baddbmm": lambda args, out: _product(args[1], args[2]),
+    "addbmm": lambda args, out: _product(args[1], args[2]),
+    "mv": lambda args, out: args[0].numel(),
+    "addmv": lambda args, out: args[1].numel(),
+    "dot": lambda args, out: args[0].numel(),
+    # Bilinear layers: rows [N, I] and [N, J] by a weight [O, I, J].
+    "_trilinear": lambda args, out: args[0].shape[0] * args[1].numel(),
+    "convolution": lambda args, out: _convolution(args[0], args[1], out, args[6]),
+    "mkldnn_rnn_layer": lambda args, out: _recurrence(args[0], args[1:5]),
+    "_cudnn_rnn": lambda args, out: _recurrence(args[0], args[1]),
+    "miopen_rnn": lambda args, out: _recurrence(args[0], args[1]),
     **{
-        # Not all of them are in every version of torch.
-        getattr(aten, f"_scaled_dot_product_{kernel}"): lambda args, out: _attention(*args[:3])
+        f"_scaled_dot_product_{kernel}": lambda args, out: _attention(*args[:3])
         for kernel in (
             "flash_attention",
             "flash_attention_for_cpu",
@@ -44,18 +66,34 @@ _FORMULAS: dict[Any, _Formula] = {
             "cudnn_attention",
             "fused_attention_overrideable",
         )
-        if hasattr(aten, f"_scaled_dot_product_{kernel}")
     },
+    # In eval mode, without gradients.
+    "_native_multi_head_attention": lambda args, out: _fused_attention(args[0], args[5], args[7]),
+    "_transformer_encoder_layer_fwd": lambda args, out: _fused_attention(
+        args[0], args[3], args[5], args[14], args[16]
+    ),
 }
+_FORMULAS = {getattr(aten, name): f for name, f in _BY_NAME.items() if hasattr(aten, name)}
 
 
 class MultiplyAccumulates(TorchDispatchMode):
-    """Inside, `count` grows by those of convolutions, matrix products and attention.
+    """Inside, `count` grows by the multiply-accumulates of what runs.
 
-    They are counted where torch calls its kernels, so modules and functions count alike, and also
-    on the meta device, where nothing is computed. What is done element by element, pooling and
-    normalisation add nothing. Twice the number is what `torch.utils.flop_counter` gives, which
-    takes twice as long for its account by module, and passes over attention on the CPU.
+    Notes
+    -----
+    Those of convolutions, matrix products, attention, recurrent and bilinear layers. They are
+    counted where torch calls its kernels, so modules and functions count alike, and also on the
+    meta device, where nothing is computed. What is done element by element, pooling and
+    normalisation add nothing. Twice the number is what ``torch.utils.flop_counter`` gives, which
+    takes twice as long for its account by module, and passes over attention on the CPU and
+    recurrent layers.
+
+    Examples
+    --------
+    >>> with MultiplyAccumulates() as seen:
+    ...     _ = torch.ones(2, 3) @ torch.ones(3, 4)
+    >>> seen.count
+    24
     """
 
     def __init__(self) -> None:
@@ -67,8 +105,14 @@ class MultiplyAccumulates(TorchDispatchMode):
         return False  # else the first call imports torch._dynamo, for seconds
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        out = func(*args, **(kwargs or {}))
         formula = _FORMULAS.get(func._overloadpacket)
+        if formula is None and torch.is_inference_mode_enabled():
+            # There, composite operators come whole.
+            with self:
+                out = func.decompose(*args, **(kwargs or {}))
+            if out is not NotImplemented:
+                return out
+        out = func(*args, **(kwargs or {}))
         if formula is not None:
             self.count += formula(args, out)
         return out
