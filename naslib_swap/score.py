@@ -24,7 +24,7 @@ from naslib_swap.devices import device_of, usable
 from naslib_swap.errors import SwapError
 from naslib_swap.initialisation import StandardNormal
 from naslib_swap.patterns import PatternCounter
-from naslib_swap.regularisation import log_factor
+from naslib_swap.regularisation import log_factor, log_regularised
 from naslib_swap.restoration import restored, set_mode
 from naslib_swap.seeding import repeatable
 
@@ -203,10 +203,10 @@ def regularised_swap_score(
     log_factor(0.0, mu, sigma)  # complain before the work, not after it
     swap = swap_score(net, inputs, **options)
     theta = (swap.parameters if parameters is None else parameters) / 1000
-    factor = log_factor(theta, mu, sigma)
+    log_score = log_regularised(swap.score, theta, mu, sigma)
     return RegularisedSwapScore(
-        score=swap.score * math.exp(factor),
-        log_score=math.log(swap.score) + factor,
+        score=math.exp(log_score),
+        log_score=log_score,
         mu=mu,
         sigma=sigma,
         swap=swap,

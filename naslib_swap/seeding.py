@@ -14,7 +14,6 @@ from typing import Any, Callable
 import numpy as np
 import torch
 
-from naslib_swap.arguments import copied as copied  # where it used to be
 from naslib_swap.errors import SwapError
 
 # Global generators are for one thread at a time. Reentrant: what is seeded may seed again.

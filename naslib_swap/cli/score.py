@@ -118,6 +118,7 @@ def _others(net: Any, given: Any, plan: ScorePlan) -> dict[str, Any]:
     from naslib_swap import proxies
     from naslib_swap.inputs.minibatch import drawn_labels, make_minibatch
     from naslib_swap.predictors.passes.probe import Probe
+    from naslib_swap.restoration import restored
     from naslib_swap.scoring.network import score_network
 
     names = [name for name in plan.proxies or proxies.names() if name != "swap"]
@@ -130,7 +131,8 @@ def _others(net: Any, given: Any, plan: ScorePlan) -> dict[str, Any]:
     sizes = {k: v for k, v in (("mu", plan.mu), ("sigma", plan.sigma)) if v is not None}
     settings = {"repeats": plan.repeats, **sizes}
     probe = Probe(net.to(plan.device or "cpu"), batch, seed=plan.seed, settings=settings)
-    found = score_network(probe, names)
+    with restored(net):
+        found = score_network(probe, names)
     return {name: one.error if one.value is None else one.value for name, one in found.items()}
 
 

@@ -160,7 +160,7 @@ def study_of(plan: FlexibertPlan, encoders: Mapping[str, Encoder]) -> Study:
     return Study(
         space=TextEncoder.space,
         task=TextEncoder.task,
-        subjects=dict(sorted(subjects.items(), key=parts)),
+        subjects=dict(sorted(subjects.items(), key=parts)),  # type: ignore[arg-type]
         proxies=tuple(name for name in plan.proxies or PROXIES if name not in STATED),
         seeds=tuple(range(plan.seeds)),
         conditions=conditions_of(plan),

@@ -10,14 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from naslib_swap.seeding import copied, repeatable
-
-
-def device_of(net: nn.Module) -> torch.device:
-    """The device of the first parameter or buffer; the CPU where there is neither."""
-    for tensor in (*net.parameters(), *net.buffers()):
-        return tensor.device
-    return torch.device("cpu")
+from naslib_swap.arguments import copied
+from naslib_swap.seeding import repeatable
 
 
 @contextmanager

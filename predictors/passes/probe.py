@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Callable, Protocol, Union
 import torch
 from torch import Tensor, nn
 
-from naslib_swap.predictors.passes.isolation import device_of
+from naslib_swap.devices import device_of
 from naslib_swap.predictors.passes.shared import SharedPasses
 from naslib_swap.score import count_parameters
 
@@ -65,7 +65,8 @@ class Probe(SharedPasses):
         device: torch.device | str = "cpu",
     ) -> None:
         built = isinstance(net, nn.Module)
-        super().__init__(device_of(net) if isinstance(net, nn.Module) else torch.device(device))
+        where = device_of(net) if isinstance(net, nn.Module) else None
+        super().__init__(where or torch.device(device))
         self._net = net if built else None
         self._build = net
         self.minibatch = minibatch
