@@ -87,7 +87,10 @@ def test_depth_is_the_longest_path_in_weighted_layers() -> None:
             return self.head((self.long(x) + self.short(x) + x).mean((2, 3)))
 
     assert value("depth", Branches(), minibatch()) == 3
-    assert value("depth", Branches(), minibatch(), depth=7) == 7
+    known = SimpleNamespace(depth=lambda: 7, parameters=lambda: 9_000_000)
+    probe = Probe(Branches(), minibatch(), known=known)
+    found = score_network(probe, ["depth", "params"])
+    assert (found["depth"].value, found["params"].value) == (7, 9)
 
 
 @pytest.mark.parametrize(("name", "plain"), [("reg_params", "params"), ("reg_flops", "flops")])
@@ -96,7 +99,7 @@ def test_regularised_sizes_are_logarithms_weighed_by_parameters(name: str, plain
     theta = 1e3 * value("params", net, batch)
     expected = math.log(value(plain, net, batch)) - (theta - 2) ** 2 / 5
     assert value(name, net, batch, mu=2, sigma=5) == pytest.approx(expected)
-    assert "sigma not given" in str(score(name, net, batch, mu=2).error)
+    assert "sigma missing" in str(score(name, net, batch, mu=2).error)
 
 
 def test_l2_norm_sums_the_norms_of_the_layers() -> None:
