@@ -21,6 +21,7 @@ from naslib_swap.errors import SwapError
 from naslib_swap.evaluation.plan import Plan, truth_of
 from naslib_swap.evaluation.study import Study, sample_architectures
 from naslib_swap.ground_truth.table import canonical
+from naslib_swap.reading import read_text
 
 Table = dict[str, Any]
 
@@ -84,10 +85,7 @@ def chosen(plan: Plan, table: Table | None, listed: Path | None) -> Chosen:
 
 
 def _listed(path: Path, space: str) -> tuple[str, ...]:
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise SwapError(f"cannot read the architectures in {path}: {error}.") from None
+    lines = read_text(path).splitlines()
     parse = canonical(space)
     found = dict.fromkeys(parse(line.strip()) for line in lines if line.strip())
     if not found:

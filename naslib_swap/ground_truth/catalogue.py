@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from naslib_swap.errors import SwapError
+from naslib_swap.ground_truth import verified
+from naslib_swap.reading import damage
 
 DATA_VARIABLE = "NASLIB_SWAP_DATA"
 CACHE_VARIABLE = "NASLIB_SWAP_CACHE"
@@ -202,8 +204,16 @@ def find(wanted: Entry) -> Path | None:
 
 
 def verify(wanted: Entry, path: Path) -> None:
-    """Raise SwapError unless the file's SHA-256 is the catalogue's."""
-    found = _sha256(path)
+    """Read the file; `SwapError` unless its SHA-256 is the catalogue's."""
+    _compare(wanted, path, _sha256(path))
+
+
+def confirm(wanted: Entry, path: Path) -> None:
+    """Do as `verify`, without reading a file again that has not changed since it was read last."""
+    _compare(wanted, path, verified.digest(path, cache_folder() / "verified.json", _sha256))
+
+
+def _compare(wanted: Entry, path: Path, found: str) -> None:
     if found != wanted.sha256:
         raise SwapError(
             f"{path} is not {wanted.name}: its sha256 is {found}, expected {wanted.sha256}; remove "
@@ -220,7 +230,7 @@ def locate(name: str) -> Path:
     path = find(wanted)
     if path is None:
         return download(wanted)
-    verify(wanted, path)
+    confirm(wanted, path)
     return path
 
 
@@ -276,10 +286,7 @@ def _reason(error: Exception) -> str:
 
 def _sha256(path: Path) -> str:
     total = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            for block in iter(lambda: file.read(1 << 20), b""):
-                total.update(block)
-    except OSError as error:
-        raise SwapError(f"{path} cannot be read: {error}") from error
+    with damage(f"{path} cannot be read"), path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            total.update(block)
     return total.hexdigest()

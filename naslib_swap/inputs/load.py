@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 
@@ -85,7 +84,7 @@ def load(
     else:
         dataset = datasets.DATASETS.get(name)
         if dataset is None:
-            if path is not None or not (_is_hub(str(source)) or Path(source).exists()):
+            if path is not None or not (_is_hub(str(source)) or os.path.exists(source)):
                 raise SwapError(
                     f"unknown source of images {str(source)!r}: expected one of "
                     f"{', '.join(sources())}, the path of a file or folder of images, or hf:NAME"

@@ -269,7 +269,7 @@ def test_where_every_score_failed_no_table_is_written(old, tmp_path, call, monke
         (["--proxies", ""], "got no proxies"),
         (["--task", "cifar10,"], "there is no task ''"),
         (["--into", "nowhere.json"], "cannot read nowhere.json"),
-        (["--archs-file", "nowhere.txt"], "cannot read the architectures in nowhere.txt"),
+        (["--archs-file", "nowhere.txt"], "nowhere.txt cannot be read"),
         (["--task", "cifar10,cifar10", "--archs", "3"], "stands twice"),
         (["--out", "."], "expected the name of a JSON file"),
     ],

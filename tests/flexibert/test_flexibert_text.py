@@ -177,7 +177,7 @@ def test_the_benchmark_has_what_the_paper_says(data_dir: Path) -> None:
 def test_a_broken_benchmark_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "benchmark.json"
     for content, message in (
-        ("{", "is not JSON"),
+        ("{", "is no JSON"),
         ("{}", "expected a list"),
         ('[{"id": 1}]', "entry 0 lacks scores, hparams"),
         ('[{"id": 1, "scores": {}, "hparams": {}}]', "lacks the scores of cola"),

@@ -152,9 +152,9 @@ def test_a_foreign_pickle_is_refused_and_nothing_runs(tmp_path):
         (pickle.dumps({"data": 1}), "expected the entries data and labels .* found data"),
         (
             pickle.dumps({"data": [[1, 2]], "labels": [1]}),
-            r"expected data as uint8 \[n, 3 \* H \* W\]",
+            r"expected an array of numbers, or a list of whole numbers, found \[\[1, 2\]\]",
         ),
-        (_batch(_images(2), [1]), r"labels \(1,\)"),
+        (_batch(_images(2), [1]), r"labels int64 \(1,\)"),
     ],
 )
 def test_bad_batches(tmp_path, content, message):
