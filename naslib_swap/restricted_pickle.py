@@ -377,7 +377,7 @@ def _opcodes() -> list[Callable[[_Machine], Any]]:
         b"\x81": _Machine.call,
         b"b": _Machine.build,
     }
-    table = [unknown] * 256
+    table: list[Callable[[_Machine], Any]] = [unknown] * 256
     for opcode, action in known.items():
         table[ord(opcode)] = action
     return table

@@ -118,9 +118,9 @@ def _as_it_is(file: IO[bytes]) -> IO[bytes]:
 def _members(archive: tarfile.TarFile, name: str) -> Iterator[tuple[str, bytes]]:
     # The archive's members are not in the order of the training set.
     members: dict[str, tarfile.TarInfo] = {}
-    for member in archive:
+    for count, member in enumerate(archive, start=1):
         members[PurePosixPath(member.name).name] = member
-        if len(archive.members) > _MOST_MEMBERS:
+        if count > _MOST_MEMBERS:
             raise SwapError(f"{name} holds more than {_MOST_MEMBERS:,} files")
     names = next((names for names in TRAINING_BATCHES if names[0] in members), None)
     if names is None:

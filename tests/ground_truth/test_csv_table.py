@@ -140,3 +140,82 @@ def test_a_table_without_the_task(tmp_path):
 def test_bad_requests(request_, message):
     with pytest.raises(SwapError, match=message):
         ground_truth.load(**request_)
+
+
+ARCHS = ("(0, 0, 0, 0, 0, 0)", "(0, 0, 0, 0, 0, 1)", "(0, 0, 0, 0, 0, 2)", "(0, 0, 0, 0, 0, 3)")
+
+
+def _table(tmp_path, header, *cells, archs=ARCHS):
+    rows = [f'"{arch}",{rest}' for arch, rest in zip(archs, cells)]
+    return _load(_write(tmp_path, "\n".join([header, *rows]) + "\n"))
+
+
+def test_one_bad_cell_is_a_missing_score_and_said(tmp_path):
+    loaded = _table(tmp_path, "arch,val_accuracy,zico", "1,OOM", "2,3.5", "3,4.5", "4,5.5")
+    assert loaded.proxies == {"zico": {ARCHS[1]: 3.5, ARCHS[2]: 4.5, ARCHS[3]: 5.5}}
+    (note,) = loaded.notes
+    assert note.endswith(
+        "1 of 4 cells of 'zico' are no numbers, such as 'OOM'; these scores are missing."
+    )
+
+
+@pytest.mark.parametrize("cell", ["", "nan", "NA", "None", "-", "-1e8", "-100000000.0", "inf"])
+def test_failures_and_empty_cells_are_missing_without_a_word(tmp_path, cell):
+    loaded = _table(tmp_path, "arch,val_accuracy,zico", f"1,{cell}", "2,3.5", "3,4.5")
+    assert loaded.proxies == {"zico": {ARCHS[1]: 3.5, ARCHS[2]: 4.5}}
+    assert loaded.notes == ()
+
+
+@pytest.mark.parametrize("cell", ["", "nan", "-1e8", "failed", "1_000", "True", "inf", "1e999"])
+def test_a_row_without_an_accuracy_is_left_out_and_said(tmp_path, cell):
+    loaded = _table(tmp_path, "arch,val_accuracy,zico", f"{cell},1", "2,3.5", "3,4.5", "4,5.5")
+    assert loaded.accuracy == {ARCHS[1]: 2.0, ARCHS[2]: 3.0, ARCHS[3]: 4.0}
+    assert ARCHS[0] not in loaded.proxies["zico"]
+    (note,) = loaded.notes
+    assert "1 of 4 rows have no accuracy" in note
+    assert note.endswith("they are left out.")
+
+
+def test_fewer_than_three_are_refused_only_where_some_were_left_out(tmp_path):
+    assert len(_table(tmp_path, "arch,val_accuracy", "1", "2").accuracy) == 2
+    with pytest.raises(SwapError, match=r"1 of 3 rows have no accuracy .*leaves 2 architectures"):
+        _table(tmp_path, "arch,val_accuracy", "1", "2", "")
+
+
+@pytest.mark.parametrize("first", ["", "Unnamed: 0", "Unnamed: 0.1", "index", "ID"])
+def test_an_index_column_is_no_proxy(tmp_path, first):
+    rows = "".join(f'{i},"{arch}",{80 + i}\n' for i, arch in enumerate(ARCHS))
+    loaded = _load(_write(tmp_path, f"{first},arch,val_accuracy\n{rows}"))
+    assert loaded.proxies == {}
+    assert len(loaded.accuracy) == 4
+    assert "numbers the rows and is no proxy" in loaded.notes[0]
+
+
+def test_a_column_called_id_that_does_not_count_is_a_proxy(tmp_path):
+    loaded = _table(tmp_path, "arch,val_accuracy,id", "1,5", "2,3", "3,4")
+    assert loaded.proxies["id"][ARCHS[0]] == 5.0
+    assert loaded.notes == ()
+
+
+def test_a_column_of_text_with_a_number_is_said(tmp_path):
+    loaded = _table(tmp_path, "arch,val_accuracy,note", "1,a", "2,b", "3,7")
+    assert loaded.proxies == {}
+    assert "'note' is mostly text, such as 'a'; it is no proxy" in loaded.notes[0]
+
+
+def test_a_byte_order_mark_and_windows_line_ends(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert _load(path).accuracy == {"(0, 2, 3, 2, 3, 1)": 86.06, "(2, 2, 0, 4, 1, 0)": 90.5}
+
+
+def test_names_that_stand_twice(tmp_path):
+    with pytest.raises(SwapError, match="has two columns 'zico'; rename one"):
+        _table(tmp_path, "arch,val_accuracy,zico,zico", "1,2,3")
+
+
+def test_a_files_own_text_stays_on_one_line(tmp_path):
+    with pytest.raises(SwapError) as caught:
+        _load(_write(tmp_path, 'arch,val_accuracy\n"\x1b[31m\nred' + "x" * 500 + '",1\n'))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600

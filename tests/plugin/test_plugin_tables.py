@@ -105,6 +105,17 @@ def test_a_damaged_table_is_named(root: Path):
         len(table(root, []))
 
 
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, "[1]", '{"cifar10": [1]}', '{"cifar10": {"a": 1}}']
+)
+def test_a_table_of_another_form_is_one_sentence(root: Path, content: str):
+    path = root / "data" / "zc_nasbench201.json"
+    path.write_text(content)
+    with pytest.raises(SwapError, match=r"zc_nasbench201\.json") as caught:
+        tables.read(path, "nasbench201", "cifar10")
+    assert str(caught.value).isprintable()
+
+
 def test_tables_are_also_taken_from_the_data_folder(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
