@@ -12,7 +12,6 @@ from typing import IO, Any
 
 import numpy as np
 
-from naslib_swap.errors import SwapError
 from naslib_swap.nesting import Record
 from naslib_swap.quoting import shown
 from naslib_swap.restricted_pickle import Allowed
@@ -26,13 +25,13 @@ def plain_dtype(text: Any) -> np.dtype:
 
     Raises
     ------
-    SwapError
+    ValueError
         It is no boolean, integer or float of at most eight bytes.
     """
     name = text.decode("latin1") if isinstance(text, bytes) else text
     order, bare = (name[:1], name[1:]) if str(name)[:1] in tuple("<>=|") else ("=", name)
     if not isinstance(bare, str) or bare not in _NUMBERS:
-        raise SwapError(f"{shown(text, 60)} is no plain type of number, such as u1, i8 or f4")
+        raise ValueError(f"{shown(text, 60)} is no plain type of number, such as u1, i8 or f4")
     return np.dtype(order + bare)
 
 
@@ -52,24 +51,24 @@ def plain_array(raw: bytes, dtype: np.dtype, shape: Any, fortran: bool = False) 
 
     Raises
     ------
-    SwapError
+    ValueError
         The shape is none, or does not fit.
     """
     if count_of(shape) * dtype.itemsize != len(raw):
-        raise SwapError(
+        raise ValueError(
             f"an array of {dtype} {shown(shape, 60)} does not fit its {len(raw):,} bytes"
         )
     return np.frombuffer(raw, dtype).reshape(shape, order="F" if fortran else "C")
 
 
 def count_of(shape: Any) -> int:
-    """How many numbers an array of that shape has; `SwapError` where it is no shape."""
+    """How many numbers an array of that shape has; `ValueError` where it is no shape."""
     if (
         not isinstance(shape, tuple)
         or len(shape) > 8
         or any(type(size) is not int or not 0 <= size < 1 << 48 for size in shape)
     ):
-        raise SwapError(f"{shown(shape, 60)} is no shape of an array")
+        raise ValueError(f"{shown(shape, 60)} is no shape of an array")
     return math.prod(shape)
 
 
@@ -77,17 +76,17 @@ class Header:
     """What a ``.npy`` says of its array: type of number, shape and order."""
 
     def __init__(self, file: IO[bytes]) -> None:
-        """Read the header and stop where the numbers begin; `SwapError` where it is none."""
+        """Read the header and stop where the numbers begin; `ValueError` where it is none."""
         if file.read(6) != b"\x93NUMPY":
-            raise SwapError("an array does not begin as .npy does")
+            raise ValueError("an array does not begin as .npy does")
         version = file.read(2)[:1]
         length = int.from_bytes(file.read(2 if version == b"\x01" else 4), "little")
         if length > _LONGEST_HEADER:
-            raise SwapError(f"the header of an array has {length:,} bytes")
+            raise ValueError(f"the header of an array has {length:,} bytes")
         # A literal is only read, never run.
         fields = ast.literal_eval(file.read(length).decode("latin1").strip())
         if not isinstance(fields, dict) or set(fields) != {"descr", "fortran_order", "shape"}:
-            raise SwapError(f"{shown(fields)} is no header of an array")
+            raise ValueError(f"{shown(fields)} is no header of an array")
         self.dtype = plain_dtype(fields["descr"])
         self.shape: tuple[int, ...] = fields["shape"]
         self.fortran = bool(fields["fortran_order"])

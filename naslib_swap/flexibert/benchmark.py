@@ -17,6 +17,7 @@ import pandas as pd
 from naslib_swap.errors import SwapError
 from naslib_swap.flexibert.encoder import Encoder, from_dict
 from naslib_swap.ground_truth import catalogue
+from naslib_swap.ground_truth.table import number
 from naslib_swap.json_files import read_json
 from naslib_swap.quoting import one_line, shown
 from naslib_swap.reading import damage, read_text
@@ -73,9 +74,17 @@ def _entry(path: Path, position: int, item: object) -> BenchmarkEntry:
     lacking = [task for task in (*TASKS, AVERAGE) if task not in scores]
     if lacking:
         raise SwapError(f"{path}: entry {position} lacks the scores of {', '.join(lacking)}")
+    values = {task: number(scores[task]) for task in (*TASKS, AVERAGE)}
+    wrong = [task for task, value in values.items() if value is None]
+    if wrong:
+        raise SwapError(
+            f"{path}: entry {position} has the score {shown(scores[wrong[0]], 40)} of {wrong[0]}; "
+            "expected a finite number"
+        )
     with damage(f"{path}: entry {position} has the id {shown(item['id'], 40)}"):
-        number = int(str(item["id"]))
-    return BenchmarkEntry(number, from_dict(item), dict(scores))
+        identity = int(str(item["id"]))
+    known = {task: value for task, value in values.items() if value is not None}
+    return BenchmarkEntry(identity, from_dict(item), {**scores, **known})
 
 
 def by_id(entries: list[BenchmarkEntry], number: int) -> BenchmarkEntry:

@@ -125,12 +125,12 @@ def _array(archive: zipfile.ZipFile, name: str, limit: int | None) -> tuple[np.n
     with archive.open(f"{name}.npy") as file:
         header = Header(file)
         if not header.shape:
-            raise SwapError(f"{name} is a single number")
+            raise ValueError(f"{name} is a single number")
         total, *row = header.shape
         rows = total if limit is None or header.fortran else min(limit, total)
         size = rows * math.prod(row) * header.dtype.itemsize
         if size > MOST_ARRAY_BYTES:
-            raise SwapError(
+            raise ValueError(
                 f"`{name}` {header.shape} has {size:,} bytes, more than the {MOST_ARRAY_BYTES:,} "
                 "that are read"
             )
@@ -141,7 +141,7 @@ def _array(archive: zipfile.ZipFile, name: str, limit: int | None) -> tuple[np.n
 def _exactly(file: IO[bytes], size: int) -> bytes:
     raw = file.read(size)
     if len(raw) != size:
-        raise SwapError(f"an array has {len(raw):,} of the {size:,} bytes that its shape asks for")
+        raise ValueError(f"an array has {len(raw):,} of the {size:,} bytes that its shape asks for")
     return raw
 
 

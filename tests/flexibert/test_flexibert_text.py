@@ -15,6 +15,7 @@ from naslib_swap.flexibert.benchmark import TASKS, by_id, load_benchmark, load_r
 from naslib_swap.flexibert.documents import load_documents
 from naslib_swap.ground_truth import catalogue
 
+FULL = dict.fromkeys((*TASKS, "glue"), 50.5)
 TEXTS = ["the cat sat on the mat", "a dog", "the dog sat on the cat again and again", "mat cat"]
 
 
@@ -181,6 +182,14 @@ def test_a_broken_benchmark_is_refused(tmp_path: Path) -> None:
         ("{}", "expected a list"),
         ('[{"id": 1}]', "entry 0 lacks scores, hparams"),
         ('[{"id": 1, "scores": {}, "hparams": {}}]', "lacks the scores of cola"),
+        (
+            json.dumps([{"id": 1, "scores": {**FULL, "rte": "OOM"}, "hparams": {}}]),
+            "entry 0 has the score 'OOM' of rte; expected a finite number",
+        ),
+        (
+            json.dumps([{"id": "\n", "scores": FULL, "hparams": {}}]),
+            r"entry 0 has the id '\\n': invalid literal",
+        ),
     ):
         path.write_text(content)
         with pytest.raises(SwapError, match=message):
@@ -207,4 +216,4 @@ def test_released_values_of_a_damaged_file(tmp_path: Path) -> None:
     for content, message in (("", "cannot be read as CSV"), ("A,B\n1,2\n", "ID"), ("\xff", "CSV")):
         path.write_text(content)
         with pytest.raises(SwapError, match=message):
-            benchmark.load_released(str(path))
+            load_released(str(path))
