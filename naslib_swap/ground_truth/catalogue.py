@@ -22,9 +22,18 @@ CACHE_VARIABLE = "NASLIB_SWAP_CACHE"
 
 @dataclass(frozen=True)
 class Entry:
-    """A public file. `path` is its place below a data folder, `size` is in bytes.
+    """A public file.
 
-    `url` is None for a table that is derived from originals and has no public address of its own.
+    Attributes
+    ----------
+    name, what, licence, citation
+        What it is called, what it is, under which terms, and whom to cite.
+    path
+        Its place below a data folder.
+    url
+        None for a table that is derived from originals and has no public address of its own.
+    sha256, size
+        How to know it again; the size in bytes.
     """
 
     name: str
@@ -222,9 +231,12 @@ def _compare(wanted: Entry, path: Path, found: str) -> None:
 
 
 def locate(name: str) -> Path:
-    """The verified file of that name, downloaded when it is not here yet.
+    """Return the verified file of that name, downloaded when it is not here yet.
 
-    Raises SwapError for an unknown name, a wrong checksum, or when it cannot be downloaded.
+    Raises
+    ------
+    SwapError
+        An unknown name, a wrong checksum, or a download that fails.
     """
     wanted = entry(name)
     path = find(wanted)
@@ -237,7 +249,17 @@ def locate(name: str) -> Path:
 def download(wanted: Entry, progress: Any = False) -> Path:
     """Download into the cache and verify; nothing is left behind when either fails.
 
-    `progress` is what `pooch.HTTPDownloader` takes as `progressbar`.
+    Parameters
+    ----------
+    wanted
+        What to download.
+    progress
+        What `pooch.HTTPDownloader` takes as ``progressbar``.
+
+    Raises
+    ------
+    SwapError
+        It has no public address, cannot be downloaded, or what arrived is something else.
     """
     target = cache_folder() / wanted.path
     if wanted.url is None:

@@ -21,11 +21,19 @@ FEWEST = 3
 class GroundTruth:
     """Measured accuracies of one (space, task), and proxies that came with them.
 
-    `accuracy[arch]` is the validation or test accuracy that the source reports, in its own unit
-    (percent; TransNAS-Bench-101 has SSIM or a negative loss for some tasks), higher is better.
-    `proxies[proxy][arch]` are scores that the source stores; an architecture whose proxy failed is
-    missing there. Keys are the canonical strings of the search space. `notes` are sentences that
-    say what of the source was left out, and why.
+    Attributes
+    ----------
+    space, task, source
+        What was measured, and where the numbers come from.
+    accuracy
+        ``accuracy[arch]`` is the validation or test accuracy that the source reports, in its own
+        unit (percent; TransNAS-Bench-101 has SSIM or a negative loss for some tasks), higher is
+        better. Keys are the canonical strings of the search space.
+    proxies
+        ``proxies[proxy][arch]`` are scores that the source stores; an architecture whose proxy
+        failed is missing there.
+    notes
+        Sentences that say what of the source was left out, and why.
     """
 
     space: str

@@ -12,10 +12,31 @@ from naslib_swap.reading import damage
 def read_hub(
     name: str, *, samples: int, order: str, seed: int
 ) -> tuple[list[np.ndarray], np.ndarray | None]:
-    """Stream `samples` training images, uint8 [H, W, 3] each, and their labels.
+    """Stream training images and their labels.
 
-    The order is the repository's own: that of `uoft-cs/cifar10` is not the order of the original
-    batches. `random` shuffles within a buffer of 10,000 images.
+    Parameters
+    ----------
+    name
+        A data set of the hub, or a local folder that `datasets` reads.
+    samples
+        How many images.
+    order
+        ``"first"`` is the repository's own order: that of ``uoft-cs/cifar10`` is not the order of
+        the original batches. ``"random"`` shuffles within a buffer of 10,000 images.
+    seed
+        Of the random order.
+
+    Returns
+    -------
+    images : list of numpy.ndarray
+        uint8 [H, W, 3] each.
+    labels : numpy.ndarray or None
+        int64 [samples], where there are any.
+
+    Raises
+    ------
+    SwapError
+        The package is missing, the data set cannot be read or has no pictures, or too few.
     """
     try:
         import datasets
