@@ -135,9 +135,11 @@ def read(path: Path, space: str, dataset: str) -> dict[str, dict[str, Any]]:
     from naslib_swap.quoting import listed
 
     data = read_json(path, "table of zero-cost proxies")
-    if isinstance(data, dict) and dataset not in data and isinstance(data.get(space), dict):
+    if not isinstance(data, dict):
+        raise SwapError(f"the table {path} holds a {type(data).__name__}; expected an object")
+    if dataset not in data and isinstance(data.get(space), dict):
         data = data[space]
-    if not isinstance(data, dict) or dataset not in data:
+    if dataset not in data:
         raise SwapError(
             f"the table {path} has no dataset {dataset!r}; it has {listed(sorted(data))}"
         )

@@ -106,7 +106,7 @@ def test_a_damaged_table_is_named(root: Path):
 
 
 @pytest.mark.parametrize(
-    "content", ["[" * 100_000, "[1]", '{"cifar10": [1]}', '{"cifar10": {"a": 1}}']
+    "content", ["[" * 100_000, "[1]", "1.5", '{"cifar10": [1]}', '{"cifar10": {"a": 1}}']
 )
 def test_a_table_of_another_form_is_one_sentence(root: Path, content: str):
     path = root / "data" / "zc_nasbench201.json"
