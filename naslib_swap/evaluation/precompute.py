@@ -21,6 +21,7 @@ from naslib_swap.evaluation.suite_zero_table import (
 )
 from naslib_swap.files import write_text
 from naslib_swap.ground_truth.table import canonical
+from naslib_swap.reading import read_text
 from naslib_swap.scoring.execution import Execution
 from naslib_swap.scoring.runs import run
 from naslib_swap.scoring.store import LineStore
@@ -134,10 +135,7 @@ def _chosen(plan: PrecomputePlan, table: Table | None) -> _Chosen:
 
 
 def _listed(path: Path, space: str) -> tuple[str, ...]:
-    try:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    except (OSError, ValueError) as error:
-        raise BadFile(f"cannot read the architectures in {path}: {error}.") from None
+    lines = read_text(path).splitlines()
     parse = canonical(space)
     found = dict.fromkeys(parse(line.strip()) for line in lines if line.strip())
     if not found:

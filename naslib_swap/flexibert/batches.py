@@ -15,6 +15,7 @@ from torch import Tensor
 from naslib_swap.errors import SwapError
 from naslib_swap.flexibert.documents import OPENWEBTEXT, load_documents
 from naslib_swap.ground_truth.catalogue import data_folder
+from naslib_swap.reading import damage, read_text
 
 HUB_TOKENIZER = "google/electra-small-discriminator"
 _VOCABULARY_COPY = Path("text") / "vocab.txt"
@@ -145,14 +146,14 @@ def _from_vocabulary(path: Path) -> Tokenizer:
             f"there is no vocabulary {path}; expected a WordPiece vocabulary file, 'hub', "
             "'trained' or 'auto'"
         )
-    try:
-        entries = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise SwapError(f"cannot read the vocabulary {path}: {error}") from error
+    # Lines end as the tokenizers library ends them: a carriage return alone is part of an entry.
+    entries = [line.rstrip() for line in read_text(path).rstrip("\n").split("\n")]
     missing = [token for token in ("[PAD]", "[UNK]", "[CLS]", "[SEP]") if token not in entries]
     if missing:
         raise SwapError(f"the vocabulary {path} lacks {', '.join(missing)}; use a BERT vocabulary")
-    return BertWordPieceTokenizer(str(path), lowercase=True)._tokenizer
+    with damage(f"the vocabulary {path} cannot be used"):
+        vocabulary = {entry: number for number, entry in enumerate(entries)}
+        return BertWordPieceTokenizer(vocabulary, lowercase=True)._tokenizer
 
 
 def _from_hub() -> Tokenizer:

@@ -6,7 +6,7 @@ Serianni and Kalita, "Training-free Neural Architecture Search for RNNs and Tran
 
 from __future__ import annotations
 
-import json
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +18,10 @@ import pandas as pd
 from naslib_swap.errors import BadArgument, BadFile, SwapError
 from naslib_swap.flexibert.encoder import Encoder, from_dict, from_json, parse, sample
 from naslib_swap.ground_truth import catalogue
+from naslib_swap.ground_truth.table import number
+from naslib_swap.json_files import read_json
+from naslib_swap.quoting import one_line, shown
+from naslib_swap.reading import damage, read_text
 
 TASKS = ("cola", "mnli", "mrpc", "qnli", "qqp", "rte", "sst", "sts")
 AVERAGE = "glue"
@@ -50,10 +54,7 @@ def load_benchmark(path: Optional[str] = None) -> list[BenchmarkEntry]:
         message says which entry, and why.
     """
     found = _locate("bert-benchmark", path)
-    try:
-        given = json.loads(found.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise SwapError(f"{found} is not JSON: {error}") from error
+    given = read_json(found)
     if not isinstance(given, list):
         raise SwapError(f"{found} holds a {type(given).__name__}; expected a list of encoders")
     entries = [_entry(found, i, item) for i, item in enumerate(given)]
@@ -62,17 +63,29 @@ def load_benchmark(path: Optional[str] = None) -> list[BenchmarkEntry]:
 
 def _entry(path: Path, position: int, item: object) -> BenchmarkEntry:
     if not isinstance(item, Mapping):
-        raise SwapError(f"{path}: entry {position} is {item!r}; expected a mapping")
+        raise SwapError(f"{path}: entry {position} is {shown(item)}; expected a mapping")
     missing = [key for key in ("id", "scores", "hparams") if key not in item]
     if missing:
         raise SwapError(f"{path}: entry {position} lacks {', '.join(missing)}")
     scores = item["scores"]
     if not isinstance(scores, Mapping):
-        raise SwapError(f"{path}: entry {position} has the scores {scores!r}; expected a mapping")
+        raise SwapError(
+            f"{path}: entry {position} has the scores {shown(scores)}; expected a mapping"
+        )
     lacking = [task for task in (*TASKS, AVERAGE) if task not in scores]
     if lacking:
         raise SwapError(f"{path}: entry {position} lacks the scores of {', '.join(lacking)}")
-    return BenchmarkEntry(int(str(item["id"])), from_dict(item), dict(scores))
+    values = {task: number(scores[task]) for task in (*TASKS, AVERAGE)}
+    wrong = [task for task, value in values.items() if value is None]
+    if wrong:
+        raise SwapError(
+            f"{path}: entry {position} has the score {shown(scores[wrong[0]], 40)} of {wrong[0]}; "
+            "expected a finite number"
+        )
+    with damage(f"{path}: entry {position} has the id {shown(item['id'], 40)}"):
+        identity = int(str(item["id"]))
+    known = {task: value for task, value in values.items() if value is not None}
+    return BenchmarkEntry(identity, from_dict(item), {**scores, **known})
 
 
 def by_id(entries: list[BenchmarkEntry], number: int) -> BenchmarkEntry:
@@ -118,5 +131,14 @@ def find_encoder(given: str, benchmark: Optional[str] = None) -> Encoder:
 
 
 def load_released(path: Optional[str] = None) -> pd.DataFrame:
-    """Read the released values of the other metrics, one row per encoder, indexed by its id."""
-    return pd.read_csv(_locate("bert-activation", path)).set_index("ID").sort_index()
+    """Read the released values of the other metrics: one row for each encoder, indexed by its id.
+
+    Raises
+    ------
+    SwapError
+        There is no such file, it cannot be downloaded, or it has no column ``ID``.
+    """
+    found = _locate("bert-activation", path)
+    text = read_text(found)
+    with damage(f"{one_line(found)} cannot be read as CSV"):
+        return pd.read_csv(io.StringIO(text)).set_index("ID").sort_index()

@@ -15,6 +15,9 @@ from typing import Any
 from naslib_swap import spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.ground_truth.table import GroundTruth, Source, add_accuracy
+from naslib_swap.nesting import Record
+from naslib_swap.quoting import one_line
+from naslib_swap.reading import read_bytes
 from naslib_swap.restricted_pickle import load_pickle
 
 PACKAGE = "analog-nasbench"
@@ -22,34 +25,33 @@ _FILE = "analognasbench/data.anb"
 _MODULE = "analognasbench.data"
 
 
+class _Architecture(Record):
+    __slots__ = ()
+
+
 def load_analog(space: str, task: str, path: Path | None) -> GroundTruth:
     """Load the floating-point baseline accuracies; `path` names the file outside the package."""
     place = _installed() if path is None else path
-    try:
-        content = place.read_bytes()
-    except OSError as error:
-        raise SwapError(f"{place} cannot be read: {error}") from error
-    # The records are only carriers of their fields; made anew, as a pickle could alter them.
-    record = type("Architecture", (), {})
-    drift = type("DriftMeasurement", (), {})
     data = load_pickle(
-        content,
-        {(_MODULE, "Architecture"): record, (_MODULE, "DriftMeasurement"): drift},
-        what=f"{PACKAGE} data {place}",
+        read_bytes(place),
+        {(_MODULE, "Architecture"): _Architecture, (_MODULE, "DriftMeasurement"): Record},
+        what=f"{PACKAGE} data {one_line(place)}",
     )
     if not isinstance(data, dict) or not data:
         raise SwapError(f"{place}: expected a dict of architectures, found {type(data).__name__}")
     key_of = spaces.get(space).encode
     accuracy: dict[str, float] = {}
     for arch, values in data.items():
-        add_accuracy(accuracy, key_of(arch), _baseline(values, record, arch, place), str(place))
+        key = key_of(arch)
+        add_accuracy(accuracy, key, _baseline(values, key, place), str(place))
     return GroundTruth(space, task, "analog", accuracy)
 
 
-def _baseline(values: Any, record: type, arch: Any, place: Path) -> float:
-    value = vars(values).get("baseline_accuracy") if isinstance(values, record) else None
+def _baseline(values: Any, key: str, place: Path) -> float:
+    found = isinstance(values, _Architecture)
+    value = values.fields.get("baseline_accuracy") if found else None
     if not isinstance(value, float):
-        raise SwapError(f"{place}: architecture {arch} has no baseline_accuracy")
+        raise SwapError(f"{place}: architecture {key} has no baseline_accuracy")
     return value
 
 

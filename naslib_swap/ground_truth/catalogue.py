@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from naslib_swap.errors import SwapError
+from naslib_swap.ground_truth import verified
+from naslib_swap.reading import damage
 
 DATA_VARIABLE = "NASLIB_SWAP_DATA"
 CACHE_VARIABLE = "NASLIB_SWAP_CACHE"
@@ -20,9 +22,18 @@ CACHE_VARIABLE = "NASLIB_SWAP_CACHE"
 
 @dataclass(frozen=True)
 class Entry:
-    """A public file. `path` is its place below a data folder, `size` is in bytes.
+    """A public file.
 
-    `url` is None for a table that is derived from originals and has no public address of its own.
+    Attributes
+    ----------
+    name, what, licence, citation
+        What it is called, what it is, under which terms, and whom to cite.
+    path
+        Its place below a data folder.
+    url
+        None for a table that is derived from originals and has no public address of its own.
+    sha256, size
+        How to know it again; the size in bytes.
     """
 
     name: str
@@ -202,8 +213,16 @@ def find(wanted: Entry) -> Path | None:
 
 
 def verify(wanted: Entry, path: Path) -> None:
-    """Raise SwapError unless the file's SHA-256 is the catalogue's."""
-    found = _sha256(path)
+    """Read the file; `SwapError` unless its SHA-256 is the catalogue's."""
+    _compare(wanted, path, _sha256(path))
+
+
+def confirm(wanted: Entry, path: Path) -> None:
+    """Do as `verify`, without reading a file again that has not changed since it was read last."""
+    _compare(wanted, path, verified.digest(path, cache_folder() / "verified.json", _sha256))
+
+
+def _compare(wanted: Entry, path: Path, found: str) -> None:
     if found != wanted.sha256:
         raise SwapError(
             f"{path} is not {wanted.name}: its sha256 is {found}, expected {wanted.sha256}; remove "
@@ -212,22 +231,35 @@ def verify(wanted: Entry, path: Path) -> None:
 
 
 def locate(name: str) -> Path:
-    """The verified file of that name, downloaded when it is not here yet.
+    """Return the verified file of that name, downloaded when it is not here yet.
 
-    Raises SwapError for an unknown name, a wrong checksum, or when it cannot be downloaded.
+    Raises
+    ------
+    SwapError
+        An unknown name, a wrong checksum, or a download that fails.
     """
     wanted = entry(name)
     path = find(wanted)
     if path is None:
         return download(wanted)
-    verify(wanted, path)
+    confirm(wanted, path)
     return path
 
 
 def download(wanted: Entry, progress: Any = False) -> Path:
     """Download into the cache and verify; nothing is left behind when either fails.
 
-    `progress` is what `pooch.HTTPDownloader` takes as `progressbar`.
+    Parameters
+    ----------
+    wanted
+        What to download.
+    progress
+        What `pooch.HTTPDownloader` takes as ``progressbar``.
+
+    Raises
+    ------
+    SwapError
+        It has no public address, cannot be downloaded, or what arrived is something else.
     """
     target = cache_folder() / wanted.path
     if wanted.url is None:
@@ -276,10 +308,7 @@ def _reason(error: Exception) -> str:
 
 def _sha256(path: Path) -> str:
     total = hashlib.sha256()
-    try:
-        with path.open("rb") as file:
-            for block in iter(lambda: file.read(1 << 20), b""):
-                total.update(block)
-    except OSError as error:
-        raise SwapError(f"{path} cannot be read: {error}") from error
+    with damage(f"{path} cannot be read"), path.open("rb") as file:
+        for block in iter(lambda: file.read(1 << 20), b""):
+            total.update(block)
     return total.hexdigest()

@@ -6,12 +6,14 @@ against the package (version 2.1) with a small file that the package's own class
 
 from __future__ import annotations
 
-import pickle
 from pathlib import Path
 from typing import Any
 
 from naslib_swap.errors import SwapError
 from naslib_swap.ground_truth.table import GroundTruth, Source, add_accuracy, canonical
+from naslib_swap.nesting import check_nesting
+from naslib_swap.quoting import one_line, shown
+from naslib_swap.reading import damage
 
 _DATA_SETS = {"cifar10": "cifar10-valid"}
 """Where the accuracy on held-out training images has another name than the task."""
@@ -27,13 +29,15 @@ def load_nas201_api(space: str, task: str, path: Path | None) -> GroundTruth:
     api = _opened(path)
     key_of = canonical(space)
     accuracy: dict[str, float] = {}
+    name = one_line(path)
     for index, text in enumerate(api):
         if index not in api.arch2infos_dict:
             continue
-        info = api.get_more_info(index, _DATA_SETS.get(task, task), hp="200", is_random=False)
+        with damage(f"{name} is not laid out as NAS-Bench-201's file"):
+            info = api.get_more_info(index, _DATA_SETS.get(task, task), hp="200", is_random=False)
         if "valid-accuracy" not in info:
-            raise SwapError(f"{path}: {text} has no validation accuracy on {task}")
-        add_accuracy(accuracy, key_of(text), float(info["valid-accuracy"]), str(path))
+            raise SwapError(f"{name}: {shown(text)} has no validation accuracy on {task}")
+        add_accuracy(accuracy, key_of(text), float(info["valid-accuracy"]), name)
     return GroundTruth(space, task, "nas-bench-201-api", accuracy)
 
 
@@ -47,15 +51,13 @@ def _opened(path: Path) -> Any:
         ) from error
     import torch
 
-    try:
+    name = one_line(path)
+    with damage(f"{name} cannot be read as NAS-Bench-201's file"):
         # The package would load whatever the pickle names.
         tables = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        raise SwapError(f"{path} cannot be read as NAS-Bench-201's file: {error}") from error
-    try:
+    check_nesting(tables, name)
+    with damage(f"{name} is not laid out as NAS-Bench-201's file"):
         return NASBench201API(tables, verbose=False)
-    except (AssertionError, KeyError, TypeError, ValueError) as error:
-        raise SwapError(f"{path} is not laid out as NAS-Bench-201's file: {error!r}") from error
 
 
 SOURCE = Source(

@@ -7,18 +7,15 @@ The accuracies of TransNAS-Bench-101 are the best over the epochs, not those of 
 
 from __future__ import annotations
 
-import json
-import math
 from pathlib import Path
 from typing import Any
 
 from naslib_swap import spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.ground_truth import catalogue
-from naslib_swap.ground_truth.table import GroundTruth, Source, add_accuracy, canonical
-
-FAILED = -1e8
-"""What the tables store for a proxy that could not be computed."""
+from naslib_swap.ground_truth.table import GroundTruth, Source, canonical, number, read_accuracies
+from naslib_swap.json_files import read_json
+from naslib_swap.quoting import listed, one_line, shown
 
 _NO_PROXIES = frozenset({"idx", "arch", "val_accuracy"})
 
@@ -34,44 +31,46 @@ def load_suite_zero(space: str, task: str, path: Path | None) -> GroundTruth:
                 f"{', '.join(known)}, or a path"
             )
         path = catalogue.locate(name)
+    name = one_line(path)
     tables = _read(path)
     if set(tables) == {space}:
         tables = tables[space]
-    if task not in tables:
-        raise SwapError(f"{path} has no task {task!r}; it holds {', '.join(tables)}")
+    rows = tables.get(task)
+    if not isinstance(rows, dict):
+        raise SwapError(f"{name} has no task {task!r}; it holds {listed(tables) or 'none'}")
     key_of = canonical(space)
-    accuracy: dict[str, float] = {}
+    keys = {text: key_of(text) for text in rows}
+    for text, row in rows.items():
+        accuracy = row.get("val_accuracy") if isinstance(row, dict) else None
+        if isinstance(accuracy, bool) or not isinstance(accuracy, (int, float)):
+            raise SwapError(
+                f"{name}: {task}, {shown(text, 100)}: expected a number as val_accuracy"
+            )
+    accuracies, notes = read_accuracies(
+        ((keys[text], row["val_accuracy"]) for text, row in rows.items()), name
+    )
     proxies: dict[str, dict[str, float]] = {}
-    for text, row in tables[task].items():
-        if not isinstance(row, dict) or not isinstance(row.get("val_accuracy"), (int, float)):
-            raise SwapError(f"{path}: {task}, {text}: expected a number as val_accuracy")
-        key = key_of(text)
-        add_accuracy(accuracy, key, float(row["val_accuracy"]), str(path))
-        for name in row.keys() - _NO_PROXIES:
-            value = _score(row[name])
-            if value is not None:
-                proxies.setdefault(name, {})[key] = value
-    return GroundTruth(space, task, "suite-zero", accuracy, dict(sorted(proxies.items())))
+    for text, row in rows.items():
+        for proxy in row.keys() - _NO_PROXIES:
+            value = _score(row[proxy])
+            if value is not None and keys[text] in accuracies:
+                proxies.setdefault(proxy, {})[keys[text]] = value
+    return GroundTruth(space, task, "suite-zero", accuracies, dict(sorted(proxies.items())), notes)
 
 
 def _score(stored: Any) -> float | None:
     value = stored.get("score") if isinstance(stored, dict) else stored
-    if not isinstance(value, (int, float)) or value == FAILED or not math.isfinite(value):
-        return None
-    return float(value)
+    return None if isinstance(value, str) else number(value)
 
 
 def _read(path: Path) -> dict[str, Any]:
-    try:
-        tables = json.loads(path.read_bytes())
-    except OSError as error:
-        raise SwapError(f"{path} cannot be read: {error}") from error
-    except ValueError as error:
-        raise SwapError(f"{path} is no JSON table: {error}") from error
+    tables = read_json(path, "JSON table")
     if not isinstance(tables, dict) or not all(
         isinstance(table, dict) for table in tables.values()
     ):
-        raise SwapError(f"{path}: expected an object of tasks, each an object of architectures")
+        raise SwapError(
+            f"{one_line(path)}: expected an object of tasks, each an object of architectures"
+        )
     return tables
 
 

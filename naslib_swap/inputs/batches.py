@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import bz2
+import gzip
+import lzma
 import os
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from naslib_swap.errors import SwapError
-from naslib_swap.restricted_pickle import Allowed, load_pickle
+from naslib_swap.plain_arrays import PICKLED, PickledArray
+from naslib_swap.quoting import listed, one_line, shown
+from naslib_swap.reading import MOST_BYTES, damage, read_bytes
+from naslib_swap.restricted_pickle import load_pickle
 
 TRAINING_BATCHES = (
     tuple(f"data_batch_{i}" for i in range(1, 6)),
@@ -25,10 +31,15 @@ IMAGENET16_CLASSES = 120
 
 _LABEL_KEYS = ("labels", "fine_labels")
 
+_MOST_ARCHIVED = 1 << 31
+_MOST_MEMBERS = 10_000
+_COMPRESSED: dict[bytes, Any] = {b"\x1f\x8b": gzip.open, b"BZ": bz2.open, b"\xfd7": lzma.open}
+"""How each compressed file begins."""
+
 
 def is_batch_folder(path: Path) -> bool:
     """Whether a folder holds the first training batch of one of the data sets."""
-    return any((path / names[0]).is_file() for names in TRAINING_BATCHES)
+    return any(os.path.isfile(path / names[0]) for names in TRAINING_BATCHES)
 
 
 def is_batch_file(path: Path) -> bool:
@@ -39,10 +50,26 @@ def is_batch_file(path: Path) -> bool:
 
 
 def read_batches(path: Path, limit: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Read images, uint8 [n, H, W, 3], and labels, int64 [n], in the order of the training set.
+    """Read images and labels in the order of the training set.
 
-    `path` is a folder of batches, one batch, or the downloaded `.tar.gz`. Reading stops after the
-    batch that brings the `limit`-th image.
+    Parameters
+    ----------
+    path
+        A folder of batches, one batch, or the downloaded ``.tar.gz``.
+    limit
+        Reading stops after the batch that brings this number of images; None reads all.
+
+    Returns
+    -------
+    images : numpy.ndarray
+        uint8 [n, H, W, 3].
+    labels : numpy.ndarray
+        int64 [n].
+
+    Raises
+    ------
+    SwapError
+        A file is damaged, too large, or no batch of images.
     """
     images: list[np.ndarray] = []
     labels: list[np.ndarray] = []
@@ -58,50 +85,90 @@ def read_batches(path: Path, limit: int | None) -> tuple[np.ndarray, np.ndarray]
 
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
-    if path.is_dir():
-        names = next(names for names in TRAINING_BATCHES if (path / names[0]).is_file())
+    if os.path.isdir(path):
+        names = next(names for names in TRAINING_BATCHES if os.path.isfile(path / names[0]))
         # A user may keep only the first batches; a gap in the middle would change the order.
-        present = [name for name in names if (path / name).is_file()]
+        present = [name for name in names if os.path.isfile(path / name)]
         if present != list(names[: len(present)]):
-            raise SwapError(f"{path}: batches are missing between {present[0]} and {present[-1]}")
+            raise SwapError(
+                f"{one_line(path)}: batches are missing between {present[0]} and {present[-1]}"
+            )
         for name in present:
-            yield os.fspath(path / name), _bytes(path / name)
+            yield one_line(path / name), read_bytes(path / name)
     elif path.name.endswith((".tar.gz", ".tgz", ".tar")):
         yield from _archived(path)
     else:
-        yield os.fspath(path), _bytes(path)
-
-
-def _bytes(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise SwapError(f"{path} cannot be read: {error}") from error
+        yield one_line(path), read_bytes(path)
 
 
 def _archived(path: Path) -> Iterator[tuple[str, bytes]]:
+    name = one_line(path)
+    with damage(f"{name} cannot be read as a tar archive"), open(path, "rb") as file:
+        begin = file.read(2)
+        file.seek(0)
+        with _COMPRESSED.get(begin, _as_it_is)(file) as content:
+            # tarfile decompresses nothing itself, so that all that it reads counts.
+            yield from _members(tarfile.TarFile(fileobj=_Budget(content, name)), name)  # type: ignore[arg-type]
+
+
+def _as_it_is(file: IO[bytes]) -> IO[bytes]:
+    return file
+
+
+def _members(archive: tarfile.TarFile, name: str) -> Iterator[tuple[str, bytes]]:
     # The archive's members are not in the order of the training set.
-    try:
-        with tarfile.open(path) as archive:
-            members = {PurePosixPath(member.name).name: member for member in archive.getmembers()}
-            names = next((names for names in TRAINING_BATCHES if names[0] in members), None)
-            if names is None:
+    members: dict[str, tarfile.TarInfo] = {}
+    for count, member in enumerate(archive, start=1):
+        members[PurePosixPath(member.name).name] = member
+        if count > _MOST_MEMBERS:
+            raise SwapError(f"{name} holds more than {_MOST_MEMBERS:,} files")
+    names = next((names for names in TRAINING_BATCHES if names[0] in members), None)
+    if names is None:
+        raise SwapError(
+            f"{name} holds no training batch: expected data_batch_1, train or "
+            f"train_data_batch_1, found {listed(sorted(members)) or 'nothing'}"
+        )
+    for batch in names:
+        if batch in members:
+            # Links may lead in a circle, and devices never end.
+            if not members[batch].isreg():
+                raise SwapError(f"{name}: {batch} is no file")
+            if members[batch].size > MOST_BYTES:
                 raise SwapError(
-                    f"{path} holds no training batch: expected data_batch_1, train or "
-                    f"train_data_batch_1, found {', '.join(sorted(members)[:8])}"
+                    f"{name}: {batch} has {members[batch].size:,} bytes; a batch has at most "
+                    f"{MOST_BYTES:,}"
                 )
-            for name in names:
-                if name in members:
-                    file = archive.extractfile(members[name])
-                    if file is None:
-                        raise SwapError(f"{path}: {name} is no file")
-                    yield f"{path}: {name}", file.read()
-    except (OSError, EOFError, tarfile.TarError) as error:
-        raise SwapError(f"{path} cannot be read as a tar archive: {error}") from error
+            file = archive.extractfile(members[batch])
+            assert file is not None
+            yield f"{name}: {batch}", file.read()
+
+
+class _Budget:
+    """A file for `tarfile` that refuses to be read beyond `_MOST_ARCHIVED` bytes."""
+
+    def __init__(self, file: IO[bytes], name: str) -> None:
+        self._file, self._name = file, name
+
+    def read(self, size: int) -> bytes:
+        self._check(self._file.tell() + size)
+        return self._file.read(size)
+
+    def seek(self, position: int) -> int:
+        self._check(position)
+        return self._file.seek(position)
+
+    def tell(self) -> int:
+        return self._file.tell()
+
+    def _check(self, position: int) -> None:
+        if position > _MOST_ARCHIVED:
+            raise SwapError(
+                f"{self._name} holds more than {_MOST_ARCHIVED:,} bytes; no archive of batches does"
+            )
 
 
 def _decoded(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
-    batch = load_pickle(content, _NUMPY, what=name, encoding="bytes")
+    batch = load_pickle(content, PICKLED, what=name, encoding="bytes")
     if not isinstance(batch, dict):
         raise SwapError(
             f"{name}: expected a dict with data and labels, found {type(batch).__name__}"
@@ -114,18 +181,20 @@ def _decoded(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
     if "data" not in entries or key is None:
         raise SwapError(
             f"{name}: expected the entries data and labels (or fine_labels), "
-            f"found {', '.join(sorted(entries))}"
+            f"found {listed(sorted(entries))}"
         )
-    data, labels = np.asarray(entries["data"]), np.asarray(entries[key])
+    data, labels = _array(entries["data"], name), _array(entries[key], name)
     side = round((data.shape[1] / 3) ** 0.5) if data.ndim == 2 else 0
     if (
         data.dtype != np.uint8
-        or side * side * 3 != data.shape[-1]
+        or not side
+        or side * side * 3 != data.shape[1]
         or labels.shape != data.shape[:1]
+        or labels.dtype.kind not in "iu"
     ):
         raise SwapError(
-            f"{name}: expected data as uint8 [n, 3 * H * W] and n labels, found data "
-            f"{data.dtype} {data.shape} and labels {labels.shape}"
+            f"{name}: expected data as uint8 [n, 3 * H * W] and n whole numbers as labels, found "
+            f"data {data.dtype} {data.shape} and labels {labels.dtype} {labels.shape}"
         )
     images = data.reshape(-1, 3, side, side).transpose(0, 2, 3, 1)
     labels = labels.astype(np.int64)
@@ -135,34 +204,12 @@ def _decoded(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
     return images, labels
 
 
-def _dtype(spec: Any, align: Any = False, copy: Any = False) -> np.dtype:
-    """Stand in for numpy.dtype: Python 2 wrote 0 and 1 where NumPy now wants booleans."""
-    if not isinstance(spec, (str, bytes)):
-        raise ValueError(f"unexpected dtype {spec!r}")
-    return np.dtype(
-        spec.decode("ascii") if isinstance(spec, bytes) else spec, bool(align), bool(copy)
+def _array(value: Any, name: str) -> np.ndarray:
+    if isinstance(value, PickledArray):
+        return value.array
+    # NumPy would make an array of whatever is in a list, and of what is in that.
+    if isinstance(value, list) and all(type(item) is int and abs(item) < 1 << 62 for item in value):
+        return np.array(value, dtype=np.int64)
+    raise SwapError(
+        f"{name}: expected an array of numbers, or a list of whole numbers, found {shown(value)}"
     )
-
-
-def _encode(text: str, encoding: str) -> bytes:
-    """Stand in for _codecs.encode, by which protocol 2 writes bytes."""
-    if encoding != "latin1":
-        raise ValueError(f"unexpected encoding {encoding!r}")
-    return text.encode("latin1")
-
-
-def _reconstruct(kind: type, shape: tuple[int, ...], code: bytes | str) -> np.ndarray:
-    """Stand in for numpy's function of that name: an empty array, which BUILD then fills."""
-    if kind is not np.ndarray or tuple(shape) != (0,):
-        raise ValueError("unexpected kind of array")
-    return np.ndarray((0,), dtype=np.int8)
-
-
-_NUMPY: Allowed = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): _dtype,
-    ("numpy.core.multiarray", "_reconstruct"): _reconstruct,
-    ("numpy._core.multiarray", "_reconstruct"): _reconstruct,
-    ("_codecs", "encode"): _encode,
-}
-"""What the batches need: arrays of numbers."""

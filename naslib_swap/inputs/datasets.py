@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,6 +13,7 @@ from naslib_swap.errors import SwapError
 from naslib_swap.ground_truth import catalogue
 from naslib_swap.inputs.files import Images, open_images
 from naslib_swap.inputs.fitting import Layout, Statistics, centre_fitted
+from naslib_swap.quoting import one_line
 
 
 class Dataset(NamedTuple):
@@ -63,21 +64,31 @@ ANY = Dataset("", IMAGENET_STATISTICS, (), "", None)
 
 
 class Raw(NamedTuple):
-    """Picked images, [H, W, 3] each, and their labels, int64 [S], where there are any."""
+    """Picked images, [H, W, 3] each, and their labels, int64 [S], where there are any.
 
-    images: list[np.ndarray]
+    Images are read while they are fitted, so that never more than one is here at full size.
+    """
+
+    images: Iterable[np.ndarray]
     labels: np.ndarray | None
 
 
 def find(dataset: Dataset) -> Path:
     """Find the files of a data set: in NASLIB_SWAP_DATA and its `images/`, then among downloads.
 
-    Raises SwapError, naming what to do, when they are nowhere.
+    Raises
+    ------
+    SwapError
+        They are nowhere (the message says what to do); or the archive that was found is not the
+        original.
     """
+    original = catalogue.entry(dataset.download) if dataset.download else None
     for folder in _folders():
         for pattern in dataset.patterns:
             found = sorted(folder.glob(pattern))
             if found:
+                if original is not None and found[0].name == Path(original.path).name:
+                    catalogue.confirm(original, found[0])
                 return found[0]
     ways = [f"put {dataset.patterns[0]} or an .npz into the folder NASLIB_SWAP_DATA, or pass path="]
     if dataset.download:
@@ -99,7 +110,7 @@ def read(
     place = find(dataset) if path is None else Path(path)
     opened = open_images(place, samples if order == "first" else None)
     if opened.total < samples:
-        raise SwapError(f"{place} holds {opened.total} images; {samples} were asked for")
+        raise SwapError(f"{one_line(place)} holds {opened.total} images; {samples} were asked for")
     positions = _positions(opened, samples, order, seed)
     labels = None if opened.labels is None else opened.labels[positions]
     return Raw(opened.pick(positions), labels)

@@ -30,7 +30,10 @@ class Layout(NamedTuple):
 def layout(shape: tuple[int, ...]) -> Layout:
     """Read (C, H, W), or (P, C, H, W) for P = k * k patches of H x W cut from one image.
 
-    Raises SwapError unless C is 1 or 3, P is a square and all sizes are positive.
+    Raises
+    ------
+    SwapError
+        C is neither 1 nor 3, P is no square, or a size is not positive.
     """
     given = tuple(shape)
     if len(given) not in (3, 4) or any(

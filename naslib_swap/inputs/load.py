@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import warnings
-from pathlib import Path
 
 import numpy as np
 
 from naslib_swap.errors import SwapError
 from naslib_swap.inputs import datasets, fitting, natural
 from naslib_swap.inputs.minibatch import Minibatch, drawn_labels, make_minibatch
+from naslib_swap.quoting import shown
 
 ORDERS = ("first", "random")
 
@@ -32,28 +32,42 @@ def load(
 ) -> Minibatch:
     """Load a normalised minibatch of `samples` images of `shape`.
 
-    Args:
-        source: `natural` (crops of scikit-learn's photographs), `cifar10`, `cifar100`,
-            `imagenet16-120`, `imagenet`, `noise`, or the path of a file or folder of images.
-        samples: S, the number of images.
-        shape: (C, H, W), or (P, C, H, W) for images cut into P shuffled patches (jigsaw). Dataset
-            images that are larger are reduced and their centre is cut; smaller ones are an error.
-        num_classes: labels lie in [0, num_classes).
-        seed: chooses the crops, the random order, the noise, the patches and the drawn labels.
-        path: where the dataset's files are: an `.npz`, the original batches, an image folder, or
-            `hf:` followed by the name of a HuggingFace dataset. Without it, see
-            `naslib_swap.inputs.datasets.find`.
-        order: `first` takes the first S training images, as the SWAP protocol does; `random` draws
-            S different ones from `seed`. Natural crops and noise are always drawn.
+    Parameters
+    ----------
+    source
+        ``"natural"`` (crops of scikit-learn's photographs), ``"cifar10"``, ``"cifar100"``,
+        ``"imagenet16-120"``, ``"imagenet"``, ``"noise"``, or the path of a file or folder of
+        images.
+    samples
+        S, the number of images.
+    shape
+        (C, H, W), or (P, C, H, W) for images cut into P shuffled patches (jigsaw). Images of data
+        sets that are larger are reduced and their centre is cut; smaller ones are an error.
+    num_classes
+        Labels lie in [0, num_classes).
+    seed
+        Chooses the crops, the random order, the noise, the patches and the drawn labels.
+    path
+        Where the files of the data set are: an ``.npz``, the original batches, an image folder, or
+        ``hf:`` followed by the name of a HuggingFace data set. Without it, see
+        `naslib_swap.inputs.datasets.find`.
+    order
+        ``"first"`` takes the first S training images, as the SWAP protocol does; ``"random"``
+        draws S different ones from `seed`. Natural crops and noise are always drawn.
 
-    Returns:
-        Minibatch: images are normalised channelwise, (x - mean) / std with x in [0, 1], by the
-        usual mean and std of the dataset; by those of ImageNet for a bare path; by those of the two
-        photographs for natural crops. Noise is N(0, 1).
+    Returns
+    -------
+    Minibatch
+        Images are normalised channelwise, (x - mean) / std with x in [0, 1], by the usual mean and
+        std of the data set; by those of ImageNet for a bare path; by those of the two photographs
+        for natural crops. Noise is N(0, 1).
 
-    Raises:
-        SwapError: an unknown source or order, a wrong shape, too few images, an unreadable file,
-            NaN pixels, or labels that `num_classes` does not hold.
+    Raises
+    ------
+    SwapError
+        An unknown source or order, a wrong shape, too few images, a file that cannot be read, is
+        damaged, too large or not the original, NaN pixels, or labels that `num_classes` does not
+        hold.
     """
     wanted = fitting.layout(shape)
     if not isinstance(samples, (int, np.integer)) or samples < 1:
@@ -67,7 +81,7 @@ def load(
     name = str(source).lower()
     if path is not None and name in ("natural", "noise"):
         raise SwapError(
-            f"source {name!r} reads no file, but path={str(path)!r} was given; drop one"
+            f"source {name!r} reads no file, but path={shown(str(path))} was given; drop one"
         )
 
     if name == "noise":
@@ -85,9 +99,9 @@ def load(
     else:
         dataset = datasets.DATASETS.get(name)
         if dataset is None:
-            if path is not None or not (_is_hub(str(source)) or Path(source).exists()):
+            if path is not None or not (_is_hub(str(source)) or os.path.exists(source)):
                 raise SwapError(
-                    f"unknown source of images {str(source)!r}: expected one of "
+                    f"unknown source of images {shown(str(source))}: expected one of "
                     f"{', '.join(sources())}, the path of a file or folder of images, or hf:NAME"
                 )
             dataset, path = datasets.ANY, source

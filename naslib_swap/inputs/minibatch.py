@@ -15,9 +15,18 @@ from naslib_swap.errors import SwapError
 class Minibatch:
     """Images and labels of one minibatch, normalised.
 
-    `images` is float32 [S, C, H, W] (or [S, P, C, H, W] for images cut into P patches), `labels` is
-    int64 [S]. `source` names where the images come from, `digest` identifies the exact numbers, and
-    `labels_are_real` is False where the labels were drawn from the seed.
+    Attributes
+    ----------
+    images
+        float32 [S, C, H, W], or [S, P, C, H, W] for images cut into P patches.
+    labels
+        int64 [S].
+    source
+        Where the images come from.
+    digest
+        Identifies the exact numbers.
+    labels_are_real
+        False where the labels were drawn from the seed.
     """
 
     images: torch.Tensor
@@ -30,7 +39,22 @@ class Minibatch:
 def make_minibatch(
     images: np.ndarray, labels: np.ndarray, *, source: str, labels_are_real: bool
 ) -> Minibatch:
-    """Freeze arrays into a minibatch; SwapError when a pixel is NaN or infinite."""
+    """Freeze arrays into a minibatch.
+
+    Parameters
+    ----------
+    images
+        [S, C, H, W] or [S, P, C, H, W], normalised.
+    labels
+        [S], whole numbers.
+    source, labels_are_real
+        See `Minibatch`.
+
+    Raises
+    ------
+    SwapError
+        A pixel is NaN or infinite.
+    """
     images = np.ascontiguousarray(images, dtype="<f4")
     finite = np.isfinite(images.reshape(len(images), -1)).all(axis=1)
     if not finite.all():

@@ -8,7 +8,6 @@ its architecture on demand.
 from __future__ import annotations
 
 import functools
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -127,22 +126,28 @@ def find(space: str, root: Path) -> Path:
             f"the table of {space} was not found: run `naslib-swap data fetch {name}`, or put "
             f"zc_{space}.json into {own.parent}"
         )
+    # What lies in NASLib's own folder is the user's; this is meant to be the original.
+    catalogue.confirm(catalogue.entry(name), found)
     return found
 
 
 def read(path: Path, space: str, dataset: str) -> dict[str, dict[str, Any]]:
     """Read one dataset of a table; some files nest their datasets under the space's name."""
-    try:
-        data = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise SwapError(f"the table {path} cannot be read: {error}") from error
-    if dataset not in data and space in data:
+    from naslib_swap.json_files import read_json
+    from naslib_swap.quoting import listed
+
+    data = read_json(path, "table of zero-cost proxies")
+    if not isinstance(data, dict):
+        raise SwapError(f"the table {path} holds a {type(data).__name__}; expected an object")
+    if dataset not in data and isinstance(data.get(space), dict):
         data = data[space]
     if dataset not in data:
         raise SwapError(
-            f"the table {path} has no dataset {dataset!r}; it has {', '.join(sorted(data))}"
+            f"the table {path} has no dataset {dataset!r}; it has {listed(sorted(data))}"
         )
     rows: dict[str, dict[str, Any]] = data[dataset]
+    if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
+        raise SwapError(f"the table {path} is no object of architectures, each an object of scores")
     return rows
 
 

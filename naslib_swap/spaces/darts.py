@@ -1,12 +1,14 @@
 """The DARTS search space (Liu, Simonyan and Yang, ICLR 2019, arXiv 1806.09055).
 
 Notations: the DARTS papers' `Genotype(normal=[('sep_conv_3x3', 0), ...], normal_concat=..., ...)`,
-and NASLib's compact form `(((input, operation), ...), (...))`. Both are parsed, never evaluated.
+also with `NAME = ` in front, and NASLib's compact form `(((input, operation), ...), (...))`. Both
+are parsed, never evaluated.
 """
 
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 import numpy as np
@@ -51,6 +53,8 @@ _EXAMPLE: tuple[CellEdges, CellEdges] = (
         ("max_pool_3x3", 1),
     ),
 )
+
+_ASSIGNMENT = re.compile(r"\s*[A-Za-z_]\w*\s*=(?=\s*Genotype\b)")
 
 
 class Darts(SearchSpace):
@@ -241,8 +245,11 @@ def _is_cell(cell: object) -> bool:
 
 
 def _genotype_call(text: str) -> Any:
-    """Read the one call `Genotype(normal=..., ...)`, whose arguments are literals or ranges."""
-    call = read_expression(text)
+    """Read the one call `Genotype(normal=..., ...)`, whose arguments are literals or ranges.
+
+    It may be written as an assignment, `NAME = Genotype(...)`, as in a file of genotypes.
+    """
+    call = read_expression(_ASSIGNMENT.sub("", text, count=1))
     fields = ("normal", "normal_concat", "reduce", "reduce_concat")
     if not (
         isinstance(call, ast.Call)

@@ -9,8 +9,9 @@ Today's nasbench_pytorch, which NASLib builds it with, adds a few scalars withou
 from __future__ import annotations
 
 import math
+import re
 from itertools import permutations
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -37,6 +38,7 @@ _STACKS = 3
 _CELLS_PER_STACK = 3
 _SIZES = ((128, 128), (128, 256), (256, 512))
 """(channels in, channels out) of cells: 512 in and out divide as 256 in and 512 out do."""
+_MODEL_SPEC = re.compile(r"ModelSpec\(\s*matrix\s*=(.*),\s*ops\s*=(.*)\)", re.DOTALL)
 _EXAMPLE: Arch = (
     *(0, 1, 1, 0, 0, 0, 1),
     *(0, 0, 0, 1, 0, 0, 0),
@@ -50,7 +52,8 @@ _EXAMPLE: Arch = (
 _EXPECTED = (
     f"{_CODE} ints, a 7×7 upper triangular matrix of 0 and 1 with at most {MAX_EDGES} edges in "
     "use, row by row, that leads from the first vertex to the last, then 7 operations: 0 (input), "
-    "five in 2 (maxpool3x3), 3 (conv1x1), 4 (conv3x3), and 1 (output)"
+    "five in 2 (maxpool3x3), 3 (conv1x1), 4 (conv3x3), and 1 (output); or a pair of a matrix and "
+    "names of operations"
 )
 
 
@@ -86,11 +89,19 @@ class NasBench101(SearchSpace):
     example = str(_EXAMPLE)
 
     def parse(self, text: str) -> Arch:
-        """Read the 56 ints."""
+        """Read the 56 ints, or NAS-Bench-101's own pair of a matrix and names of operations.
+
+        The pair is `([[0, 1, ...], ...], ["input", "conv3x3-bn-relu", ..., "output"])`, of two to
+        seven vertices; `ModelSpec(matrix=..., ops=...)` is read too. Vertices that are missing
+        are written as poolings without edges, before the output.
+        """
+        match = _MODEL_SPEC.fullmatch(text.strip()) if isinstance(text, str) else None
         try:
-            value = read_literal(text)
+            value = read_literal(text if match is None else f"({match[1]}, {match[2]})")
         except ValueError:
             value = None
+        if isinstance(value, tuple) and len(value) == 2:
+            value = _from_pair(*value)
         if not _is_cell(value):
             raise unknown_architecture(text, "NAS-Bench-101", _EXPECTED, self.example)
         return tuple(value)
@@ -338,6 +349,27 @@ def _is_cell(value: object) -> bool:
         return False
     graph = prune(value)
     return len(graph.operations) >= 2 and len(graph.edges) <= MAX_EDGES
+
+
+def _from_pair(matrix: Any, names: Any) -> Arch | None:
+    """Turn a matrix of up to seven vertices and names of operations into 56 ints."""
+    size = len(names) if isinstance(names, tuple) else 0
+    if (
+        not 2 <= size <= VERTICES
+        or (names[0], names[-1]) != ("input", "output")
+        or any(name not in OPERATIONS[2:] for name in names[1:-1])
+        or not isinstance(matrix, tuple)
+        or [isinstance(row, tuple) and len(row) for row in matrix] != [size] * size
+    ):
+        return None
+    place = [*range(size - 1), VERTICES - 1]
+    code = [0] * VERTICES**2
+    for i, row in enumerate(matrix):
+        for j, bit in enumerate(row):
+            code[place[i] * VERTICES + place[j]] = bit
+    inner = [OPERATIONS.index(name) for name in names[1:-1]]
+    inner += [_POOL] * (VERTICES - size)
+    return (*code, _INPUT, *inner, _OUTPUT)
 
 
 def _code(edges: list[tuple[int, int]], inner: list[int]) -> Arch:

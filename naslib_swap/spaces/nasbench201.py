@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
+from itertools import product
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -28,6 +30,7 @@ OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_
 EDGES = ((0, 1), (0, 2), (0, 3), (1, 2), (1, 3), (2, 3))
 """(from, to) of the six positions of the compact tuple."""
 
+_COUNT = len(OPERATIONS) ** len(EDGES)
 _NONE = OPERATIONS.index("none")
 _CONVOLUTIONS = {OPERATIONS.index("nor_conv_3x3"): 3, OPERATIONS.index("nor_conv_1x1"): 1}
 _CHANNELS = (16, 32, 64)
@@ -55,14 +58,21 @@ class NasBench201(SearchSpace):
     suite_zero = "zc-nasbench201"
 
     def parse(self, text: str) -> Arch:
-        """Read "(0, 2, 3, 2, 3, 1)" or "|nor_conv_3x3~0|+|nor_conv_3x3~0|...|"."""
-        arch = _from_string(text) if isinstance(text, str) and "|" in text else _from_tuple(text)
+        """Read "(0, 2, 3, 2, 3, 1)", "|nor_conv_3x3~0|+|nor_conv_3x3~0|...|", or an index.
+
+        An index, "0" to "15624", is the position in the benchmark's own list.
+        """
+        if isinstance(text, str) and text.strip().isdecimal():
+            arch = _from_index(text.strip())
+        else:
+            found = isinstance(text, str) and "|" in text
+            arch = _from_string(str(text)) if found else _from_tuple(text)
         if arch is None:
             raise unknown_architecture(
                 text,
                 "NAS-Bench-201",
-                "six operations in 0..4 or a string with one of "
-                f"{', '.join(OPERATIONS)} on each edge",
+                "six operations in 0..4, a string with one of "
+                f"{', '.join(OPERATIONS)} on each edge, or an index below {_COUNT}",
                 f"{self.example} or {architecture_string((0, 2, 3, 2, 3, 1))}",
             )
         return arch
@@ -197,6 +207,29 @@ def _from_string(text: str) -> Arch | None:
         return None
     names = dict(zip(_STRING_ORDER, match.groups()))
     return tuple(OPERATIONS.index(names[edge]) for edge in EDGES)
+
+
+def _from_index(text: str) -> Arch | None:
+    return indexed()[int(text)] if len(text) <= 6 and int(text) < _COUNT else None
+
+
+@lru_cache(maxsize=1)
+def indexed() -> tuple[Arch, ...]:
+    """All architectures in the order of NAS-Bench-201's own list, which its index counts.
+
+    Notes
+    -----
+    The benchmark enumerated all cells, operations in the order none, skip, 1x1, 3x3, pooling and
+    edges in the order of its strings, and shuffled them by Python's generator with the seed 88.
+    """
+    named = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
+    operations = [OPERATIONS.index(name) for name in named]
+    listed = [
+        tuple(cell[_STRING_ORDER.index(edge)] for edge in EDGES)
+        for cell in product(operations, repeat=len(EDGES))
+    ]
+    Random(88).shuffle(listed)
+    return tuple(listed)
 
 
 class Cell(nn.Module):

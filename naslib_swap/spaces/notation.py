@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import ast
+import re
 from typing import Any
 
 from naslib_swap.errors import SwapError
+from naslib_swap.quoting import shown
 
 _LONGEST = 20_000
 """No architecture needs more characters; the limit keeps the parser's recursion shallow."""
 
+_NUMPY_INTEGER = re.compile(r"(?:np|numpy)\.u?int\d+\((-?\d+)\)")
+"""NumPy 2 writes its integers as ``np.int64(3)``."""
+
 
 def unknown_architecture(text: object, space: str, expected: str, example: str) -> SwapError:
     """Make the error for a text that is no architecture of a space."""
-    shown = repr(text)
-    if len(shown) > 160:
-        shown = shown[:157] + "..."
-    return SwapError(f"{shown} is no {space} architecture: expected {expected}, such as {example}")
+    return SwapError(
+        f"{shown(text)} is no {space} architecture: expected {expected}, such as {example}"
+    )
 
 
 def read_expression(text: object) -> ast.expr:
-    """Parse one Python expression, without evaluating it; `ValueError` on anything else."""
+    """Parse one Python expression, without evaluating it; `ValueError` on anything else.
+
+    NumPy's integers count as Python's.
+    """
     if not isinstance(text, str) or len(text) > _LONGEST:
         raise ValueError("not a text of a reasonable length")
     try:
-        return ast.parse(text.strip(), mode="eval").body
+        return ast.parse(_NUMPY_INTEGER.sub(r"\1", text.strip()), mode="eval").body
     except (SyntaxError, MemoryError, RecursionError) as error:
         raise ValueError(str(error)) from error
 

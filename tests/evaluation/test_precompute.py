@@ -272,7 +272,7 @@ def test_where_every_score_failed_no_table_is_written(old, tmp_path, call, monke
         (["--proxies", ""], "expected at least one name, or all"),
         (["--task", "cifar10,"], "there is no task ''"),
         (["--into", "nowhere.json"], "cannot read nowhere.json"),
-        (["--archs-file", "nowhere.txt"], "cannot read the architectures in nowhere.txt"),
+        (["--archs-file", "nowhere.txt"], "nowhere.txt cannot be read"),
         (["--task", "cifar10,cifar10", "--archs", "3"], "is there twice"),
         (["--out", "."], "expected the name of a JSON file"),
     ],

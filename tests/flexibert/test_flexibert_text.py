@@ -15,6 +15,7 @@ from naslib_swap.flexibert.benchmark import TASKS, by_id, load_benchmark, load_r
 from naslib_swap.flexibert.documents import load_documents
 from naslib_swap.ground_truth import catalogue
 
+FULL = dict.fromkeys((*TASKS, "glue"), 50.5)
 TEXTS = ["the cat sat on the mat", "a dog", "the dog sat on the cat again and again", "mat cat"]
 
 
@@ -177,13 +178,42 @@ def test_the_benchmark_has_what_the_paper_says(data_dir: Path) -> None:
 def test_a_broken_benchmark_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "benchmark.json"
     for content, message in (
-        ("{", "is not JSON"),
+        ("{", "is no JSON"),
         ("{}", "expected a list"),
         ('[{"id": 1}]', "entry 0 lacks scores, hparams"),
         ('[{"id": 1, "scores": {}, "hparams": {}}]', "lacks the scores of cola"),
+        (
+            json.dumps([{"id": 1, "scores": {**FULL, "rte": "OOM"}, "hparams": {}}]),
+            "entry 0 has the score 'OOM' of rte; expected a finite number",
+        ),
+        (
+            json.dumps([{"id": "\n", "scores": FULL, "hparams": {}}]),
+            r"entry 0 has the id '\\n': invalid literal",
+        ),
     ):
         path.write_text(content)
         with pytest.raises(SwapError, match=message):
             load_benchmark(str(path))
     with pytest.raises(SwapError, match="there is no file"):
         load_benchmark(str(tmp_path / "none.json"))
+
+
+def test_a_vocabulary_with_carriage_returns_alone_is_one_sentence(tmp_path: Path) -> None:
+    entries = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a"]
+    for name, end in (("unix", "\n"), ("windows", "\r\n"), ("mac", "\r")):
+        (tmp_path / name).write_bytes(b"\xef\xbb\xbf" + end.join(entries).encode())
+    (tmp_path / "text.txt").write_text("a a\na\n")
+    source = str(tmp_path / "text.txt")
+    for name in ("unix", "windows"):
+        batch = batches.load(source, samples=2, length=4, tokenizer=str(tmp_path / name))
+        assert batch.input_ids.tolist() == [[2, 5, 5, 3], [2, 5, 3, 0]]
+    with pytest.raises(SwapError, match=r"mac lacks \[PAD\], \[UNK\], \[CLS\], \[SEP\]"):
+        batches.load(source, samples=2, length=4, tokenizer=str(tmp_path / "mac"))
+
+
+def test_released_values_of_a_damaged_file(tmp_path: Path) -> None:
+    path = tmp_path / "released.csv"
+    for content, message in (("", "cannot be read as CSV"), ("A,B\n1,2\n", "ID"), ("\xff", "CSV")):
+        path.write_text(content)
+        with pytest.raises(SwapError, match=message):
+            load_released(str(path))

@@ -6,8 +6,9 @@ import gzip
 
 import pytest
 
-from naslib_swap import ground_truth
+from naslib_swap import ground_truth, spaces
 from naslib_swap.errors import SwapError
+from naslib_swap.spaces.nasbench201 import is_connected
 
 GOOD = """arch,val_accuracy,synflow,note,params
 "(0, 2, 3, 2, 3, 1)",86.06,41.9,fine,0.6
@@ -52,8 +53,14 @@ def test_a_compressed_table(tmp_path):
         ('arch,acc\n"(0, 0, 0, 0, 0, 0)",2\n', "lacks the column val_accuracy; .*found arch, acc"),
         ("arch,val_accuracy\n", "holds no rows"),
         ("", "cannot be read as CSV"),
-        ('arch,val_accuracy\n"(0, 0, 0, 0, 0, 0)",high\n', "'high' is no accuracy"),
-        ('arch,val_accuracy\n"(0, 0, 0, 0, 0, 0)",\n', "the accuracy of .* is nan"),
+        (
+            'arch,val_accuracy\n"(0, 0, 0, 0, 0, 0)",high\n',
+            "have no accuracy .*'high', of '\\(0, 0",
+        ),
+        (
+            'arch,val_accuracy\n"(0, 0, 0, 0, 0, 0)",\n"(0, 0, 0, 0, 0, 1)",1\n',
+            "1 of 2 rows have no accuracy .*which leaves 1 architectures; .*at least 3 of them",
+        ),
         ("arch,val_accuracy\nresnet,90\n", "'resnet' is no NAS-Bench-201 architecture"),
         (
             'arch,val_accuracy\n"(0, 0, 0, 0, 0, 0)",1\n"(0,0,0,0,0,0)",2\n',
@@ -69,7 +76,7 @@ def test_bad_tables(tmp_path, text, message):
 def test_a_truncated_gzip(tmp_path):
     path = tmp_path / "mine.csv.gz"
     path.write_bytes(gzip.compress(GOOD.encode())[:40])
-    with pytest.raises(SwapError, match="cannot be read as CSV"):
+    with pytest.raises(SwapError, match=r"mine\.csv\.gz cannot be read: Compressed file ended"):
         _load(path)
 
 
@@ -106,7 +113,11 @@ def test_the_real_darts1000(data_dir):
 )
 def test_the_real_nasbench201(data_dir, task, accuracy):
     loaded = ground_truth.load("nasbench201", task=task)
-    assert len(loaded.accuracy) == len(loaded.proxies["zen"]) == 5**6
+    assert len(loaded.accuracy) == 5**6
+    # The file marks networks without a path from input to output by -1e8.
+    space = spaces.get("nasbench201")
+    failed = loaded.accuracy.keys() - loaded.proxies["zen"].keys()
+    assert failed == {key for key in loaded.accuracy if not is_connected(space.parse(key))}
     assert loaded.accuracy["(0, 0, 0, 0, 0, 0)"] == accuracy
 
 
@@ -129,3 +140,82 @@ def test_a_table_without_the_task(tmp_path):
 def test_bad_requests(request_, message):
     with pytest.raises(SwapError, match=message):
         ground_truth.load(**request_)
+
+
+ARCHS = ("(0, 0, 0, 0, 0, 0)", "(0, 0, 0, 0, 0, 1)", "(0, 0, 0, 0, 0, 2)", "(0, 0, 0, 0, 0, 3)")
+
+
+def _table(tmp_path, header, *cells, archs=ARCHS):
+    rows = [f'"{arch}",{rest}' for arch, rest in zip(archs, cells)]
+    return _load(_write(tmp_path, "\n".join([header, *rows]) + "\n"))
+
+
+def test_one_bad_cell_is_a_missing_score_and_said(tmp_path):
+    loaded = _table(tmp_path, "arch,val_accuracy,zico", "1,OOM", "2,3.5", "3,4.5", "4,5.5")
+    assert loaded.proxies == {"zico": {ARCHS[1]: 3.5, ARCHS[2]: 4.5, ARCHS[3]: 5.5}}
+    (note,) = loaded.notes
+    assert note.endswith(
+        "1 of 4 cells of 'zico' are no numbers, such as 'OOM'; these scores are missing."
+    )
+
+
+@pytest.mark.parametrize("cell", ["", "nan", "NA", "None", "-", "-1e8", "-100000000.0", "inf"])
+def test_failures_and_empty_cells_are_missing_without_a_word(tmp_path, cell):
+    loaded = _table(tmp_path, "arch,val_accuracy,zico", f"1,{cell}", "2,3.5", "3,4.5")
+    assert loaded.proxies == {"zico": {ARCHS[1]: 3.5, ARCHS[2]: 4.5}}
+    assert loaded.notes == ()
+
+
+@pytest.mark.parametrize("cell", ["", "nan", "-1e8", "failed", "1_000", "True", "inf", "1e999"])
+def test_a_row_without_an_accuracy_is_left_out_and_said(tmp_path, cell):
+    loaded = _table(tmp_path, "arch,val_accuracy,zico", f"{cell},1", "2,3.5", "3,4.5", "4,5.5")
+    assert loaded.accuracy == {ARCHS[1]: 2.0, ARCHS[2]: 3.0, ARCHS[3]: 4.0}
+    assert ARCHS[0] not in loaded.proxies["zico"]
+    (note,) = loaded.notes
+    assert "1 of 4 rows have no accuracy" in note
+    assert note.endswith("they are left out.")
+
+
+def test_fewer_than_three_are_refused_only_where_some_were_left_out(tmp_path):
+    assert len(_table(tmp_path, "arch,val_accuracy", "1", "2").accuracy) == 2
+    with pytest.raises(SwapError, match=r"1 of 3 rows have no accuracy .*leaves 2 architectures"):
+        _table(tmp_path, "arch,val_accuracy", "1", "2", "")
+
+
+@pytest.mark.parametrize("first", ["", "Unnamed: 0", "Unnamed: 0.1", "index", "ID"])
+def test_an_index_column_is_no_proxy(tmp_path, first):
+    rows = "".join(f'{i},"{arch}",{80 + i}\n' for i, arch in enumerate(ARCHS))
+    loaded = _load(_write(tmp_path, f"{first},arch,val_accuracy\n{rows}"))
+    assert loaded.proxies == {}
+    assert len(loaded.accuracy) == 4
+    assert "numbers the rows and is no proxy" in loaded.notes[0]
+
+
+def test_a_column_called_id_that_does_not_count_is_a_proxy(tmp_path):
+    loaded = _table(tmp_path, "arch,val_accuracy,id", "1,5", "2,3", "3,4")
+    assert loaded.proxies["id"][ARCHS[0]] == 5.0
+    assert loaded.notes == ()
+
+
+def test_a_column_of_text_with_a_number_is_said(tmp_path):
+    loaded = _table(tmp_path, "arch,val_accuracy,note", "1,a", "2,b", "3,7")
+    assert loaded.proxies == {}
+    assert "'note' is mostly text, such as 'a'; it is no proxy" in loaded.notes[0]
+
+
+def test_a_byte_order_mark_and_windows_line_ends(tmp_path):
+    path = tmp_path / "mine.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + GOOD.replace("\n", "\r\n").encode())
+    assert _load(path).accuracy == {"(0, 2, 3, 2, 3, 1)": 86.06, "(2, 2, 0, 4, 1, 0)": 90.5}
+
+
+def test_names_that_stand_twice(tmp_path):
+    with pytest.raises(SwapError, match="has two columns 'zico'; rename one"):
+        _table(tmp_path, "arch,val_accuracy,zico,zico", "1,2,3")
+
+
+def test_a_files_own_text_stays_on_one_line(tmp_path):
+    with pytest.raises(SwapError) as caught:
+        _load(_write(tmp_path, 'arch,val_accuracy\n"\x1b[31m\nred' + "x" * 500 + '",1\n'))
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 600

@@ -6,6 +6,7 @@ import io
 import pickle
 import struct
 import tarfile
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -152,9 +153,9 @@ def test_a_foreign_pickle_is_refused_and_nothing_runs(tmp_path):
         (pickle.dumps({"data": 1}), "expected the entries data and labels .* found data"),
         (
             pickle.dumps({"data": [[1, 2]], "labels": [1]}),
-            r"expected data as uint8 \[n, 3 \* H \* W\]",
+            r"expected an array of numbers, or a list of whole numbers, found \[\[1, 2\]\]",
         ),
-        (_batch(_images(2), [1]), r"labels \(1,\)"),
+        (_batch(_images(2), [1]), r"labels int64 \(1,\)"),
     ],
 )
 def test_bad_batches(tmp_path, content, message):
@@ -179,3 +180,77 @@ def test_damaged_archives(tmp_path):
         archive.addfile(tarfile.TarInfo("readme.html"))
     with pytest.raises(SwapError, match=r"holds no training batch: .* found readme\.html"):
         inputs.load("cifar10", samples=1, path=path)
+
+
+def _tar(path, *members, mode="w"):
+    with tarfile.open(path, mode) as archive:
+        for member, content in members:
+            member.size = len(content)
+            archive.addfile(member, io.BytesIO(content))
+    return path
+
+
+def _link(kind, target):
+    member = tarfile.TarInfo("data_batch_1")
+    member.type, member.linkname = kind, target
+    return member, b""
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE, tarfile.DIRTYPE]
+)
+def test_links_loops_and_devices_in_archives(tmp_path, kind):
+    path = _tar(tmp_path / "a.tar", _link(kind, "data_batch_1"))
+    with pytest.raises(SwapError, match="data_batch_1 is no file"):
+        inputs.load(path, samples=1)
+
+
+def test_a_sparse_member_that_claims_much(tmp_path):
+    member = tarfile.TarInfo("data_batch_1")
+    member.size = 1 << 40
+    (tmp_path / "a.tar").write_bytes(member.tobuf(tarfile.GNU_FORMAT) + bytes(1024))
+    with pytest.raises(SwapError, match=r"a\.tar .*holds more than|has 1,099,511,627,776 bytes"):
+        inputs.load(tmp_path / "a.tar", samples=1)
+
+
+def test_an_archive_beyond_the_budget(tmp_path, monkeypatch):
+    monkeypatch.setattr("naslib_swap.inputs.batches._MOST_ARCHIVED", 100_000)
+    path = _tar(tmp_path / "a.tar.gz", (tarfile.TarInfo("x"), bytes(200_000)), mode="w:gz")
+    assert path.stat().st_size < 1000
+    with pytest.raises(
+        SwapError, match="holds more than 100,000 bytes; no archive of batches does"
+    ):
+        inputs.load(path, samples=1)
+
+
+def test_an_archive_of_many_files(tmp_path, monkeypatch):
+    monkeypatch.setattr("naslib_swap.inputs.batches._MOST_MEMBERS", 3)
+    path = _tar(tmp_path / "a.tar", *((tarfile.TarInfo(f"x{i}"), b"") for i in range(4)))
+    with pytest.raises(SwapError, match="holds more than 3 files"):
+        inputs.load(path, samples=1)
+
+
+def test_every_damage_of_a_compressed_archive_is_one_line(tmp_path):
+    member = tarfile.TarInfo("data_batch_1")
+    content = _batch(RNG.integers(0, 256, (1, 4, 4, 3), dtype=np.uint8), [1])
+    good = _tar(tmp_path / "a.tar.gz", (member, content), mode="w:gz").read_bytes()
+    for position in range(0, len(good), 5):
+        changed = good[:position] + bytes([good[position] ^ 0xFF]) + good[position + 1 :]
+        (tmp_path / "a.tar.gz").write_bytes(changed)
+        with suppress(SwapError):  # nothing else may be raised
+            inputs.load(tmp_path / "a.tar.gz", samples=1, shape=(3, 4, 4))
+
+
+@pytest.mark.parametrize(
+    "labels", [["a"], [1.5], [[1]], [10**30], {"a": 1}, "1", [True], np.array([1.5])]
+)
+def test_labels_that_are_no_whole_numbers(tmp_path, labels):
+    (tmp_path / "data_batch_1").write_bytes(_batch(_images(1), labels))
+    with pytest.raises(SwapError, match="whole numbers"):
+        inputs.load(tmp_path, samples=1)
+
+
+def test_images_without_pixels(tmp_path):
+    (tmp_path / "data_batch_1").write_bytes(_batch(np.zeros((1, 0, 0, 3), np.uint8), [1]))
+    with pytest.raises(SwapError, match=r"found data uint8 \(1, 0\)"):
+        inputs.load(tmp_path, samples=1)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
+import hashlib
 import json
 import pickle
 from pathlib import Path
@@ -11,6 +13,7 @@ from types import ModuleType, SimpleNamespace
 import pytest
 
 from naslib_swap.errors import SwapError
+from naslib_swap.ground_truth import catalogue
 from naslib_swap.plugin import benchmarks, keys, tables
 
 ROWS = {
@@ -98,8 +101,19 @@ def test_an_unknown_dataset_lists_those_of_the_table(root: Path):
 def test_a_damaged_table_is_named(root: Path):
     path = root / "data" / "zc_nasbench201.json"
     path.write_text("{")
-    with pytest.raises(SwapError, match=r"zc_nasbench201\.json cannot be read"):
+    with pytest.raises(SwapError, match=r"zc_nasbench201\.json is no table of zero-cost proxies"):
         len(table(root, []))
+
+
+@pytest.mark.parametrize(
+    "content", ["[" * 100_000, "[1]", "1.5", '{"cifar10": [1]}', '{"cifar10": {"a": 1}}']
+)
+def test_a_table_of_another_form_is_one_sentence(root: Path, content: str):
+    path = root / "data" / "zc_nasbench201.json"
+    path.write_text(content)
+    with pytest.raises(SwapError, match=r"zc_nasbench201\.json") as caught:
+        tables.read(path, "nasbench201", "cifar10")
+    assert str(caught.value).isprintable()
 
 
 def test_tables_are_also_taken_from_the_data_folder(
@@ -107,8 +121,15 @@ def test_tables_are_also_taken_from_the_data_folder(
 ):
     folder = tmp_path / "elsewhere" / "naslib"
     folder.mkdir(parents=True)
-    (folder / "zc_nasbench301.json").write_text(json.dumps({"cifar10": ROWS}))
+    path = folder / "zc_nasbench301.json"
+    path.write_text(json.dumps({"cifar10": ROWS}))
     monkeypatch.setenv("NASLIB_SWAP_DATA", str(folder.parent))
+    with pytest.raises(SwapError, match=r"zc_nasbench301\.json is not zc-nasbench301: its sha256"):
+        len(table(root, [], "nasbench301"))
+    original = dataclasses.replace(
+        catalogue.entry("zc-nasbench301"), sha256=hashlib.sha256(path.read_bytes()).hexdigest()
+    )
+    monkeypatch.setitem(catalogue.CATALOGUE, "zc-nasbench301", original)
     assert len(table(root, [], "nasbench301")) == 2
 
 

@@ -1,0 +1,51 @@
+"""Reading CSV: rows of text, within a budget, with one-line errors."""
+
+from __future__ import annotations
+
+import csv
+import io
+from pathlib import Path
+
+from naslib_swap.errors import SwapError
+from naslib_swap.quoting import one_line
+from naslib_swap.reading import damage, read_text
+
+MOST_COLUMNS = 10_000
+MOST_CELLS = 20_000_000
+
+
+def read_rows(path: Path) -> list[list[str]]:
+    """Read the rows of a CSV file, compressed or not, as its name says.
+
+    Empty lines are skipped. A byte order mark is no part of the first cell.
+
+    Returns
+    -------
+    list of list of str
+        At least one row; all rows have the length of the first, empty cells in place of those that
+        are missing at the end.
+
+    Raises
+    ------
+    SwapError
+        The file cannot be read, is damaged, empty or too large, or a row is longer than the first.
+    """
+    name = one_line(path)
+    lines = io.StringIO(read_text(path), newline="")
+    rows: list[list[str]] = []
+    with damage(f"{name} cannot be read as CSV"):
+        reader = csv.reader(lines)
+        for row in reader:
+            if not row:
+                continue
+            width = len(rows[0]) if rows else MOST_COLUMNS
+            if len(row) > width:
+                raise SwapError(
+                    f"{name}, line {reader.line_num}: {len(row)} cells; expected at most {width}"
+                )
+            if (len(rows) + 1) * len(rows[0] if rows else row) > MOST_CELLS:
+                raise SwapError(f"{name} holds more than {MOST_CELLS:,} cells")
+            rows.append(row + [""] * (width - len(row)) if rows else row)
+    if not rows:
+        raise SwapError(f"{name} cannot be read as CSV: it is empty")
+    return rows
