@@ -16,25 +16,26 @@ from typing import Any
 
 import numpy as np
 
-from naslib_swap import inputs, spaces
+from naslib_swap import spaces
 from naslib_swap.optimizers import search
-from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, each
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
-from naslib_swap.optimizers.measuring import NetworkMeasure, architecture_seed
-from naslib_swap.optimizers.tied_cells import TiedCells
+from naslib_swap.optimizers.plan import SearchPlan
+from naslib_swap.seeding import derived_seed
+from naslib_swap.spaces.tied_cells import TiedCells
 
 SPACE = TiedCells(spaces.get("darts"))
 
 
 def made_up(arch: Any) -> Scored:
-    draw = architecture_seed(0, SPACE.encode(arch)) / 2**32
+    draw = derived_seed(0, SPACE.encode(arch)) / 2**63
     return Scored(1000 * (1 + draw), 1 + draw)
 
 
 def overhead(evaluations: int, *, trace: bool) -> tuple[float, float]:
     """CPU seconds, and MiB at the peak (traced separately: tracing is slow)."""
     evolution = Evolution(
-        SPACE, made_up, EvolutionSettings(weighting=SizeWeighting("adaptive")), seed=0
+        SPACE, each(made_up), EvolutionSettings(weighting=SizeWeighting("adaptive")), seed=0
     )
     cycles = round((evaluations - 20) / 7.5)
     with tempfile.TemporaryDirectory() as folder:
@@ -50,7 +51,7 @@ def overhead(evaluations: int, *, trace: bool) -> tuple[float, float]:
 
 def real_score() -> float:
     """CPU seconds of one score of the default DARTS search."""
-    measure = NetworkMeasure("darts", "tiny", inputs.load("natural", samples=16), repeats=8)
+    measure = SearchPlan().complete().measure()
     rng = np.random.default_rng(0)
     archs = [SPACE.sample(rng) for _ in range(21)]
     measure(archs[0])

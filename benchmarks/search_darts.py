@@ -19,12 +19,14 @@ from pathlib import Path
 import numpy as np
 from remembered import Remembered
 
-from naslib_swap import inputs, spaces
+from naslib_swap import spaces
 from naslib_swap.optimizers import search
-from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, each
 from naslib_swap.optimizers.fitness import SizeWeighting
-from naslib_swap.optimizers.measuring import NetworkMeasure, workers
-from naslib_swap.optimizers.tied_cells import TiedCells
+from naslib_swap.optimizers.native import search as whole_search
+from naslib_swap.optimizers.plan import SearchPlan
+from naslib_swap.scoring import Execution
+from naslib_swap.spaces.tied_cells import TiedCells
 
 SPACE = spaces.get("darts")
 WEIGHTINGS = {
@@ -52,20 +54,25 @@ def main() -> None:
     parser.add_argument("--source", default="cifar10")
     parser.add_argument("--timed", action="store_true")
     options = parser.parse_args()
-    minibatch = inputs.load(options.source, samples=options.samples)
-    measure = NetworkMeasure("darts", "tiny", minibatch, repeats=options.repeats)
+    plan = SearchPlan(
+        inputs=options.source,
+        samples=options.samples,
+        repeats=options.repeats,
+        cycles=options.cycles,
+        adaptive=True,
+    )
     if options.timed:
-        timed(measure, options.cycles)
+        timed(plan)
         return
     name = f"{options.source}_{options.samples}_{options.repeats}.jsonl"
-    remembered = Remembered(measure, options.scores / name)
+    remembered = Remembered(plan.complete().measure(), options.scores / name)
     print("| fitness | M parameters, mean ± sd | each seed | tiny network, k | scored |")
     print("|---|---|---|---|---|")
     for title, weighting in WEIGHTINGS.items():
         found, tiny, scored = [], [], []
         for seed in range(options.seeds):
             settings = EvolutionSettings(weighting=weighting)
-            evolution = Evolution(TiedCells(SPACE), remembered, settings, seed)
+            evolution = Evolution(TiedCells(SPACE), each(remembered), settings, seed)
             search.run(evolution, cycles=options.cycles)
             (best,) = evolution.top(1)
             found.append(SPACE.parameters(SPACE.parse(best.arch), variant="cifar10") / 1e6)
@@ -79,18 +86,15 @@ def main() -> None:
         sys.stdout.flush()
 
 
-def timed(measure: NetworkMeasure, cycles: int) -> None:
+def timed(plan: SearchPlan) -> None:
     """A whole search, nothing remembered: seconds, and the share that is not scoring."""
-    for jobs in (1, os.cpu_count() or 1):
+    for workers in (1, os.cpu_count() or 1):
         start, before = time.perf_counter(), spent()
-        with workers(jobs) as mapper:
-            settings = EvolutionSettings(weighting=SizeWeighting("adaptive"))
-            evolution = Evolution(TiedCells(SPACE), measure, settings, 0, mapper=mapper)
-            outcome = search.run(evolution, cycles=cycles)
+        result = whole_search(plan, execution=Execution(workers=workers))
         print(
-            f"{jobs} workers: {len(evolution.state.history)} scored in "
+            f"{workers} workers: {len(result.state.history)} scored in "
             f"{time.perf_counter() - start:.1f} s ({spent() - before:.1f} s in this process), "
-            f"{100 * (1 - outcome.scoring / outcome.seconds):.2f} % beside scoring"
+            f"{100 * (1 - result.ending.scoring / result.ending.seconds):.2f} % beside scoring"
         )
 
 

@@ -17,11 +17,10 @@ from typing import Any
 import numpy as np
 from remembered import Remembered
 
-from naslib_swap import ground_truth, inputs, spaces
-from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
+from naslib_swap import ground_truth, spaces
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, each
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
-from naslib_swap.optimizers.measuring import NetworkMeasure
-from naslib_swap.optimizers.native import weigh
+from naslib_swap.optimizers.plan import SearchPlan
 
 SPACE = spaces.get("nasbench201")
 DATASETS = ("cifar10", "cifar100", "ImageNet16-120")
@@ -47,7 +46,7 @@ class Strategy:
 
 def picks(strategy: Strategy, seed: int) -> list[str]:
     """The best of one search; several where their true accuracies are then looked at."""
-    evolution = Evolution(SPACE, strategy.measure, strategy.settings, seed)
+    evolution = Evolution(SPACE, each(strategy.measure), strategy.settings, seed)
     while len(evolution.state.history) < strategy.scored and not evolution.state.exhausted:
         evolution.step()
     return [record.arch for record in evolution.top(strategy.picked_by_accuracy)]
@@ -65,20 +64,20 @@ def main() -> None:
         name: ground_truth.load("nasbench201", space="nasbench201", task=name).accuracy
         for name in DATASETS
     }
-    minibatch = inputs.load(options.source, samples=16)
+    plan = SearchPlan("nasbench201", inputs=options.source).complete()
 
     def by(proxy: str) -> Remembered:
-        measure = NetworkMeasure("nasbench201", None, minibatch, proxy=proxy)
+        measure = replace(plan, proxy=proxy).measure()
         return Remembered(measure, options.scores / f"{options.source}_{proxy}.jsonl")
 
     def truth(dataset: str) -> Measure:
         return lambda arch: Scored(accuracy[dataset][SPACE.encode(arch)], 0.0)
 
     swap, nwot = by("swap"), by("nwot")
-    params = NetworkMeasure("nasbench201", None, minibatch, proxy="params")
+    params = replace(plan, proxy="params").measure()
     count = options.scored
     plain = EvolutionSettings(weighting=NONE)
-    largest = replace(plain, weighting=weigh("nasbench201"))
+    largest = replace(plain, weighting=plan.weighting())
     adaptive = replace(plain, weighting=SizeWeighting("adaptive"))
     only = replace(plain, population=count)
     strategies = [

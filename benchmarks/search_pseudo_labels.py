@@ -19,11 +19,9 @@ from typing import Any
 import numpy as np
 from remembered import Remembered
 
-from naslib_swap import ground_truth, inputs, spaces
-from naslib_swap.optimizers.fitness import SizeWeighting
-from naslib_swap.optimizers.measuring import NetworkMeasure
-from naslib_swap.optimizers.native import weigh
+from naslib_swap import ground_truth, spaces
 from naslib_swap.optimizers.other_paradigms import prescreen, pseudo_labels
+from naslib_swap.optimizers.plan import SearchPlan
 from naslib_swap.plugin import hook
 from naslib_swap.spaces.nasbench201 import architecture_string
 
@@ -100,11 +98,9 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", default=KINDS, choices=KINDS)
     options = parser.parse_args()
     api, accuracy = benchmark()
-    minibatch = inputs.load("cifar10", samples=16)
-    measure = Remembered(
-        NetworkMeasure("nasbench201", None, minibatch), options.scores / "cifar10_swap.jsonl"
-    )
-    weighting: SizeWeighting = weigh("nasbench201")
+    plan = SearchPlan("nasbench201", inputs="cifar10").complete()
+    measure = Remembered(plan.measure(), options.scores / "cifar10_swap.jsonl")
+    weighting = plan.weighting()
 
     def found(kind: str, seed: int) -> list[float]:
         np.random.seed(seed)  # noqa: NPY002 (NASLib draws from the global generator)

@@ -12,8 +12,8 @@ import time
 
 from scipy.stats import spearmanr
 
-from naslib_swap import ground_truth, inputs, spaces
-from naslib_swap.optimizers.measuring import NetworkMeasure
+from naslib_swap import ground_truth, spaces
+from naslib_swap.optimizers.plan import SearchPlan
 
 CHOICES = ((8, 8), (8, 32), (16, 1), (16, 4), (16, 8), (16, 32), (32, 1), (32, 8))
 
@@ -31,18 +31,9 @@ def main() -> None:
     print("| images | re-initialisations | Spearman | CPU time, the first row's is 1 |")
     print("|---|---|---|---|")
     first = 0.0
-    for samples, repeats in (
-        (8, 8),
-        (8, 32),
-        (16, 1),
-        (16, 4),
-        (16, 8),
-        (16, 32),
-        (32, 1),
-        (32, 8),
-    ):
-        minibatch = inputs.load(options.source, samples=samples)
-        measure = NetworkMeasure("darts", "tiny", minibatch, repeats=repeats)
+    for samples, repeats in CHOICES:
+        plan = SearchPlan(inputs=options.source, samples=samples, repeats=repeats)
+        measure = plan.complete().measure()
         start = time.process_time()
         scores = [measure(arch).score for arch in archs]
         seconds = time.process_time() - start

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from naslib_swap import ground_truth, spaces
-from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, each
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
 
 SPACE = spaces.get("nasbench201")
@@ -40,7 +40,7 @@ SETTINGS = [
 
 def best_after(settings: EvolutionSettings, scores: dict[str, float], seed: int) -> list[float]:
     evolution = Evolution(
-        SPACE, lambda arch: Scored(scores[SPACE.encode(arch)], 1.0), settings, seed
+        SPACE, each(lambda arch: Scored(scores[SPACE.encode(arch)], 1.0)), settings, seed
     )
     while len(evolution.state.history) < max(CHECKED_AT):
         evolution.step()
