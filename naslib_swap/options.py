@@ -128,7 +128,7 @@ def read_config(config: str, folder: str) -> dict[str, Any]:
     BadFile
         There is no such file, or it is no YAML mapping.
     """
-    import yaml
+    from naslib_swap.yaml_files import parse_yaml
 
     names = config_names(folder)
     packaged = config in names and not Path(config).is_file()
@@ -138,8 +138,8 @@ def read_config(config: str, folder: str) -> dict[str, Any]:
         else Path(config)
     )
     try:
-        content = yaml.safe_load(source.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
+        content = parse_yaml(source.read_text(encoding="utf-8"), config)
+    except (OSError, ValueError) as error:
         raise BadFile(
             f"cannot read the configuration {config}: {' '.join(str(error).split())[:300]}. Give a "
             f"YAML file, or one of {', '.join(names)}."

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.evaluation.suite_zero_table import Table, rows_of
 from naslib_swap.files import write_text
+from naslib_swap.json_files import read_json
 from naslib_swap.scoring.recipe import Recipe
 from naslib_swap.scoring.study import Study, recipes_of
 
@@ -41,12 +42,12 @@ def read_columns(table: Path) -> Columns:
     if not path.exists():
         return {}
     try:
-        found = json.loads(path.read_bytes())
+        found = read_json(path)
         return {
             task: {proxy: Recipe.read(plain) for proxy, plain in columns.items()}
             for task, columns in found.items()
         }
-    except (OSError, ValueError, AttributeError, TypeError, RecursionError) as error:
+    except (ValueError, AttributeError, TypeError) as error:
         raise BadFile(
             f"cannot read {path}: {str(error)[:200]}. It is damaged, or an earlier version wrote "
             "it, whose scores do not rank with today's: give another --out."

@@ -68,6 +68,9 @@ def compare(
     elsewhere = execution is not None and execution.address is not None
     planned = [study_of(one, elsewhere=elsewhere) for one in plans]
     studies = [study for study, _ in planned]
+    for _, truth in planned:
+        for text in truth.notes:
+            note(text)
     checked_together(studies)
     folder = None if out is None else Path(out)
     opened = nullcontext(MemoryStore()) if folder is None else LineStore(folder / SCORES, note)

@@ -8,7 +8,6 @@ A score that failed is left out: the -1e8 that NASLib's own scripts store would 
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -18,18 +17,14 @@ import pandas as pd
 from naslib_swap import spaces
 from naslib_swap.errors import BadFile
 from naslib_swap.ground_truth.table import canonical
+from naslib_swap.json_files import read_json
 
 Table = dict[str, Any]
 
 
 def read_table(path: Path, space: str) -> Table:
     """Read a table of this form; BadFile where the file is none, or of another space."""
-    try:
-        table = json.loads(path.read_bytes())
-    except OSError as error:
-        raise BadFile(f"cannot read {path}: {error.strerror or error}.") from None
-    except ValueError as error:
-        raise BadFile(f"{path} is no JSON table: {error}.") from None
+    table = read_json(path, "JSON table")
     tasks = table.get(space, table) if isinstance(table, dict) else None
     if not isinstance(tasks, dict) or not all(
         isinstance(rows, dict) and all(isinstance(row, dict) for row in rows.values())

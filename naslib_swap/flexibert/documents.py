@@ -66,7 +66,7 @@ def _jsonl(path: Path) -> Iterator[str]:
                 continue
             try:
                 text = json.loads(line)["text"]
-            except (json.JSONDecodeError, KeyError, TypeError) as error:
+            except (ValueError, KeyError, TypeError, RecursionError) as error:
                 raise SwapError(
                     f'{path}, line {number}: expected a JSON object with "text", got '
                     f"{line.strip()[:60]!r}"

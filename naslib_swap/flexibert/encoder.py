@@ -6,7 +6,6 @@ list of layers, each with its mixing operation, its heads and its feed-forward n
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from typing import Any, Union
 import numpy as np
 
 from naslib_swap.errors import SwapError
+from naslib_swap.json_files import parse_json
 
 OPERATIONS: dict[str, tuple[Union[str, int], ...]] = {
     "SA": ("SDP", "WMA"),
@@ -171,10 +171,7 @@ def to_dict(encoder: Encoder) -> dict[str, Any]:
 
 def from_json(text: str) -> Encoder:
     """Read an encoder from JSON text; SwapError where it is no JSON object."""
-    try:
-        given = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise SwapError(f"the encoder is not JSON: {error}") from error
+    given = parse_json(text, "the encoder")
     if not isinstance(given, Mapping):
         raise SwapError(f"the encoder's JSON is a {type(given).__name__}; expected an object")
     return from_dict(given)

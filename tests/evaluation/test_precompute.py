@@ -124,7 +124,7 @@ def test_only_what_is_lacking_is_computed():
         (b'{"cifar10": [1]}', "expected an object of tasks"),
         (b'{"cifar10": {"a": 1}}', "expected an object of tasks"),
         (b'{"cifar10": {"nonsense": {}}}', "nonsense"),
-        (None, "cannot read"),
+        (None, "cannot be read"),
     ],
 )
 def test_a_table_that_is_none_is_refused(tmp_path, content, message):
@@ -271,7 +271,7 @@ def test_where_every_score_failed_no_table_is_written(old, tmp_path, call, monke
         (["--samples", "1"], "got samples 1, expected at least 2"),
         (["--proxies", ""], "expected at least one name, or all"),
         (["--task", "cifar10,"], "there is no task ''"),
-        (["--into", "nowhere.json"], "cannot read nowhere.json"),
+        (["--into", "nowhere.json"], "nowhere.json cannot be read"),
         (["--archs-file", "nowhere.txt"], "nowhere.txt cannot be read"),
         (["--task", "cifar10,cifar10", "--archs", "3"], "is there twice"),
         (["--out", "."], "expected the name of a JSON file"),
