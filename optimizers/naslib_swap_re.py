@@ -16,15 +16,14 @@ from typing import Any
 import torch
 from naslib.optimizers.core.metaclasses import MetaOptimizer
 from naslib.search_spaces.core.query_metrics import Metric
-from naslib.utils import get_project_root
 
 from naslib_swap import __version__, spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, Failure
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
-from naslib_swap.plugin import failure, live, settings, tables
-from naslib_swap.plugin.benchmarks import UNKNOWN, LazyApi
+from naslib_swap.plugin import failure, live, settings
+from naslib_swap.plugin.benchmarks import UNKNOWN, LazyApi, unknown
 from naslib_swap.plugin.placeholders import MissingPackage
 from naslib_swap.spaces.tasks import get_task
 
@@ -65,13 +64,19 @@ class SwapRE(MetaOptimizer):
         self.search_space = search_space
         self.scope = scope if scope else search_space.OPTIMIZER_SCOPE
         self.dataset_api = dataset_api
-        self.has_table = _has_table(name)
         self.evolution = Evolution(
             spaces.get(name),
             _Measure(name, self.dataset, self.proxy),
             _evolution_settings(self.config, name),
             self.config.seed,
         )
+        if self.epochs <= self.evolution.settings.population:
+            logger.warning(
+                "swap_re: %d epochs fill a population of %d and leave no cycle, which is a random "
+                "search: give more epochs or a smaller search.population_size",
+                self.epochs,
+                self.evolution.settings.population,
+            )
 
     @failure.loud
     def new_epoch(self, epoch: int) -> None:
@@ -154,19 +159,15 @@ class SwapRE(MetaOptimizer):
 
     def _query(self, graph: Any, metric: Any) -> Any:
         if not self._is_known(graph, metric):
-            return UNKNOWN
+            return unknown(metric.name, getattr(self.dataset_api, "problem", "there is none"))
         return graph.query(metric, self.dataset, dataset_api=self.dataset_api)
 
     def _is_known(self, graph: Any, metric: Any) -> bool:
         api = self.dataset_api
         if not isinstance(api, LazyApi) or api.available():
             return api is not None
-        # A table stands in for the benchmark; it knows validation accuracies, and not of all.
-        return (
-            self.has_table
-            and metric is Metric.VAL_ACCURACY
-            and str(graph.get_hash()) in api.table()
-        )
+        # Tables stand in for the benchmark; they know validation accuracies, and not of all.
+        return metric is Metric.VAL_ACCURACY and api.accuracy(str(graph.get_hash())) is not None
 
     def _identity(self) -> dict[str, Any]:
         """What a checkpoint must agree on: all that the search's course depends on, as JSON."""
@@ -192,15 +193,6 @@ class SwapRE(MetaOptimizer):
         }
         # Through JSON and back, so that it compares as it will be read.
         return dict(json.loads(json.dumps(identity)))
-
-
-def _has_table(space: str) -> bool:
-    try:
-        tables.find(space, get_project_root())
-    except SwapError as error:
-        logger.info("accuracies that only the table knows are reported as %s: %s", UNKNOWN, error)
-        return False
-    return True
 
 
 def _unknown(*_: Any, **__: Any) -> int:
