@@ -1,9 +1,9 @@
 """What the interpreter runs at start: put a finder in place, and nothing else.
 
 `naslib_swap.pth` in site-packages loads this file by its path, beside it, and calls `start`: the
-package itself is not imported, so that no folder of the same name can stand in for it. (An editable
-install has no package there: that one is imported.) It costs less than a millisecond and imports
-neither torch nor NASLib. Whatever goes wrong in this file is one line on stderr, and the interpreter
+package itself is not imported, so that no folder of the same name can stand in for it (an editable
+install has no package there: that one is imported). It costs less than a millisecond, and imports
+neither torch nor NASLib. What goes wrong in this file is one line on stderr, and the interpreter
 goes on. `NASLIB_SWAP_DISABLE=1` switches it off.
 
 PEP 829's `.start` files are not used: they import the package from the path and guard nothing.
