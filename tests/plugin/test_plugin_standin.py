@@ -100,6 +100,9 @@ def test_naslibs_own_proxy_keeps_its_values(checkout: Path):
         (["--predicter", "swap"], "unknown key 'predicter'; known keys are"),
         (["--predictor", "swop"], "unknown zero-cost predictor 'swop'; known are flops, l2_norm"),
         (["predictor", "swap", "--swap.images", "nowhere"], "unknown source of images 'nowhere'"),
+        (["--search_space", "nasbench2O1"], "unknown search_space 'nasbench2O1'; known are nasb"),
+        (["--dataset", "cifar1O"], "unknown dataset of nasbench201 'cifar1O'; known are"),
+        (["--test_size", "0"], "test_size = 0: expected at least 1"),
     ],
 )
 def test_an_error_is_one_line_and_status_2(checkout: Path, arguments: list[str], message: str):
@@ -138,7 +141,17 @@ native = ZeroCost("swap").query(graph)
 batch = [(torch.randn(8, 3, 32, 32), torch.zeros(8, dtype=torch.long))]
 own = ZeroCost("swap").query(graph, dataloader=batch)
 many = ZeroCost("swap").query([graph, graph], dataloader=batch)
-print([native > 1000, 1 <= own <= 4, many == [own, own]])
+net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3, bias=False), torch.nn.ReLU())
+torch.nn.init.eye_(net[1].weight)
+rows = torch.tensor([[1.0, -1, 1, 0], [-1, 1, 1, 0]]).reshape(2, 1, 2, 2)
+# Patterns of the three values over the two samples: 10, 01, 11.
+plain = ZeroCost("swap").query(net, dataloader=[(rows, torch.zeros(2))])
+print([native > 1000, 1 <= own <= 4, many == [own, own], plain == 3])
+for ask in (lambda: ZeroCost("swop"), lambda: ZeroCost("swap").query(net)):
+    try:
+        ask()
+    except ValueError as error:
+        print(error)
 """
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(checkout), str(PROJECT)])}
     env |= {"NASLIB_SWAP_CACHE": str(checkout / "cache"), "OMP_NUM_THREADS": "1"}
@@ -149,4 +162,7 @@ print([native > 1000, 1 <= own <= 4, many == [own, own]])
         env=env,
         check=False,
     )
-    assert result.stdout.strip().splitlines()[-1] == "[True, True, True]", result.stderr
+    shown, name, loader = result.stdout.strip().splitlines()[-3:]
+    assert shown == "[True, True, True, True]", result.stderr
+    assert name.startswith("unknown zero-cost predictor 'swop'; known are flops, l2_norm")
+    assert loader.startswith("swap of a Sequential: give its inputs")
