@@ -66,5 +66,5 @@ def test_a_default_and_an_unreadable_runner_are_not_judged(runner: str, tmp_path
 def test_a_task_of_another_space_is_refused():
     given = {"search_space", "dataset"}
     config = {"search_space": "transbench101_micro", "dataset": "cifar10"}
-    with pytest.raises(SwapError, match="dataset of transbench101_micro 'cifar10'.*jigsaw"):
+    with pytest.raises(SwapError, match=r"dataset of transbench101_micro 'cifar10'.*jigsaw"):
         choices.check(config, given, "nas", None)
