@@ -125,9 +125,14 @@ def test_our_optimiser_takes_a_slot_and_gets_its_name_back(checkout: Path, tmp_p
     )
     path = os.pathsep.join([str(tmp_path), str(PROJECT)])
     result = run(checkout, "nas", "optimizer", "mine", PYTHONPATH=path)
-    assert answer(result) == ["Mine", "mine", "re", "mine"]
+    assert answer(result) == ["Mine", "mine", "re", "mine", 10], "a default of 100 in 50 epochs"
+    given = ["--optimizer", "mine", "--search.population_size", "100"]
+    assert answer(run(checkout, "nas", *given, PYTHONPATH=path))[-1] == 100
     result = run(checkout, "nas", "--optimizer", "re", PYTHONPATH=path)
-    assert answer(result) == ["RegularizedEvolution", "re", "re", "re"]
+    assert answer(result) == ["RegularizedEvolution", "re", "re", "re", 100]
+    result = run(checkout, "nas", "--optimizer", "swap_er", PYTHONPATH=path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.endswith("unknown optimizer 'swap_er'; known are mine, re, swap_re\n")
 
 
 def test_a_graph_is_scored_by_its_architecture_a_network_as_it_is(checkout: Path):
