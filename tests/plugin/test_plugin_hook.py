@@ -16,12 +16,18 @@ ROOT = Path(hook.__file__).parents[2]
 SITE = Path(hook.__file__).parent / "site"
 
 
-def python(code: str, path: Path | None = None, **environment: str) -> subprocess.CompletedProcess:
-    """Run code in a fresh interpreter, without the installed start-up file's hook."""
+def python(
+    code: str, path: Path | None = None, *options: str, **environment: str
+) -> subprocess.CompletedProcess:
+    """Run code in a fresh interpreter; with the option `-S` nothing installed is there."""
     env = {**os.environ, "NASLIB_SWAP_DISABLE": "", **environment}
     env["PYTHONPATH"] = os.pathsep.join(str(p) for p in (path, ROOT) if p)
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False
+        [sys.executable, *options, "-c", code],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
     )
 
 
@@ -44,7 +50,9 @@ def test_start_imports_neither_torch_nor_naslib_and_may_run_twice():
         "start(); start()\n"
         "finders = [f for f in sys.meta_path if type(f).__module__.startswith('naslib_swap')]\n"
         "heavy = {'torch', 'naslib', 'numpy', 'sklearn', 'logging', 'typing'} & set(sys.modules)\n"
-        "print(len(finders), sorted(heavy))"
+        "print(len(finders), sorted(heavy))",
+        None,
+        "-S",
     )
     assert result.stdout.strip() == "1 []", result.stderr
 
@@ -144,7 +152,9 @@ def test_the_checkout_is_found_from_the_running_script(empty_naslib: Path):
         "from naslib_swap.plugin import hook\n"
         "hook.install()\n"
         f"sys.argv = [{str(script)!r}]\n"
-        f"runpy.run_path({str(script)!r}, run_name='__main__')"
+        f"runpy.run_path({str(script)!r}, run_name='__main__')",
+        None,
+        "-S",
     )
     assert result.stdout.strip() == str(empty_naslib / "naslib" / "__init__.py"), result.stderr
 
