@@ -1,7 +1,7 @@
 """Packaging: all metadata is in setup.cfg; this file only helps editable installs.
 
-A normal wheel carries the two start-up files (see `naslib_swap.plugin.startup`) as data files.
-Setuptools leaves data files out of editable wheels, so they are copied into those here.
+A normal wheel carries the start-up file (see `naslib_swap.plugin.startup`) as a data file.
+Setuptools leaves data files out of editable wheels, so it is copied into those here.
 """
 
 from pathlib import Path
@@ -13,14 +13,13 @@ from setuptools.command.editable_wheel import editable_wheel
 SITE = Path(__file__).parent / "naslib_swap" / "plugin" / "site"
 
 
-class EditableWheelWithStartupFiles(editable_wheel):
-    """An editable wheel that also holds the start-up files, so that uninstall removes them."""
+class EditableWheelWithStartupFile(editable_wheel):
+    """An editable wheel that also holds the start-up file, so that uninstall removes it."""
 
     def _run_build_commands(self, dist_name, unpacked_wheel, *args):
         outputs = super()._run_build_commands(dist_name, unpacked_wheel, *args)
-        for source in sorted(SITE.glob("naslib_swap.*")):
-            copy(source, unpacked_wheel)
+        copy(SITE / "naslib_swap.pth", unpacked_wheel)
         return outputs
 
 
-setup(cmdclass={"editable_wheel": EditableWheelWithStartupFiles})
+setup(cmdclass={"editable_wheel": EditableWheelWithStartupFile})

@@ -16,15 +16,14 @@ from typing import Any
 import torch
 from naslib.optimizers.core.metaclasses import MetaOptimizer
 from naslib.search_spaces.core.query_metrics import Metric
-from naslib.utils import get_project_root
 
 from naslib_swap import __version__, proxies, spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, Failure, each
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
-from naslib_swap.plugin import failure, live, settings, tables
-from naslib_swap.plugin.benchmarks import UNKNOWN, LazyApi
+from naslib_swap.plugin import failure, live, settings
+from naslib_swap.plugin.benchmarks import UNKNOWN, LazyApi, unknown
 from naslib_swap.plugin.placeholders import MissingPackage
 
 logger = logging.getLogger("naslib.swap")
@@ -64,13 +63,19 @@ class SwapRE(MetaOptimizer):
         self.search_space = search_space
         self.scope = scope if scope else search_space.OPTIMIZER_SCOPE
         self.dataset_api = dataset_api
-        self.has_table = _has_table(name)
         self.evolution = Evolution(
             spaces.get(name),
             each(_Measure(name, self.dataset, self.proxy)),
             _evolution_settings(self.config, name),
             self.config.seed,
         )
+        if self.epochs <= self.evolution.settings.population:
+            logger.warning(
+                "swap_re: %d epochs fill a population of %d and leave no cycle, which is a random "
+                "search: give more epochs or a smaller search.population_size",
+                self.epochs,
+                self.evolution.settings.population,
+            )
 
     @failure.loud
     def new_epoch(self, epoch: int) -> None:
@@ -117,7 +122,10 @@ class SwapRE(MetaOptimizer):
         except MissingPackage as error:
             logger.warning("%s is returned without its network: %s", key, error)
             graph = self._graph(key, with_network=False)
-        if not self._is_known(graph, Metric.VAL_ACCURACY):
+        if self._is_known(graph, Metric.VAL_ACCURACY):
+            accuracy = graph.query(Metric.VAL_ACCURACY, self.dataset, dataset_api=self.dataset_api)
+            logger.info("final architecture %s: validation accuracy %s", key, accuracy)
+        else:
             # NASLib's trainer asks once more, at the very end, and would fail there.
             graph.query = _unknown
         return graph
@@ -153,19 +161,15 @@ class SwapRE(MetaOptimizer):
 
     def _query(self, graph: Any, metric: Any) -> Any:
         if not self._is_known(graph, metric):
-            return UNKNOWN
+            return unknown(metric.name, getattr(self.dataset_api, "problem", "there is none"))
         return graph.query(metric, self.dataset, dataset_api=self.dataset_api)
 
     def _is_known(self, graph: Any, metric: Any) -> bool:
         api = self.dataset_api
         if not isinstance(api, LazyApi) or api.available():
             return api is not None
-        # A table stands in for the benchmark; it knows validation accuracies, and not of all.
-        return (
-            self.has_table
-            and metric is Metric.VAL_ACCURACY
-            and str(graph.get_hash()) in api.table()
-        )
+        # Tables stand in for the benchmark; they know validation accuracies, and not of all.
+        return metric is Metric.VAL_ACCURACY and api.accuracy(str(graph.get_hash())) is not None
 
     def _identity(self) -> dict[str, Any]:
         """What a checkpoint must agree on: all that the search's course depends on, as JSON."""
@@ -184,15 +188,6 @@ class SwapRE(MetaOptimizer):
         }
         # Through JSON and back, so that it compares as it will be read.
         return dict(json.loads(json.dumps(identity)))
-
-
-def _has_table(space: str) -> bool:
-    try:
-        tables.find(space, get_project_root())
-    except SwapError as error:
-        logger.info("accuracies that only the table knows are reported as %s: %s", UNKNOWN, error)
-        return False
-    return True
 
 
 def _unknown(*_: Any, **__: Any) -> int:

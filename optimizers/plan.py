@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
-from typing import Any, ClassVar, Optional
+from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
 from naslib_swap import __version__, proxies, spaces
 from naslib_swap.errors import BadArgument
-from naslib_swap.optimizers.evolution import EvolutionSettings
-from naslib_swap.optimizers.fitness import SizeWeighting
-from naslib_swap.optimizers.measuring import NetworkMeasure
-from naslib_swap.optimizers.size_limits import SizeLimits
 from naslib_swap.options import option
-from naslib_swap.scoring.conditions import regularisation_of
 from naslib_swap.scoring.plan import ScoringPlan
-from naslib_swap.scoring.recipe import Recipe
 from naslib_swap.spaces.space import Moves
+
+if TYPE_CHECKING:  # options are declared here for commands, whose help needs no torch
+    from naslib_swap.optimizers.evolution import EvolutionSettings
+    from naslib_swap.optimizers.fitness import SizeWeighting
+    from naslib_swap.optimizers.measuring import NetworkMeasure
+    from naslib_swap.optimizers.size_limits import SizeLimits
+    from naslib_swap.scoring.recipe import Recipe
 
 _OF_EVOLUTION = ("population", "sample", "mutations", "offspring", "crossover", "removal")
 
@@ -95,6 +96,9 @@ class SearchPlan(ScoringPlan):
 
         Unless told, SWAP is weighed by the space's rule, another proxy not at all.
         """
+        from naslib_swap.optimizers.fitness import SizeWeighting
+        from naslib_swap.scoring.conditions import regularisation_of
+
         given = self.mu is not None or self.sigma is not None
         if given + self.adaptive + self.plain + bool(self.rule) > 1:
             raise BadArgument("give either --mu and --sigma, or --rule, --adaptive or --plain.")
@@ -109,6 +113,8 @@ class SearchPlan(ScoringPlan):
 
     def settings(self) -> EvolutionSettings:
         """Return the settings of the evolution."""
+        from naslib_swap.optimizers.evolution import EvolutionSettings
+
         chosen = {name: getattr(self, name) for name in _OF_EVOLUTION}
         return EvolutionSettings(**chosen, weighting=self.weighting())
 
@@ -118,6 +124,8 @@ class SearchPlan(ScoringPlan):
 
     def measure(self) -> NetworkMeasure:
         """Return how architectures are measured."""
+        from naslib_swap.optimizers.measuring import NetworkMeasure
+
         return NetworkMeasure(
             self.space,
             self.task,
@@ -141,6 +149,8 @@ class SearchPlan(ScoringPlan):
 
     def limits(self) -> SizeLimits | None:
         """Return the limits on size, of the network to be trained; None where there are none."""
+        from naslib_swap.optimizers.size_limits import SizeLimits
+
         if self.min_params is None and self.max_params is None:
             return None
         # Where none is named, the scored network is the one to be trained.

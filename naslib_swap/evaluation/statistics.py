@@ -23,14 +23,14 @@ def spearman(x: Vector, y: Vector) -> float:
     """Spearman's rank correlation of two vectors; NaN where either is constant."""
     if not _ranked(x, y):
         return _NAN
-    return float(stats.spearmanr(x, y).statistic)
+    return float(stats.spearmanr(x, y)[0])
 
 
 def kendall(x: Vector, y: Vector) -> float:
     """Kendall's tau-b of two vectors; NaN where either is constant."""
     if not _ranked(x, y):
         return _NAN
-    return float(stats.kendalltau(x, y).statistic)
+    return float(stats.kendalltau(x, y)[0])
 
 
 def partial_spearman(x: Vector, y: Vector, z: Vector) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 
@@ -19,9 +20,12 @@ WINDOW = 256
 @lru_cache(maxsize=1)
 def photographs() -> tuple[np.ndarray, ...]:
     """The photographs, uint8 [427, 640, 3] each."""
-    from sklearn.datasets import load_sample_images
+    # Not `load_sample_images`: that of scikit-learn 1.0 fails with today's Pillow.
+    import sklearn
+    from PIL import Image
 
-    return tuple(load_sample_images().images)
+    folder = Path(sklearn.__file__).parent / "datasets" / "images"
+    return tuple(np.asarray(Image.open(folder / name)) for name in ("china.jpg", "flower.jpg"))
 
 
 def statistics() -> Statistics:

@@ -18,7 +18,7 @@ from typing import Any, Optional
 
 from naslib_swap import configs
 from naslib_swap.errors import SwapError
-from naslib_swap.plugin import failure, optimisers, repairs, settings
+from naslib_swap.plugin import choices, failure, optimisers, repairs, settings
 
 SWAP = "swap."
 """Keys that start so are settings of the plugin, see `naslib_swap.plugin.settings`."""
@@ -74,17 +74,28 @@ def patch(module: ModuleType) -> None:
         check_keys(pairs, known)
         settings.configure({**dict(defaults.get("swap", {})), **ours})
         values = {key: literal(key, text, _type_of(key, known)) for key, text in pairs.items()}
+        # Frame 0 is this function, 1 is `loud`'s wrapper, 2 is the runner that called.
+        caller = sys._getframe(2)
+        given = set(values) | (set(known) if namespace.config_file else set())
+        choices.check({**known, **values}, given, config_type, caller.f_globals.get("__file__"))
         _check_predictors(values, defaults, config_type)
         stock = {key: value for key, value in values.items() if key in known}
+        # `nas_predictors` names its folder after the predictor: give swap_re one of its own.
+        optimizer = values.get("optimizer", known.get("optimizer"))
+        renamed = config_type == "nas_predictor" and optimizer in optimisers.OPTIMISERS
+        if renamed:
+            predictor = stock.get("search.predictor_type", known.get("search.predictor_type"))
+            stock["search.predictor_type"] = optimizer
         words = [word for key, value in stock.items() for word in (key, _text(value))]
         config = original(args=parse(args=options + words), config_type=config_type)
+        if renamed:
+            config.search.predictor_type = predictor
         for key, value in values.items():
             if key not in known:
                 _put(config, key, value)
         if config_type == "bbo-bs":
             repairs.missing_use_zc_api(config)
-        # Frame 0 is this function, 1 is `loud`'s wrapper, 2 is the runner that called.
-        optimisers.settle(config, config_type, sys._getframe(2))
+        optimisers.settle(config, config_type, caller, given)
         return config
 
     module.get_config_from_args = get_config_from_args  # type: ignore[attr-defined]

@@ -15,7 +15,9 @@ from collections.abc import Iterator
 from types import ModuleType
 from typing import Any, Callable, Optional
 
+from naslib_swap.errors import SwapError
 from naslib_swap.plugin import failure, repairs, tables
+from naslib_swap.plugin.keys import canonical
 
 logger = logging.getLogger("naslib.swap")
 
@@ -28,6 +30,8 @@ LAZY = (
     "transbench101_macro",
 )
 UNKNOWN = -1
+"""NASLib's own sign for what a benchmark does not know."""
+
 _warned: set[str] = set()
 
 
@@ -59,6 +63,24 @@ class LazyApi(dict):  # type: ignore[type-arg]
         if self._table is None:
             self._table = tables.table(self.space, self.dataset, self._root)
         return self._table
+
+    def accuracy(self, arch: str) -> Optional[float]:
+        """Validation accuracy of an architecture where no benchmark file is needed for it.
+
+        It comes from the zero-cost table, else from the table of all NAS-Bench-201 accuracies.
+        None where neither is here or has the architecture.
+        """
+        if self.has_table() and arch in self.table():
+            return float(self.table()[arch]["val_accuracy"])
+        return _all_accuracies(self.space, self.dataset).get(canonical(arch) or arch)
+
+    def has_table(self) -> bool:
+        """Whether the zero-cost table is here."""
+        try:
+            tables.find(self.space, self._root)
+        except SwapError:
+            return False
+        return True
 
     def __missing__(self, key: str) -> Any:
         if not self.available():
@@ -140,34 +162,45 @@ def _with_table(original: Any) -> Any:
         metric = getattr(given.get("metric"), "name", "")
         if metric == "VAL_ACCURACY":
             return _accuracy(self, api)
-        if metric not in _warned:
-            _warned.add(metric)
-            logger.warning("%s is reported as %s: %s", metric, UNKNOWN, api.problem)
-        return UNKNOWN
+        return unknown(metric, api.problem)
 
     return query
+
+
+def unknown(metric: str, why: Optional[str]) -> int:
+    """Return NASLib's sign for unknown; the first time in a process, say why."""
+    if not _warned:
+        _warned.add(metric)
+        logger.warning(
+            "%s, and all else that only the benchmark's own files know, is reported as %s: %s",
+            metric,
+            UNKNOWN,
+            why,
+        )
+    return UNKNOWN
 
 
 @functools.lru_cache(maxsize=4)
 def _all_accuracies(space: str, dataset: str) -> dict[str, float]:
     """Accuracies of every NAS-Bench-201 architecture, where that table is here; else nothing."""
-    from naslib_swap import ground_truth
+    from naslib_swap import ground_truth, spaces
     from naslib_swap.ground_truth import catalogue
 
-    if space != "nasbench201" or catalogue.find(catalogue.entry("nasbench201-all")) is None:
+    if space != "nasbench201" or dataset not in spaces.get(space).tasks:
+        return {}
+    if catalogue.find(catalogue.entry("nasbench201-all")) is None:
         return {}
     return dict(ground_truth.load("nasbench201", space=space, task=dataset).accuracy)
 
 
 def _accuracy(graph: Any, api: LazyApi) -> Any:
     arch = str(graph.get_hash())
-    known = _all_accuracies(api.space, api.dataset)
-    if arch not in api.table() and arch in known:
-        return known[arch]
-    if arch not in api.table():
+    known = api.accuracy(arch)
+    if known is None:
+        # Without the table this says where to get it.
+        held = len(api.table())
         failure.fail(
             f"the accuracy of {arch} is neither in the zero-cost table of {api.space} "
-            f"({len(api.table())} architectures) nor can it be read from the benchmark: "
-            f"{api.problem}"
+            f"({held} architectures) nor can it be read from the benchmark: {api.problem}"
         )
-    return api.table()[arch]["val_accuracy"]
+    return known

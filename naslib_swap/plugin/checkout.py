@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import sys
 from dataclasses import dataclass
@@ -55,7 +56,17 @@ def find() -> Optional[Path]:
         folder = Path(entry or os.getcwd())
         if holds_naslib(folder):
             return folder
-    return None
+    return _installed()
+
+
+def _installed() -> Optional[Path]:
+    """Find an installed package, also one that is no folder of `sys.path` (an editable one)."""
+    try:
+        spec = importlib.util.find_spec("naslib")
+    except (ImportError, ValueError):
+        return None
+    folder = Path(spec.origin).parents[1] if spec is not None and spec.origin else None
+    return folder if folder is not None and holds_naslib(folder) else None
 
 
 def describe(root: Path) -> Checkout:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import importlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Optional
 
-from naslib_swap.plugin import checkout, hook, startup
+from naslib_swap.plugin import checkout, hook, placeholders, startup
 
-PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "fvcore", "networkx", "torchvision")
+PACKAGES = (
+    *("torch", "numpy", "scipy", "scikit-learn", "fvcore", "networkx", "torchvision"),
+    "tensorboard",
+)
 MODULES = (
     "naslib.utils",
     "naslib.defaults.predictor_evaluator",
@@ -27,12 +30,16 @@ EXPECTED = "Develop"
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing looked at; `status` is "ok", "note" (some runs are affected) or "problem"."""
+    """One thing looked at; `status` is "ok", "note" (some runs are affected) or "problem".
+
+    `details` is what one line has no room for; `naslib-swap doctor --json` shows it.
+    """
 
     name: str
     status: str
     detail: str
     advice: str = ""
+    details: tuple[str, ...] = ()
 
 
 def diagnose() -> list[Finding]:
@@ -126,20 +133,31 @@ def _import_naslib(root: Path) -> Iterator[Finding]:
                 "import", "problem", f"{name}: {type(error).__name__}: {error}", _advice(error)
             )
             return
-    from naslib_swap.plugin import placeholders, repairs
+    from naslib_swap.plugin import repairs
 
     yield Finding("import", "ok", "NASLib's predictors, search spaces and evaluators import")
     done = "; ".join(f"{name} ({where})" for name, where in sorted(repairs.applied.items()))
     yield Finding("repairs", "ok", done or "none were needed")
     for problem in hook.problems:
         yield Finding("repairs", "problem", problem, "this NASLib differs from branch Develop")
-    for package, reason in sorted(placeholders.stood_in.items()):
+    if placeholders.stood_in:
+        yield _placeholders(placeholders.stood_in)
+    if _version("tensorboard") is None:
         yield Finding(
-            "placeholder",
-            "note",
-            f"{package}: {reason}",
-            f"only for what uses it: pip install {placeholders.OPTIONAL[package]}",
+            "bbo runner", "note", "it needs tensorboard, which is absent", "pip install tensorboard"
         )
+
+
+def _placeholders(stood_in: Mapping[str, placeholders.Absence]) -> Finding:
+    names = sorted(stood_in)
+    return Finding(
+        "placeholders",
+        "note",
+        f"{len(names)} packages that zero-cost runs do not use: {', '.join(names)}",
+        "other runs may need them: `naslib-swap doctor --json` says why each is absent, "
+        "pip install 'naslib-swap[naslib]' installs all",
+        tuple(f"{name}: {stood_in[name].reason}; {stood_in[name].advice}" for name in names),
+    )
 
 
 def _advice(error: Exception) -> str:

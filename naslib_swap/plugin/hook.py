@@ -31,7 +31,7 @@ PATCHES: dict[str, tuple[str, ...]] = {
     "naslib.defaults.predictor_evaluator": ("repairs.mean_squared_error",),
     "naslib.predictors.gp.gpwl_utils.vertex_histogram": ("repairs.collections_names_after",),
     "naslib.predictors.gp.gpwl_utils.wl_kernel": ("repairs.collections_in_wl_kernel",),
-    "naslib.predictors.zerocost": (f"{_MEASURES}.patch_zero_cost",),
+    "naslib.predictors.zerocost": ("zero_cost.patch", f"{_MEASURES}.patch_zero_cost"),
     "naslib.predictors.utils.pruners.measures": (f"{_MEASURES}.patch_registry",),
     "naslib.predictors.utils.pruners.predictive": (f"{_MEASURES}.patch_find_measures",),
     "naslib.search_spaces.core.graph": ("cloning.patch",),

@@ -41,6 +41,12 @@ def find_runner(runner: str) -> Path:
             f"inside the checkout, or set {checkout.ROOT_VARIABLE}"
         )
     runners = root / "naslib" / "runners"
+    if not runners.is_dir():
+        raise SwapError(
+            f"runner {runner!r}: the NASLib in {root} has no runners, as is so where it was "
+            f"installed without -e; give a runner's path in a checkout, or set "
+            f"{checkout.ROOT_VARIABLE} to one"
+        )
     for candidate in (runners / runner / "runner.py", runners / runner, root / runner):
         if candidate.is_file():
             return candidate

@@ -15,7 +15,7 @@ import builtins
 import logging
 from collections.abc import Sequence
 from types import ModuleType
-from typing import Any, Optional
+from typing import Any, NamedTuple, Optional
 
 from naslib_swap.errors import SwapError
 
@@ -39,12 +39,29 @@ OPTIONAL: dict[str, str] = {
     "tensorwatch": "tensorwatch",
     "torchvision": "torchvision",
     "transforms3d": "transforms3d",
-    "turtle": "tkinter (part of Python's own standard library)",
+    "turtle": "",
     "xgboost": "xgboost",
 }
 """Import name -> what to install, for the packages that a placeholder may stand in for."""
 
-stood_in: dict[str, str] = {}
+DISTRIBUTIONS: dict[str, str] = {
+    "PIL": "pillow",
+    "cv2": "opencv-python",
+    "pkg_resources": "'setuptools<81'",
+    "sklearn": "scikit-learn",
+    "yaml": "pyyaml",
+}
+"""Import name -> what to install, where the names differ, for packages that those packages need."""
+
+
+class Absence(NamedTuple):
+    """Why a package cannot be imported, and what to do, both in words."""
+
+    reason: str
+    advice: str
+
+
+stood_in: dict[str, Absence] = {}
 """Import name -> why it could not be imported, for those that a placeholder stands in for."""
 
 
@@ -85,10 +102,10 @@ class Placeholder:
 def missing(path: str) -> MissingPackage:
     """Make the error for a use of `path`."""
     package = path.split(".")[0]
-    reason = stood_in.get(package, "it is not installed")
+    absence = stood_in.get(package) or _not_installed(package)
     return MissingPackage(
-        f"NASLib needs {path} here, but the package {package} cannot be imported ({reason}); "
-        f"install it: pip install {OPTIONAL.get(package, package)}"
+        f"NASLib needs {path} here, but the package {package} cannot be imported "
+        f"({absence.reason}); {absence.advice}"
     )
 
 
@@ -113,8 +130,8 @@ def import_or_placeholder(
         if level or package not in OPTIONAL or not _is_fault_of(package, error):
             raise
         if package not in stood_in:
-            stood_in[package] = _reason(package, error)
-            logger.debug("placeholder for %s: %s", package, stood_in[package])
+            stood_in[package] = _absence(package, error)
+            logger.debug("placeholder for %s: %s", package, stood_in[package].reason)
         return Placeholder(name if fromlist else package)
 
 
@@ -129,10 +146,27 @@ def _is_fault_of(package: str, error: Exception) -> bool:
     return False
 
 
-def _reason(package: str, error: Exception) -> str:
-    if isinstance(error, ModuleNotFoundError) and error.name == package:
-        return "it is not installed"
-    return f"{type(error).__name__}: {str(error).splitlines()[0] if str(error) else ''}"
+def _absence(package: str, error: Exception) -> Absence:
+    needed = (error.name or "").split(".")[0] if isinstance(error, ModuleNotFoundError) else ""
+    if package == "turtle":
+        return Absence(
+            "this Python has no tkinter", "install tkinter from where this Python comes from"
+        )
+    if needed == package and getattr(error, "name", None) == package:
+        return _not_installed(package)
+    if needed and needed != package:
+        other = OPTIONAL.get(needed) or DISTRIBUTIONS.get(needed, needed)
+        return Absence(f"it needs {needed}, which is not installed", f"pip install {other}")
+    first = str(error).splitlines()[0] if str(error) else ""
+    return Absence(
+        f"{type(error).__name__}: {first}", f"install it anew: pip install -U {OPTIONAL[package]}"
+    )
+
+
+def _not_installed(package: str) -> Absence:
+    return Absence(
+        "it is not installed", f"install it: pip install {OPTIONAL.get(package, package)}"
+    )
 
 
 _shared: dict[str, Any] = {}

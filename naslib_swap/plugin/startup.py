@@ -1,8 +1,12 @@
 """What the interpreter runs at start: put a finder in place, and nothing else.
 
-Two files in site-packages call `start`: `naslib_swap.pth`, and `naslib_swap.start` (PEP 829). It
-costs about a millisecond beside the interpreter's own start, and imports neither torch nor NASLib:
-this module, its packages, and nothing more. `NASLIB_SWAP_DISABLE=1` switches it off.
+`naslib_swap.pth` in site-packages loads this file by its path, beside it, and calls `start`: the
+package itself is not imported, so that no folder of the same name can stand in for it (an editable
+install has no package there: that one is imported). It costs less than a millisecond, and imports
+neither torch nor NASLib. What goes wrong in this file is one line on stderr, and the interpreter
+goes on. `NASLIB_SWAP_DISABLE=1` switches it off.
+
+PEP 829's `.start` files are not used: they import the package from the path and guard nothing.
 """
 
 import os
@@ -33,7 +37,7 @@ class Finder:
             return None
         try:
             from naslib_swap.plugin.hook import find_spec
-        except ImportError as error:
+        except Exception as error:
             # Half removed, half upgraded: NASLib is imported as if the plugin were not there.
             sys.stderr.write(f"naslib-swap: the plugin is damaged ({error}); reinstall it\n")
             sys.meta_path[:] = [finder for finder in sys.meta_path if not is_ours(finder)]

@@ -8,6 +8,8 @@ its architecture on demand.
 from __future__ import annotations
 
 import functools
+import logging
+import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +19,8 @@ from typing import Any, Callable, Optional
 from naslib_swap.errors import SwapError
 from naslib_swap.plugin import failure
 from naslib_swap.plugin.keys import canonical
+
+logger = logging.getLogger("naslib.swap")
 
 NOT_PROXIES = frozenset({"val_accuracy", "arch", "idx"})
 Scorer = Callable[[str, str], Optional[Mapping[str, float]]]
@@ -104,7 +108,32 @@ def table(space: str, dataset: str, root: Path) -> Table:
     from naslib_swap.plugin import live
     from naslib_swap.plugin.measures import known_measures
 
-    return Table(space, dataset, Path(root), live.scorer(space, dataset), known_measures)
+    scorer = telling(live.scorer(space, dataset))
+    return Table(space, dataset, Path(root), scorer, known_measures)
+
+
+def telling(
+    scorer: Scorer, every: float = 10.0, clock: Callable[[], float] = time.monotonic
+) -> Scorer:
+    """Make a scorer log how far it is, at most once in `every` seconds.
+
+    A runner asks for one architecture after another and says nothing meanwhile: a few hundred
+    networks of nine images each take minutes.
+    """
+    began = said = clock()
+    count = 0
+
+    def wanted(arch: str, name: str) -> Optional[Mapping[str, float]]:
+        nonlocal said, count
+        score = scorer(arch, name)
+        count += 1
+        now = clock()
+        if now - said >= every:
+            said = now
+            logger.info("%s: %d architectures scored in %.0f s", name, count, now - began)
+        return score
+
+    return wanted
 
 
 def find(space: str, root: Path) -> Path:

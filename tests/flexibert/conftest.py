@@ -1,16 +1,31 @@
-"""A small benchmark and a small text."""
+"""A small benchmark and a small text; where the text extra is absent, tests of it are skipped."""
 
 from __future__ import annotations
 
+import importlib.util
 import json
 from pathlib import Path
+from typing import Any, Optional
 
 import pytest
 
-from naslib_swap.flexibert.benchmark import AVERAGE, TASKS
-from naslib_swap.flexibert.encoder import parse, to_dict
-
 TEXTS = ("128/SA-SDP-2-512x1/LT-DFT-2-512x1", "128/SA-WMA-4-512x1", "256/LT-DCT-4-512x1")
+WITHOUT_TEXT = ("test_flexibert_encoder.py", "test_flexibert_mixing.py")
+
+
+class NeedsText(pytest.Module):
+    """A module of tests that cannot be imported here."""
+
+    def collect(self) -> Any:
+        """Skip it."""
+        pytest.skip("needs the text extra", allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: Any) -> Optional[pytest.Module]:
+    """Stand in for the modules that need the extra."""
+    if module_path.name in WITHOUT_TEXT or importlib.util.find_spec("transformers"):
+        return None
+    return NeedsText.from_parent(parent, path=module_path)
 
 
 @pytest.fixture
@@ -22,6 +37,9 @@ def texts() -> tuple[str, ...]:
 @pytest.fixture
 def files(tmp_path: Path) -> dict[str, str]:
     """Paths of a benchmark of three encoders, and of a text of four documents."""
+    from naslib_swap.flexibert.benchmark import AVERAGE, TASKS
+    from naslib_swap.flexibert.encoder import parse, to_dict
+
     benchmark = [
         {
             "id": i,

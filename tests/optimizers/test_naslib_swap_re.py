@@ -50,6 +50,38 @@ def test_nas_runner_takes_swap_re_by_name(naslib_root, tmp_path, syntax):
 
 @pytest.mark.naslib
 @pytest.mark.slow
+@pytest.mark.parametrize(
+    ("runner", "saved"),
+    [("nas", "run/nasbench201/cifar10/swap_re"), ("nas_predictors", "run/**/nasbench201/swap_re")],
+)
+def test_the_default_run_evolves_and_reports_what_is_known(
+    naslib_root, data_dir, tmp_path, runner, saved
+):
+    script = str(naslib_root / "naslib" / "runners" / runner / "runner.py")
+    arguments = ["--optimizer", "swap_re", "--search.epochs", "7", "--swap.samples", "4"]
+    done = run([script, *arguments], tmp_path)
+    output = done.stdout + done.stderr
+    assert done.returncode == 0, output
+    assert "7 epochs are a first population of 5 and 2 cycles (samples of 3)" in output
+    assert output.count("is reported as -1") == 1
+    assert len(re.findall(r"Validation accuracy: [1-9]", output)) == 7
+    assert re.search(r"final architecture .*: validation accuracy [1-9]", output)
+    assert list(tmp_path.glob(f"{saved}/*/search/model_final.pth"))
+    assert len(list(tmp_path.glob("run/**/model_final.pth"))) == 1
+
+
+@pytest.mark.naslib
+@pytest.mark.slow
+def test_a_population_without_cycles_is_warned_of(naslib_root, tmp_path):
+    script = str(naslib_root / "naslib" / "runners" / "nas" / "runner.py")
+    arguments = ["--optimizer", "swap_re", "--search.epochs", "3", *FEW]
+    done = run([script, *arguments], tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "leave no cycle, which is a random search" in done.stdout + done.stderr
+
+
+@pytest.mark.naslib
+@pytest.mark.slow
 @pytest.mark.parametrize("runner", ["bbo", "nas_predictors"])
 def test_other_runners(naslib_root, tmp_path, runner):
     if runner == "bbo":

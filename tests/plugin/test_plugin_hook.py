@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -15,12 +16,18 @@ ROOT = Path(hook.__file__).parents[2]
 SITE = Path(hook.__file__).parent / "site"
 
 
-def python(code: str, path: Path | None = None, **environment: str) -> subprocess.CompletedProcess:
-    """Run code in a fresh interpreter, without the installed start-up file's hook."""
+def python(
+    code: str, path: Path | None = None, *options: str, **environment: str
+) -> subprocess.CompletedProcess:
+    """Run code in a fresh interpreter; with the option `-S` nothing installed is there."""
     env = {**os.environ, "NASLIB_SWAP_DISABLE": "", **environment}
     env["PYTHONPATH"] = os.pathsep.join(str(p) for p in (path, ROOT) if p)
     return subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=env, check=False
+        [sys.executable, *options, "-c", code],
+        capture_output=True,
+        text=True,
+        env=env,
+        check=False,
     )
 
 
@@ -43,7 +50,9 @@ def test_start_imports_neither_torch_nor_naslib_and_may_run_twice():
         "start(); start()\n"
         "finders = [f for f in sys.meta_path if type(f).__module__.startswith('naslib_swap')]\n"
         "heavy = {'torch', 'naslib', 'numpy', 'sklearn', 'logging', 'typing'} & set(sys.modules)\n"
-        "print(len(finders), sorted(heavy))"
+        "print(len(finders), sorted(heavy))",
+        None,
+        "-S",
     )
     assert result.stdout.strip() == "1 []", result.stderr
 
@@ -143,30 +152,95 @@ def test_the_checkout_is_found_from_the_running_script(empty_naslib: Path):
         "from naslib_swap.plugin import hook\n"
         "hook.install()\n"
         f"sys.argv = [{str(script)!r}]\n"
-        f"runpy.run_path({str(script)!r}, run_name='__main__')"
+        f"runpy.run_path({str(script)!r}, run_name='__main__')",
+        None,
+        "-S",
     )
     assert result.stdout.strip() == str(empty_naslib / "naslib" / "__init__.py"), result.stderr
 
 
-def test_the_start_up_files_name_what_exists():
+@pytest.fixture
+def site_folder(tmp_path: Path) -> Path:
+    """A folder with the start-up file and a copy of the package, as site-packages has them."""
+    folder = tmp_path / "site"
+    shutil.copytree(
+        Path(hook.__file__).parents[1],
+        folder / "naslib_swap",
+        ignore=shutil.ignore_patterns("__pycache__"),
+    )
+    shutil.copy(SITE / "naslib_swap.pth", folder)
+    return folder
+
+
+def begin(site_folder: Path, code: str, cwd: Path, **environment: str):
+    """Process the start-up file as an interpreter does, then run code."""
+    code = f"import site, sys; site.addsitedir({str(site_folder)!r}); {code}"
+    env = {**os.environ, "NASLIB_SWAP_DISABLE": "", "PYTHONPATH": "", **environment}
+    return subprocess.run(
+        [sys.executable, "-S", "-c", code],
+        capture_output=True,
+        text=True,
+        env=env,
+        cwd=cwd,
+        check=False,
+    )
+
+
+FINDERS = "print([type(f).__module__ for f in sys.meta_path if type(f).__name__ == 'Finder'])"
+
+
+def test_the_start_up_file_is_one_line_and_switches_on(site_folder: Path, tmp_path: Path):
     line = (SITE / "naslib_swap.pth").read_text()
     assert line.startswith("import ")
     assert line.count("\n") == 1, "site executes a .pth file line by line"
-    entry = (SITE / "naslib_swap.start").read_text().strip()
-    assert entry == "naslib_swap.plugin.startup:start"
-    result = python(
-        f"exec({line!r})\nfrom naslib_swap.plugin import hook\nprint(hook.is_installed())"
+    result = begin(site_folder, FINDERS + "; print('naslib_swap' in sys.modules)", tmp_path)
+    assert result.stdout.split("\n")[:2] == ["['naslib_swap.plugin.startup']", "False"]
+    assert result.stderr == ""
+    again = begin(site_folder, FINDERS, tmp_path, NASLIB_SWAP_DISABLE="1")
+    assert again.stdout.strip() == "[]"
+
+
+def test_an_editable_install_is_found_through_the_path(tmp_path: Path):
+    (tmp_path / "naslib_swap.pth").write_text((SITE / "naslib_swap.pth").read_text())
+    result = begin(tmp_path, FINDERS, tmp_path, PYTHONPATH=str(ROOT))
+    assert result.stdout.strip() == "['naslib_swap.plugin.startup']", result.stderr
+
+
+@pytest.mark.parametrize(
+    ("damage", "name"),
+    [
+        ("raise SystemExit(3)", "SystemExit"),
+        ("def start(): raise KeyboardInterrupt", "KeyboardInterrupt"),
+        ("1 / 0", "ZeroDivisionError"),
+        ("def", "SyntaxError"),
+        ("import no_such_module_here", "ModuleNotFoundError"),
+        ("x = 3", "AttributeError"),
+    ],
+)
+def test_a_damaged_start_up_is_one_line_and_python_goes_on(
+    site_folder: Path, tmp_path: Path, damage: str, name: str
+):
+    (site_folder / "naslib_swap" / "plugin" / "startup.py").write_text(damage + "\n")
+    result = begin(site_folder, "print('fine')", tmp_path)
+    assert (result.stdout.strip(), result.returncode) == ("fine", 0)
+    assert result.stderr == (
+        f"naslib-swap: its start-up failed ({name}); reinstall or uninstall it\n"
     )
-    assert result.stdout.strip() == "True", result.stderr
+
+
+def test_the_working_folder_cannot_stand_in_for_the_package(site_folder: Path, tmp_path: Path):
+    other = tmp_path / "naslib_swap" / "plugin"
+    other.mkdir(parents=True)
+    for folder in (other.parent, other):
+        (folder / "__init__.py").write_text("print('the wrong one')\n")
+    (other / "startup.py").write_text("print('the wrong one')\n")
+    # An empty entry is the working folder.
+    for path in ("", os.pathsep, f"{os.pathsep}{tmp_path / 'nowhere'}"):
+        result = begin(site_folder, FINDERS, tmp_path, PYTHONPATH=path)
+        assert result.stdout.strip() == "['naslib_swap.plugin.startup']", result.stderr
 
 
 def test_a_start_up_file_left_behind_says_nothing(tmp_path: Path):
-    line = (SITE / "naslib_swap.pth").read_text()
-    result = subprocess.run(
-        [sys.executable, "-S", "-c", f"exec({line!r}); print('fine')"],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=False,
-    )
+    shutil.copy(SITE / "naslib_swap.pth", tmp_path)
+    result = begin(tmp_path, "print('fine')", tmp_path)
     assert (result.stdout.strip(), result.stderr) == ("fine", "")

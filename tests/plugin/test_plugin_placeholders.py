@@ -63,6 +63,21 @@ def test_a_package_that_fails_to_import_says_how(tmp_path: Path, monkeypatch: py
         module.nowhere_at_all.anything()
 
 
+def test_the_package_that_is_really_missing_is_the_one_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (tmp_path / "nowhere_at_all.py").write_text("import tornado_that_is_nowhere.web")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    module = run("import nowhere_at_all")
+    with pytest.raises(SwapError, match=r"nowhere, which is not .*; pip install tornado_"):
+        module.nowhere_at_all.anything()
+
+
+def test_no_package_is_advised_for_tkinter():
+    error = ModuleNotFoundError("No module named '_tkinter'", name="_tkinter")
+    assert "pip" not in placeholders._absence("turtle", error).advice
+
+
 def test_a_package_that_is_there_is_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     (tmp_path / "nowhere_at_all.py").write_text("answer = 42")
     monkeypatch.syspath_prepend(str(tmp_path))

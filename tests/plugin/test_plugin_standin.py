@@ -110,6 +110,9 @@ def test_naslibs_own_proxy_keeps_its_values(checkout: Path):
         (["--predictor", "swop"], "unknown zero-cost predictor 'swop'; known are depth, "),
         (["predictor", "swap", "--swap.inputs", "nowhere"], "unknown source of images 'nowhere'"),
         (["predictor", "swap", "--swap.images", "noise"], "swap: images is now called inputs."),
+        (["--search_space", "nasbench2O1"], "unknown search_space 'nasbench2O1'; known are nasb"),
+        (["--dataset", "cifar1O"], "unknown dataset of nasbench201 'cifar1O'; known are"),
+        (["--test_size", "0"], "test_size = 0: expected at least 1"),
     ],
 )
 def test_an_error_is_one_line_and_status_2(checkout: Path, arguments: list[str], message: str):
@@ -132,9 +135,14 @@ def test_our_optimiser_takes_a_slot_and_gets_its_name_back(checkout: Path, tmp_p
     )
     path = os.pathsep.join([str(tmp_path), str(PROJECT)])
     result = run(checkout, "nas", "optimizer", "mine", PYTHONPATH=path)
-    assert answer(result) == ["Mine", "mine", "re", "mine"]
+    assert answer(result) == ["Mine", "mine", "re", "mine", 10], "a default of 100 in 50 epochs"
+    given = ["--optimizer", "mine", "--search.population_size", "100"]
+    assert answer(run(checkout, "nas", *given, PYTHONPATH=path))[-1] == 100
     result = run(checkout, "nas", "--optimizer", "re", PYTHONPATH=path)
-    assert answer(result) == ["RegularizedEvolution", "re", "re", "re"]
+    assert answer(result) == ["RegularizedEvolution", "re", "re", "re", 100]
+    result = run(checkout, "nas", "--optimizer", "swap_er", PYTHONPATH=path)
+    assert (result.returncode, result.stdout) == (2, "")
+    assert result.stderr.endswith("unknown optimizer 'swap_er'; known are mine, re, swap_re\n")
 
 
 def test_a_graph_is_scored_by_its_architecture_a_network_as_it_is(checkout: Path):
@@ -148,12 +156,22 @@ native = ZeroCost("swap").query(graph)
 batch = [(torch.randn(8, 3, 32, 32), torch.zeros(8, dtype=torch.long))]
 own = ZeroCost("swap").query(graph, dataloader=batch)
 many = ZeroCost("swap").query([graph, graph], dataloader=batch)
-print([native > 1000, 1 <= own <= 4, many == [own, own]])
+net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3, bias=False), torch.nn.ReLU())
+torch.nn.init.eye_(net[1].weight)
+rows = torch.tensor([[1.0, -1, 1, 0], [-1, 1, 1, 0]]).reshape(2, 1, 2, 2)
+# Patterns of the three values over the two samples: 10, 01, 11.
+plain = ZeroCost("swap").query(net, dataloader=[(rows, torch.zeros(2))])
+print([native > 1000, 1 <= own <= 4, many == [own, own], plain == 3])
 graph.auxiliary_head = torch.nn.Linear(1000, 10)
 print([ZeroCost("reg_params").query(graph, dataloader=batch), ZeroCost("depth").query(graph)])
 from naslib_swap.proxies import Proxy, register
 register(Proxy("widest", "Widest", lambda probe: max(p.shape[0] for p in probe.net.parameters())))
 print([ZeroCost("widest").query(graph), ZeroCost("widest").query(graph, dataloader=batch)])
+for ask in (lambda: ZeroCost("swop"), lambda: ZeroCost("swap").query(net)):
+    try:
+        ask()
+    except ValueError as error:
+        print(error)
 """
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(checkout), str(PROJECT)])}
     env |= {"NASLIB_SWAP_CACHE": str(checkout / "cache"), "OMP_NUM_THREADS": "1"}
@@ -164,9 +182,11 @@ print([ZeroCost("widest").query(graph), ZeroCost("widest").query(graph, dataload
         env=env,
         check=False,
     )
-    first, second, third = result.stdout.strip().splitlines()[-3:]
-    assert first == "[True, True, True]", result.stderr
+    shown, second, third, name, loader = result.stdout.strip().splitlines()[-5:]
+    assert shown == "[True, True, True, True]", result.stderr
     # The stand-in's network is 3072 x 4 weights and 4 biases; its auxiliary head does not count.
     rule = regularisation_of("nasbench201", "cifar10")
     assert json.loads(second) == [rule.of((3072 * 4 + 4) / 1e6, (3072 * 4 + 4) / 1e3), 21]
     assert json.loads(third) == [64, 10]
+    assert name.startswith("unknown zero-cost predictor 'swop'; known are depth, ")
+    assert loader.startswith("swap of a Sequential: give its inputs")

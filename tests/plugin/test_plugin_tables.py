@@ -68,6 +68,18 @@ def test_a_column_that_the_table_has_in_part_is_not_completed(root: Path):
     assert asked == []
 
 
+def test_live_scores_are_told_of_now_and_then(caplog: pytest.LogCaptureFixture):
+    times = iter([0.0, 4.0, 11.0, 12.0, 25.0])
+    scorer = tables.telling(lambda arch, name: {"score": 1.0}, 10.0, lambda: next(times))
+    with caplog.at_level("INFO"):
+        for _ in range(4):
+            assert scorer("(0,)", "swap") == {"score": 1.0}
+    assert [record.getMessage() for record in caplog.records] == [
+        "swap: 2 architectures scored in 11 s",
+        "swap: 4 architectures scored in 25 s",
+    ]
+
+
 def test_every_style_of_key_finds_its_entry(root: Path):
     made = table(root, [])
     for text in ("(0,2,3,2,3,1)", "[0, 2, 3, 2, 3, 1]", "(np.int64(0), 2, np.int64(3), 2, 3, 1)"):
@@ -191,7 +203,9 @@ def test_sampled_architectures_come_from_the_table_where_their_file_is_missing(r
     assert module.load_sampled_architectures("nasbench201") == {"0": "own"}
 
 
-def test_accuracies_come_from_the_table_where_the_benchmark_is_missing(root: Path, monkeypatch):
+def test_accuracies_come_from_the_table_where_the_benchmark_is_missing(
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+):
     class Space:
         arch = (0, 2, 3, 2, 3, 1)
 
@@ -206,12 +220,34 @@ def test_accuracies_come_from_the_table_where_the_benchmark_is_missing(root: Pat
     made.Space = Space
     benchmarks.patch_query(made)
     monkeypatch.setattr(tables, "table", lambda space, dataset, root: table(root, []))
+    monkeypatch.setattr(benchmarks, "_warned", set())
     api = dataset_api_module(root).get_dataset_api("nasbench201", "cifar10")
     accuracy, test = SimpleNamespace(name="VAL_ACCURACY"), SimpleNamespace(name="TEST_ACCURACY")
     space = Space()
     assert space.query(accuracy, "cifar10", dataset_api=api) == 90.0
     assert space.query(test, "cifar10", dataset_api=api) == -1
+    assert space.query(SimpleNamespace(name="RAW"), "cifar10", dataset_api=api) == -1
+    (warning,) = caplog.messages
+    assert "TEST_ACCURACY, and all else" in warning
+    assert "is reported as -1: Could not find" in warning
     assert space.query(accuracy, "cifar10", dataset_api={"own": 1}) == "benchmark"
     space.arch = (1, 1, 1, 1, 1, 1)
     with pytest.raises(SwapError, match="neither in the zero-cost table"):
         space.query(accuracy, "cifar10", dataset_api=api)
+    monkeypatch.setattr(benchmarks, "_all_accuracies", lambda *_: {"(1, 1, 1, 1, 1, 1)": 77.0})
+    assert space.query(accuracy, "cifar10", dataset_api=api) == 77.0
+    space.arch = (0, 2, 3, 2, 3, 1)
+    (root / "data" / "zc_nasbench201.json").unlink()
+    assert not api.has_table()
+    assert api.accuracy("(1, 1, 1, 1, 1, 1)") == 77.0
+    assert api.accuracy("(2, 2, 2, 2, 2, 2)") is None
+
+
+def test_all_accuracies_are_read_where_they_are(data_dir: Path):
+    benchmarks._all_accuracies.cache_clear()
+    known = benchmarks._all_accuracies("nasbench201", "cifar100")
+    assert len(known) == 15625
+    stored = tables.read(data_dir / "naslib" / "zc_nasbench201.json", "nasbench201", "cifar100")
+    assert all(known[arch] == row["val_accuracy"] for arch, row in stored.items())
+    assert benchmarks._all_accuracies("nasbench201", "svhn") == {}
+    assert benchmarks._all_accuracies("nasbench101", "cifar10") == {}

@@ -8,4 +8,5 @@ supported_optimizers = {"re": RegularizedEvolution(config)}
 optimizer = supported_optimizers[config.optimizer]
 before = config.optimizer
 optimizer.before_training()
-print(json.dumps([type(optimizer).__name__, optimizer.config.optimizer, before, config.optimizer]))
+names = [type(optimizer).__name__, optimizer.config.optimizer, before, config.optimizer]
+print(json.dumps([*names, config.search.population_size]))
