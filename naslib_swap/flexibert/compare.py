@@ -22,7 +22,7 @@ from naslib_swap.flexibert.texts import Texts
 from naslib_swap.scoring.conditions import Conditions
 from naslib_swap.scoring.execution import Execution
 from naslib_swap.scoring.record import Score
-from naslib_swap.scoring.run import run
+from naslib_swap.scoring.runs import run
 from naslib_swap.scoring.single import score
 from naslib_swap.scoring.store import LineStore, MemoryStore
 from naslib_swap.scoring.study import COLUMNS, Study, gather, nothing_scored, recipes_of

@@ -70,7 +70,7 @@ def test_failures_are_retried_and_all_of_them_are_an_error(
     ("arguments", "message"),
     [
         (["--length", "513"], "got documents of 513 tokens, expected at most 512"),
-        (["--seeds", "0"], "got seeds '0', expected at least 1"),
+        (["--seeds", "0"], "got seeds 0, expected at least 1"),
     ],
 )
 def test_impossible_options_are_refused(

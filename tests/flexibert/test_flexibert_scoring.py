@@ -30,7 +30,7 @@ from naslib_swap.flexibert.texts import Texts
 from naslib_swap.flexibert.weights import draw
 from naslib_swap.scoring import Conditions, Execution, Study, gather, score
 from naslib_swap.scoring.images import Digests
-from naslib_swap.scoring.run import run
+from naslib_swap.scoring.runs import run
 from naslib_swap.scoring.store import LineStore
 from naslib_swap.scoring.study import missing
 
