@@ -180,7 +180,7 @@ def test_reads_options(tmp_path: Path) -> None:
     for content, message in (
         (b"colour: red", r"unknown option\(s\) colour"),
         (b"samples: many", "got samples 'many', expected int"),
-        (b"samples: 1", "got samples '1', expected at least 2"),
+        (b"samples: 1", "got samples 1, expected at least 2"),
         (b"- 1", "expected options by name"),
         (b"text: \xff", "cannot read .*options.yaml: 'utf-8' codec can't decode"),
     ):
