@@ -157,11 +157,10 @@ def study_of(plan: FlexibertPlan, encoders: Mapping[str, Encoder]) -> Study:
     def parts(named: tuple[str, TextEncoder]) -> tuple[str, ...]:
         return (*named[1].configuration().parts(), end)
 
-    ordered = sorted(subjects.items(), key=parts)
     return Study(
         space=TextEncoder.space,
         task=TextEncoder.task,
-        subjects=dict(ordered),
+        subjects=dict(sorted(subjects.items(), key=parts)),  # type: ignore[arg-type]
         proxies=tuple(name for name in plan.proxies or PROXIES if name not in STATED),
         seeds=tuple(range(plan.seeds)),
         conditions=conditions_of(plan),
