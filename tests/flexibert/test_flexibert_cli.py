@@ -70,7 +70,7 @@ def test_failures_are_retried_and_all_of_them_are_an_error(
     ("arguments", "message"),
     [
         (["--length", "513"], "got documents of 513 tokens, expected at most 512"),
-        (["--seeds", "0"], "got seeds '0', expected at least 1"),
+        (["--seeds", "0"], "got seeds 0, expected at least 1"),
     ],
 )
 def test_impossible_options_are_refused(
@@ -180,7 +180,7 @@ def test_reads_options(tmp_path: Path) -> None:
     for content, message in (
         (b"colour: red", r"unknown option\(s\) colour"),
         (b"samples: many", "got samples 'many', expected int"),
-        (b"samples: 1", "got samples '1', expected at least 2"),
+        (b"samples: 1", "got samples 1, expected at least 2"),
         (b"- 1", "expected options by name"),
         (b"text: \xff", "cannot read .*options.yaml: 'utf-8' codec can't decode"),
     ):

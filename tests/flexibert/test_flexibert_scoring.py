@@ -302,24 +302,6 @@ def test_a_pass_is_made_once_and_charged_to_all(monkeypatch: pytest.MonkeyPatch)
     assert len(calls[0][1].input_ids) == SETTINGS["observed"]
 
 
-def test_every_gpu_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
-    kept, fork = [], torch.random.fork_rng
-
-    def seen(devices: list[int]) -> Any:
-        kept.append(devices)
-        return fork(devices=[])
-
-    monkeypatch.setattr(torch.random, "fork_rng", seen)
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
-    probe = _trained(TEXTS[0]).probe(CONDITIONS, 7)
-    probe.patterns()
-    probe.observation()
-    # Weights and dropout of embeddings and two layers for SWAP, the weights again for the
-    # comparators, and their passes.
-    assert kept == [[0, 1]] * 10
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_generator_comes_back() -> None:
     before = torch.cuda.get_rng_state_all()
