@@ -42,6 +42,9 @@ _CONVOLUTIONS = _spellings(
 )
 # Attention and recurrence over dimension 0, unless told that it holds the batch.
 _RECURRENCES = _spellings("lstm", "gru", "rnn_relu", "rnn_tanh")
+_SPECIAL = frozenset(
+    {*_EXCHANGES, *_ALONG, _INDEXING, *_CONVOLUTIONS, *_RECURRENCES, F.multi_head_attention_forward}
+)
 
 
 class Watch:
@@ -86,10 +89,10 @@ class Watch:
 def _keeps_rows(
     func: Any, first: Tensor, args: Any, kwargs: Mapping[str, Any], out: Tensor
 ) -> bool:
-    if not out.dim() or func in _REDUCTIONS:
+    if not out.dim() or out.shape[0] != first.shape[0]:
+        return not out.dim() or func in _REDUCTIONS
+    if func not in _SPECIAL:
         return True
-    if out.shape[0] != first.shape[0]:
-        return False
     if func in _EXCHANGES:
         return out.stride(0) == first.stride(0)
     if func is _INDEXING:
