@@ -120,6 +120,7 @@ _MODULES: dict[Any, Kind] = {
     **_named(Kind("gelu"), "GELUActivation", "NewGELUActivation", "FastGELUActivation"),
     **_named(Kind("gelu"), "QuickGELUActivation", "AccurateGELUActivation", "GELUTanh"),
     **_named(Kind("gelu"), "ClippedGELUActivation", "PytorchGELUTanh", "QuickGELU", "NewGELU"),
+    **_named(Kind("gelu"), "BloomGelu"),
     **_named(_SILU, "Swish", "SwishMe", "MemoryEfficientSwish"),
     **_named(Kind("hardswish"), "HardSwish", "HardSwishMe", "HSwish", "Hswish", "hswish"),
     **_named(Kind("hardswish"), "h_swish", "H_Swish"),

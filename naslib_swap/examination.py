@@ -22,8 +22,8 @@ from naslib_swap.errors import SwapError
 from naslib_swap.movements import Watch
 from naslib_swap.rows import (
     FIRST,
-    WITH_FROZEN_STATISTICS,
     Arranger,
+    FrozenStatistics,
     Layout,
     Traces,
     find_layout,
@@ -175,10 +175,12 @@ def _said(arranger: Arranger, output: Any) -> bool | str:
 
 
 def _layout(seen: Examined, call: Callable[[Tensor], Any], hidden: bool) -> Layout | None:
-    rewrites = {**WITHOUT_DROPOUT, **WITH_FROZEN_STATISTICS}
+    statistics = FrozenStatistics()
+    rewrites = {**WITHOUT_DROPOUT, **statistics.rewrites}
 
     def run(sources: Tensor) -> Traces:
         traces = Traces()
+        statistics.start()
         with (
             torch.no_grad(),
             without_dropout(seen.net),

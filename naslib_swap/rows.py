@@ -39,6 +39,9 @@ class Place:
 
 
 FIRST = Place()
+_LEAVE_OUT = (
+    "activations=DEFAULT_ACTIVATIONS.with_module('ITS CLASS', Kind('experts', recorded=False))"
+)
 # One entry a recorded call, in order; None: holds no samples.
 Layout = Sequence[Optional[Place]]
 
@@ -144,21 +147,34 @@ def changed(value: Any, samples: int, sources: Tensor) -> Any:
     return value
 
 
-def frozen_statistics(func: Any, args: Any, kwargs: Any) -> Any:
-    """Batch normalisation by running statistics, so that samples do not meet in it."""
-    names = ("input", "running_mean", "running_var", "weight", "bias", "training")
-    given = {**dict(zip(names, args)), **kwargs}
-    x, mean, var = given["input"], given.get("running_mean"), given.get("running_var")
-    channels = x.shape[1]
-    mean = x.new_zeros(channels) if mean is None else mean
-    var = x.new_ones(channels) if var is None else var
-    return F.batch_norm(x, mean, var, given.get("weight"), given.get("bias"), False)
+class FrozenStatistics:
+    """Batch normalisation by the statistics of the first pass, so that samples do not meet in it.
 
+    Running statistics would not do: those of a new network are far from its values, which can
+    vanish.
+    """
 
-WITH_FROZEN_STATISTICS: dict[Any, Rewrite] = {
-    F.batch_norm: frozen_statistics,
-    torch.batch_norm: frozen_statistics,
-}
+    def __init__(self) -> None:
+        self._kept: list[tuple[Tensor, Tensor]] = []
+        self._calls = 0
+        self.rewrites: dict[Any, Rewrite] = {F.batch_norm: self._call, torch.batch_norm: self._call}
+
+    def start(self) -> None:
+        """Begin a pass."""
+        self._calls = 0
+
+    def _call(self, func: Any, args: Any, kwargs: Any) -> Tensor:
+        names = ("input", "running_mean", "running_var", "weight", "bias", "training")
+        given = {**dict(zip(names, args)), **kwargs}
+        x, training = given["input"], given.get("training", False)
+        if not training:
+            return func(*args, **kwargs)
+        if self._calls == len(self._kept):
+            others = [axis for axis in range(x.dim()) if axis != 1]
+            self._kept.append((x.mean(others), x.var(others, unbiased=False)))
+        mean, var = self._kept[self._calls]
+        self._calls += 1
+        return F.batch_norm(x, mean, var, given.get("weight"), given.get("bias"), False)
 
 
 def find_layout(run: Callable[[Tensor], Traces], samples: int, name: str) -> Layout | None:
@@ -193,9 +209,7 @@ def find_layout(run: Callable[[Tensor], Traces], samples: int, name: str) -> Lay
             raise SwapError(
                 f"activations of {name} change in number or shape with what the samples hold "
                 "(experts that tokens are sent to, for instance), so that rows cannot be told "
-                "apart; expected the same for all inputs. Leave that part out with "
-                "activations=DEFAULT_ACTIVATIONS.with_module('ITS CLASS', Kind('experts', "
-                "recorded=False))."
+                f"apart; expected the same for all inputs. Leave that part out with {_LEAVE_OUT}."
             )
         return [
             [(a != b).cpu() for a, b in zip(one, other)]
@@ -212,10 +226,7 @@ def find_layout(run: Callable[[Tensor], Traces], samples: int, name: str) -> Lay
     for call, (_, shape) in enumerate(before.shapes):
         masks = [move[call] for move in moves]
         if not any(bool(mask.any()) for each in masks for mask in each):
-            # The same for all samples; or dead, and then it counts where it stands.
-            silent = not any(bool(sums.any()) for sums in before.sums[call])
-            here = bool(shape) and (shape[0] == samples or (silent and shape[0] % samples == 0))
-            layout.append(FIRST if here else None)
+            layout.append(FIRST if _alike(before.sums[call], samples) else None)
             continue
         fitting = (
             p for p in _candidates(shape, samples) if _fits(p, shape, samples, masks, groups)
@@ -228,6 +239,14 @@ def find_layout(run: Callable[[Tensor], Traces], samples: int, name: str) -> Lay
         for call, place in zip(unknown, _by_owner(unknown, before, moved_by, samples, name)):
             layout[call] = place
     return layout
+
+
+def _alike(sums: Sequence[Tensor], samples: int) -> bool:
+    """Whether what no input moves can be rows of samples: the same for each, as what is dead is."""
+    if not sums or len(sums[0]) % samples:
+        return False
+    by_sample = sums[0].reshape(samples, -1)
+    return by_sample.shape[1] == 1 or bool((by_sample == by_sample[0]).all())
 
 
 def _irregular_half(samples: int) -> Tensor:
@@ -296,9 +315,9 @@ def _by_owner(
 def _mixed(seen: tuple[str, tuple[int, ...]], samples: int, name: str) -> SwapError:
     kind, shape = seen
     return SwapError(
-        f"the rows of a {kind} of {name}, of shape {list(shape)}, mix the {samples} samples: one "
-        "changes with another. Expected values that belong to one sample each. Check that the "
-        "inputs have samples along dimension 0 (one image is [1, C, H, W], and two are needed; "
-        "attention and recurrent layers without batch_first take [T, S, C]), or pass "
-        "check_rows=False where samples are meant to meet."
+        f"rows of a {kind} of {name}, of shape {list(shape)}, change with several of the {samples} "
+        "samples; expected rows that belong to one sample each. Check that the inputs have samples "
+        "along dimension 0: one image is [1, C, H, W], and layers without batch_first take "
+        "[T, S, C]. Where rows are sorted by content, as for experts, leave that part out with "
+        f"{_LEAVE_OUT}; where samples are meant to meet, pass check_rows=False."
     )
