@@ -113,7 +113,7 @@ def test_rectified_and_signed_patterns_are_one_set() -> None:
     counter = counted([relu, gelu], [False, True])
     assert counter.count() == 3
     assert counter.values == 4
-    assert counter.bound == 4  # min(4, 3^2)
+    assert counter.bound == 4  # 2 + 2 values
 
 
 def test_bound_is_two_to_the_s_after_relu() -> None:
