@@ -178,6 +178,25 @@ class ActivationTable:
 
 DEFAULT_ACTIVATIONS = ActivationTable()
 
+
+def _output_kinds(net: nn.Module, table: ActivationTable) -> dict[nn.Module, Kind]:
+    """The modules that are recorded by their output."""
+    modules = list(net.modules())
+    kinds = {cls: table.kind_of_module(cls) for cls in {type(module) for module in modules}}
+    return {
+        module: kind
+        for module in modules
+        for kind in [kinds[type(module)]]
+        if kind is not None and not _only_named_so(module, kind)
+    }
+
+
+def _only_named_so(module: nn.Module, kind: Kind) -> bool:
+    """Whether a name of ours has met a whole network, of layers with parameters."""
+    ours = _MODULES.get(type(module).__name__) is kind
+    return ours and any(True for child in module.children() for _ in child.parameters())
+
+
 # Says whether it took the output; in words where they belong in the list of what was recorded.
 Consumer = Callable[[Tensor, Kind], Union[bool, str]]
 # Calls a function in another way: (function, args, kwargs) -> output.
@@ -328,9 +347,7 @@ def recording(
     """
     recorder = _Recorder(table, consume, watch, rewrites or {})
     handles = []
-    modules = list(net.modules())
-    found = {cls: table.kind_of_module(cls) for cls in {type(module) for module in modules}}
-    kinds = {cls: kind for cls, kind in found.items() if kind is not None}
+    kinds = _output_kinds(net, table)
 
     def enter(module: nn.Module, args: Any) -> None:
         recorder.inside += 1
@@ -338,16 +355,15 @@ def recording(
     def leave(module: nn.Module, args: Any, output: Any) -> None:
         recorder.inside -= 1
         if not recorder.inside:
-            recorder.see(output, kinds[type(module)])
+            recorder.see(output, kinds[module])
 
     # Before torch 2.3 there is no such switch; the mode itself keeps the fused paths off there.
     fused_paths = getattr(torch.backends, "mha", None)
     fused = fused_paths is not None and fused_paths.get_fastpath_enabled()
     try:
-        for module in modules:
-            if type(module) in kinds:
-                handles.append(module.register_forward_pre_hook(enter))
-                handles.append(module.register_forward_hook(leave))
+        for module in kinds:
+            handles.append(module.register_forward_pre_hook(enter))
+            handles.append(module.register_forward_hook(leave))
         if fused_paths is not None:
             fused_paths.set_fastpath_enabled(False)
         with ExitStack() as modes:

@@ -130,6 +130,14 @@ def test_a_hard_swish_spelt_out_is_hardswish() -> None:
     assert spelt.recorded == {"hardswish": 1}
 
 
+def test_a_network_that_is_named_like_an_activation_is_a_network() -> None:
+    class Swish(nn.Sequential):
+        pass
+
+    net = Swish(nn.Linear(8, 9), nn.ReLU(), nn.Linear(9, 9), nn.GELU())
+    assert swap_score(net, X).recorded == {"relu": 1, "gelu": 1}
+
+
 def test_traced_graphs_of_operators_are_counted() -> None:
     make_fx = pytest.importorskip("torch.fx.experimental.proxy_tensor").make_fx
     torch.manual_seed(0)

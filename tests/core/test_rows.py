@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from naslib_swap import SwapError, examination, swap_score
 from naslib_swap.activations import DEFAULT_ACTIVATIONS, Kind
-from naslib_swap.rows import FIRST, Place, Traces, find_layout
+from naslib_swap.rows import Place, Traces, find_layout
 from tests.core.zoo import Net, noise
 
 X = noise(6, 8)
@@ -58,14 +58,15 @@ def test_samples_are_found_wherever_they_were_folded(
         return traces
 
     layout = find_layout(run, samples, "Net")
-    assert layout is not None and layout[0] is not None
+    assert layout is not None
     found = layout[0]
-    # Not always the same place, but always the same samples: [a, S, 1] of another a, say.
+    assert found is not None
     owners = torch.arange(shape[place.axis]) // inner % samples
     same = (
         torch.arange(shape[found.axis]) // (shape[found.axis] // (samples * found.outer)) % samples
     )
-    assert found.axis == place.axis and torch.equal(owners, same)
+    assert found.axis == place.axis
+    assert torch.equal(owners, same)
 
 
 @pytest.mark.parametrize(
@@ -130,18 +131,14 @@ def test_experts_that_rows_are_sent_to_are_refused_and_can_be_left_out() -> None
         pass
 
     net = Net(
-        lambda m, x: F.relu(m.b(routed(m, x))) if False else (routed(m, x), F.relu(m.b(x)))[1],
+        lambda m, x: (routed(m, x), F.relu(m.b(x)))[1],
         **layer(experts=Expert(nn.Linear(8, 12), nn.ReLU()), b=nn.Linear(8, 9)),
     )
     with pytest.raises(SwapError, match="change in number or shape with what the samples hold"):
         swap_score(net, X)
     table = DEFAULT_ACTIVATIONS.with_module("Expert", Kind("experts", recorded=False))
     result = swap_score(net, X, activations=table)
-    assert (result.recorded, result.unrecorded) == (
-        {"relu": 1},
-        {"experts": 1, "comparison with 0": 0} if False else result.unrecorded,
-    )
-    assert result.unrecorded["experts"] == 1
+    assert (result.recorded, result.unrecorded) == ({"relu": 1}, {"experts": 1})
 
 
 def test_what_no_input_moves_is_no_row_of_samples() -> None:
@@ -152,7 +149,7 @@ def test_what_no_input_moves_is_no_row_of_samples() -> None:
 
 def test_a_dead_layer_counts_where_it_stands() -> None:
     net = Net(lambda m, x: (F.relu(m.a(x)), F.relu(m.a(x).abs().neg().view(12, 6)))[0], **layer())
-    assert swap_score(net, X).values == 6 * 12 // 6 * 2
+    assert swap_score(net, X).values == 12 + 12
 
 
 def test_equal_samples_tell_nothing_and_are_scored() -> None:
@@ -190,7 +187,3 @@ def test_a_check_leaves_no_trace() -> None:
 def test_check_rows_is_one_of_three() -> None:
     with pytest.raises(SwapError, match="got check_rows='yes', expected True, False or 'auto'"):
         swap_score(nn.ReLU(), X, check_rows="yes")
-
-
-def test_first_is_the_usual_place() -> None:
-    assert Place(0, 1) == FIRST
