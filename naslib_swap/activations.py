@@ -3,21 +3,28 @@
 Calls are intercepted where PyTorch dispatches its Python functions, so ``nn.ReLU``, ``F.relu(x)``,
 ``torch.relu(x)`` and ``x.relu_()`` are seen alike, in place or not, each time they are called.
 Modules that compute an activation from other operations (``NewGELUActivation`` of HuggingFace, or
-the user's own) are recorded by their output instead.
+the user's own) are recorded by their output instead. Calls that scripted functions and operators
+of C++ hide are found below, at torch's dispatcher, which is slower.
 """
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Optional, Union
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from torch._ops import OpOverload, OpOverloadPacket
 from torch.overrides import TorchFunctionMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+if TYPE_CHECKING:
+    from naslib_swap.movements import Watch
 
 
 @dataclass(frozen=True)
@@ -29,34 +36,58 @@ class Kind:
     recorded: bool = True
 
 
-def _calls(kind: Kind, *names: str) -> dict[Any, Kind]:
-    """Map every spelling of a function (torch, functional, method, in place) to its kind."""
+# The kind of a call where it depends on the arguments; None: no activation.
+KindOfCall = Callable[..., Optional[Kind]]
+
+
+def _calls(kind: Kind | KindOfCall, *names: str) -> dict[Any, Kind | KindOfCall]:
+    """Map every spelling of a function (torch, functional, method, aten, in place) to its kind."""
     homes = (torch, F, Tensor, torch._C._nn)
-    found = (getattr(home, name, None) for home in homes for name in names)
+    found = [getattr(home, name, None) for home in homes for name in names]
+    packets = [getattr(torch.ops.aten, name, None) for name in names]
+    for packet in filter(None, packets):
+        found += [packet, *(getattr(packet, overload) for overload in packet.overloads())]
     return {function: kind for function in found if function is not None}
 
 
 _RELU = Kind("relu", signed=False)
 _RELU6 = Kind("relu6", signed=False)
+_SILU = Kind("silu")
+_HARDTANH = Kind("hardtanh", recorded=False)
+_COMPARISON = Kind("comparison with 0", recorded=False)
 
-_FUNCTIONS: dict[Any, Kind] = {
+
+def _hardtanh(
+    x: Tensor, min_val: float = -1.0, max_val: float = 1.0, inplace: bool = False
+) -> Kind:
+    return _RELU6 if min_val == 0 else _HARDTANH
+
+
+def _comparison(x: Any, other: Any = None, **_: Any) -> Kind | None:
+    """A rectifier spelt out may stand behind ``x > 0``."""
+    zero = isinstance(other, (int, float)) and other == 0
+    floats = isinstance(x, Tensor) and x.dim() > 1 and x.is_floating_point()
+    return _COMPARISON if zero and floats else None
+
+
+_FUNCTIONS: dict[Any, Kind | KindOfCall] = {
     **_calls(_RELU, "relu", "relu_"),
     **_calls(_RELU6, "relu6", "relu6_"),
     **_calls(Kind("leaky_relu"), "leaky_relu", "leaky_relu_"),
-    **_calls(Kind("prelu"), "prelu"),
-    **_calls(Kind("rrelu"), "rrelu", "rrelu_"),
+    **_calls(Kind("prelu"), "prelu", "_prelu_kernel"),
+    **_calls(Kind("rrelu"), "rrelu", "rrelu_", "rrelu_with_noise", "rrelu_with_noise_"),
     **_calls(Kind("elu"), "elu", "elu_"),
     **_calls(Kind("selu"), "selu", "selu_"),
     **_calls(Kind("celu"), "celu", "celu_"),
     **_calls(Kind("gelu"), "gelu", "gelu_"),
-    **_calls(Kind("silu"), "silu", "silu_"),
+    **_calls(_SILU, "silu", "silu_"),
     **_calls(Kind("mish"), "mish", "mish_"),
     **_calls(Kind("hardswish"), "hardswish", "hardswish_"),
     # Seen, not recorded: gates and squashing functions, whose signs say nothing or little.
     **_calls(Kind("tanh", recorded=False), "tanh", "tanh_"),
     **_calls(Kind("sigmoid", recorded=False), "sigmoid", "sigmoid_"),
     **_calls(Kind("hardsigmoid", recorded=False), "hardsigmoid", "hardsigmoid_"),
-    **_calls(Kind("hardtanh", recorded=False), "hardtanh", "hardtanh_"),
+    **_calls(_hardtanh, "hardtanh", "hardtanh_"),  # with (0, 6), ReLU6
     **_calls(Kind("logsigmoid", recorded=False), "logsigmoid", "log_sigmoid"),
     **_calls(Kind("softplus", recorded=False), "softplus"),
     **_calls(Kind("softsign", recorded=False), "softsign"),
@@ -64,20 +95,43 @@ _FUNCTIONS: dict[Any, Kind] = {
     **_calls(Kind("softshrink", recorded=False), "softshrink"),
     **_calls(Kind("threshold", recorded=False), "threshold", "threshold_"),
     **_calls(Kind("glu", recorded=False), "glu"),
-    **_calls(Kind("clamp", recorded=False), "clamp", "clamp_", "clamp_min", "clamp_min_", "clip"),
+    **_calls(Kind("clamp", recorded=False), "clamp", "clamp_", "clamp_min", "clamp_min_"),
+    **_calls(Kind("clamp", recorded=False), "clip", "clip_"),
+    **_calls(Kind("maximum", recorded=False), "maximum"),
+    **_calls(_comparison, "gt", "ge", "lt", "le"),
+    # One kernel for all steps; their gates are inside. (That of a ReLU is taken layer by layer.)
+    **_calls(Kind("lstm", recorded=False), "lstm", "lstm_cell"),
+    **_calls(Kind("gru", recorded=False), "gru", "gru_cell"),
+    **_calls(Kind("rnn_tanh", recorded=False), "rnn_tanh", "rnn_tanh_cell"),
+    **_calls(_RELU, "rnn_relu_cell"),
 }
 
-# HuggingFace modules that spell an activation out, by class name: nothing is imported for them.
+_PRODUCTS = frozenset({torch.mul, Tensor.mul, Tensor.mul_, Tensor.__mul__, Tensor.__rmul__})
+_SIGMOIDS = frozenset({torch.sigmoid, Tensor.sigmoid, F.sigmoid})
+
+
+def _named(kind: Kind, *names: str) -> dict[Any, Kind]:
+    return dict.fromkeys(names, kind)
+
+
+# Modules that spell an activation out, of HuggingFace and of much published code, by class name:
+# nothing is imported for them.
 _MODULES: dict[Any, Kind] = {
-    nn.ReLU6: _RELU6,  # computed by hardtanh(0, 6)
-    "NewGELUActivation": Kind("gelu"),
-    "FastGELUActivation": Kind("gelu"),
-    "QuickGELUActivation": Kind("gelu"),
-    "AccurateGELUActivation": Kind("gelu"),
-    "ClippedGELUActivation": Kind("gelu"),
-    # Between 0 and 1, as sigmoid is.
-    "LaplaceActivation": Kind("laplace", signed=False, recorded=False),
+    **_named(Kind("gelu"), "GELUActivation", "NewGELUActivation", "FastGELUActivation"),
+    **_named(Kind("gelu"), "QuickGELUActivation", "AccurateGELUActivation", "GELUTanh"),
+    **_named(Kind("gelu"), "ClippedGELUActivation", "PytorchGELUTanh", "QuickGELU", "NewGELU"),
+    **_named(Kind("gelu"), "BloomGelu"),
+    **_named(_SILU, "Swish", "SwishMe", "MemoryEfficientSwish"),
+    **_named(Kind("hardswish"), "HardSwish", "HardSwishMe", "HSwish", "Hswish", "hswish"),
+    **_named(Kind("hardswish"), "h_swish", "H_Swish"),
+    **_named(Kind("mish"), "MishActivation", "Mish"),
+    "XIELUActivation": Kind("xielu"),
     "ReLUSquaredActivation": Kind("relu_squared", signed=False),
+    # Between 0 and 1, or above 0: gates, as sigmoid is.
+    **_named(Kind("hardsigmoid", recorded=False), "HardSigmoid", "HSigmoid", "Hsigmoid"),
+    **_named(Kind("hardsigmoid", recorded=False), "h_sigmoid", "hsigmoid", "HardSigmoidMe"),
+    "LaplaceActivation": Kind("laplace", signed=False, recorded=False),
+    "SqrtSoftplusActivation": Kind("sqrt_softplus", signed=False, recorded=False),
 }
 
 
@@ -85,13 +139,22 @@ _MODULES: dict[Any, Kind] = {
 class ActivationTable:
     """What counts as an activation.
 
-    ``functions`` maps callables to kinds, ``modules`` maps module classes or their names. Extend a
-    table with :meth:`with_function` and :meth:`with_module`; later entries win.
+    Extend a table with :meth:`with_function` and :meth:`with_module`; later entries win.
 
+    Attributes
+    ----------
+    functions
+        Kinds by callable, or a function of the call's arguments that returns the kind (or None).
+    modules
+        Kinds by module class or its name; such modules are recorded by their output, and nothing
+        inside them is.
+
+    Examples
+    --------
     >>> table = DEFAULT_ACTIVATIONS.with_function(torch.tanh, Kind("tanh"))
     """
 
-    functions: Mapping[Any, Kind] = field(default_factory=lambda: dict(_FUNCTIONS))
+    functions: Mapping[Any, Kind | KindOfCall] = field(default_factory=lambda: dict(_FUNCTIONS))
     modules: Mapping[Any, Kind] = field(default_factory=lambda: dict(_MODULES))
 
     def with_function(self, function: Callable[..., Any], kind: Kind) -> ActivationTable:
@@ -105,7 +168,9 @@ class ActivationTable:
     def kind_of_module(self, module_class: type[nn.Module]) -> Kind | None:
         """Return the kind of a class of modules that are recorded by their output, or None."""
         for cls in module_class.__mro__:
-            kind = self.modules.get(cls) or self.modules.get(cls.__name__)
+            kind = self.modules.get(cls)
+            if kind is None and not cls.__module__.startswith("torch."):  # seen by their functions
+                kind = self.modules.get(cls.__name__)
             if kind is not None:
                 return kind
         return None
@@ -113,7 +178,29 @@ class ActivationTable:
 
 DEFAULT_ACTIVATIONS = ActivationTable()
 
-Consumer = Callable[[Tensor, Kind], bool]
+
+def _output_kinds(net: nn.Module, table: ActivationTable) -> dict[nn.Module, Kind]:
+    """The modules that are recorded by their output."""
+    modules = list(net.modules())
+    kinds = {cls: table.kind_of_module(cls) for cls in {type(module) for module in modules}}
+    return {
+        module: kind
+        for module in modules
+        for kind in [kinds[type(module)]]
+        if kind is not None and not _only_named_so(module, kind)
+    }
+
+
+def _only_named_so(module: nn.Module, kind: Kind) -> bool:
+    """Whether a name of ours has met a whole network, of layers with parameters."""
+    ours = _MODULES.get(type(module).__name__) is kind
+    return ours and any(True for child in module.children() for _ in child.parameters())
+
+
+# Says whether it took the output; in words where they belong in the list of what was recorded.
+Consumer = Callable[[Tensor, Kind], Union[bool, str]]
+# Calls a function in another way: (function, args, kwargs) -> output.
+Rewrite = Callable[[Any, Any, Mapping[str, Any]], Any]
 
 
 @dataclass
@@ -125,44 +212,142 @@ class Calls:
 
 
 class _Recorder(TorchFunctionMode):
-    def __init__(self, table: ActivationTable, consume: Consumer) -> None:
+    def __init__(
+        self,
+        table: ActivationTable,
+        consume: Consumer,
+        watch: Watch | None,
+        rewrites: Mapping[Any, Rewrite],
+    ) -> None:
         super().__init__()
         self._functions = table.functions
         self._consume = consume
+        self._watch = watch
+        self._rewrites = {torch.rnn_relu: self._rnn_relu, **rewrites}
+        self._gate: tuple[Any, Any] | None = None  # the last sigmoid's input and output
         self.calls = Calls()
         self.inside = 0  # depth of modules that are recorded by their output
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        output = func(*args, **(kwargs or {}))
+        rewrite = self._rewrites.get(func)
+        if rewrite is None:
+            output = func(*args, **(kwargs or {}))
+        else:
+            output = rewrite(func, args, kwargs or {})
+        if self._watch is not None:
+            self._watch.note(func, args, kwargs or {}, output)
+        if self.inside:
+            return output
         kind = self._functions.get(func)
-        if kind is not None and not self.inside:
-            self.see(output, kind)
+        if kind is not None:
+            found = kind if isinstance(kind, Kind) else kind(*args, **(kwargs or {}))
+            if found is not None:
+                self.see(output, found)
+            if func in _SIGMOIDS:
+                self._gate = (weakref.ref(args[0]), weakref.ref(output)) if args else None
+        elif self._gate is not None and func in _PRODUCTS:
+            self._see_product(args, output)
+        elif type(func) is OpOverload or type(func) is OpOverloadPacket:
+            self._see_operator(func)
         return output
 
     def see(self, output: Any, kind: Kind) -> None:
         if not kind.recorded:
             self.calls.unrecorded[kind.name] += 1
-        elif self._consume(output, kind):
-            self.calls.recorded[kind.name] += 1
-        else:
+            return
+        taken = self._consume(output, kind)
+        if not taken:
             self.calls.unrecorded[f"{kind.name} (not one row a sample)"] += 1
+        elif isinstance(taken, str):
+            self.calls.recorded[f"{kind.name} ({taken})"] += 1
+        else:
+            self.calls.recorded[kind.name] += 1
+
+    def _see_product(self, args: Any, output: Any) -> None:
+        """``x * sigmoid(x)`` is SiLU."""
+        assert self._gate is not None
+        x, gate = (reference() for reference in self._gate)
+        pair = {id(arg) for arg in args}
+        if x is None or gate is None or pair != {id(x), id(gate)}:
+            return
+        self._gate = None
+        kind = self._functions.get(torch.sigmoid)
+        if isinstance(kind, Kind) and not kind.recorded:  # else it is the sigmoid that counts
+            self.calls.unrecorded -= Counter([kind.name])
+            self.see(output, _SILU)
+
+    def _see_operator(self, func: Any) -> None:
+        namespace, _, name = str(func).partition(".")
+        if namespace not in ("aten", "prims", "prim"):
+            name = name.replace(".default", "")
+            self.calls.unrecorded[f"{namespace}.{name} (an operator, not looked into)"] += 1
+
+    def _rnn_relu(self, func: Any, args: Any, kwargs: Any) -> Any:
+        """A layer at a time, so that each one's states are seen."""
+        if len(args) != 9 or not isinstance(args[2], (list, tuple)):
+            self.calls.unrecorded["rnn_relu (packed sequence)"] += 1
+            return func(*args, **kwargs)
+        x, states, weights, biases, layers, dropout, train, both_ways, batch_first = args
+        directions = 2 if both_ways else 1
+        each = len(weights) // layers
+        last = []
+        for layer in range(layers):
+            state = states[layer * directions : (layer + 1) * directions]
+            part = weights[layer * each : (layer + 1) * each]
+            x, state = func(x, state, part, biases, 1, 0.0, train, both_ways, batch_first)
+            if not self.inside:
+                self.see(x, _RELU)
+            if layer + 1 < layers and train and dropout and F.dropout not in self._rewrites:
+                x = F.dropout(x, dropout)
+            last.append(state)
+        return x, torch.cat(last)
+
+
+class _PassThrough(TorchDispatchMode):
+    """Calls every operator from Python, where a function mode sees it too.
+
+    What the recorder has seen as a function does not come back: it is switched off inside its own
+    calls. So what comes is what scripted functions and the like call.
+    """
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        return func(*args, **(kwargs or {}))
 
 
 @contextmanager
 def recording(
-    net: nn.Module, consume: Consumer, table: ActivationTable = DEFAULT_ACTIVATIONS
+    net: nn.Module,
+    consume: Consumer,
+    table: ActivationTable = DEFAULT_ACTIVATIONS,
+    *,
+    watch: Watch | None = None,
+    rewrites: Mapping[Any, Rewrite] | None = None,
+    hidden: bool = False,
 ) -> Iterator[Calls]:
     """Hand every post-activation of the forward passes inside to ``consume(output, kind)``.
 
-    ``consume`` is called at once, before anything can change the output in place; it returns
-    whether it took the output. Hooks are removed however the block ends. Fused attention paths,
-    which would hide their activations, are switched off meanwhile.
+    Hooks are removed however the block ends. Fused attention paths, which would hide their
+    activations, are switched off meanwhile.
+
+    Parameters
+    ----------
+    net
+        The network; only modules that are recorded by their output are touched, by hooks.
+    consume
+        Called at once, before anything can change the output in place; returns whether it took
+        the output.
+    table
+        What counts as an activation.
+    watch
+        Told of every call.
+    rewrites
+        Functions that are to be called in another way (without dropout, say).
+    hidden
+        Look below Python as well: at activations inside scripted functions.
     """
-    recorder = _Recorder(table, consume)
+    recorder = _Recorder(table, consume, watch, rewrites or {})
     handles = []
-    modules = list(net.modules())
-    found = {cls: table.kind_of_module(cls) for cls in {type(module) for module in modules}}
-    kinds = {cls: kind for cls, kind in found.items() if kind is not None}
+    kinds = _output_kinds(net, table)
 
     def enter(module: nn.Module, args: Any) -> None:
         recorder.inside += 1
@@ -170,19 +355,21 @@ def recording(
     def leave(module: nn.Module, args: Any, output: Any) -> None:
         recorder.inside -= 1
         if not recorder.inside:
-            recorder.see(output, kinds[type(module)])
+            recorder.see(output, kinds[module])
 
     # Before torch 2.3 there is no such switch; the mode itself keeps the fused paths off there.
     fused_paths = getattr(torch.backends, "mha", None)
     fused = fused_paths is not None and fused_paths.get_fastpath_enabled()
     try:
-        for module in modules:
-            if type(module) in kinds:
-                handles.append(module.register_forward_pre_hook(enter))
-                handles.append(module.register_forward_hook(leave))
+        for module in kinds:
+            handles.append(module.register_forward_pre_hook(enter))
+            handles.append(module.register_forward_hook(leave))
         if fused_paths is not None:
             fused_paths.set_fastpath_enabled(False)
-        with recorder:
+        with ExitStack() as modes:
+            modes.enter_context(recorder)
+            if hidden:
+                modes.enter_context(_PassThrough())
             yield recorder.calls
     finally:
         if fused_paths is not None:

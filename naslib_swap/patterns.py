@@ -44,8 +44,7 @@ class PatternCounter:
                 "sample is a single sign. Pass more inputs."
             )
         self.samples = samples
-        self.values = 0
-        self.signed = False
+        self.values_by_sign: dict[bool, int] = {}  # of rectifiers (False), and signed ones
         self._device = torch.device(device)
         self._stages: dict[bool, _Stage] = {}
         self._maxima: list[tuple[str, Any]] = []
@@ -75,8 +74,7 @@ class PatternCounter:
         if signed not in self._stages:
             self._stages[signed] = _Stage(self.samples, signed, self._device)
         self._stages[signed].add(values)
-        self.values += flat.shape[1]
-        self.signed = self.signed or signed
+        self.values_by_sign[signed] = self.values_by_sign.get(signed, 0) + flat.shape[1]
 
     def merge(self, other: PatternCounter) -> None:
         """Take in all that another counter of as many samples has seen."""
@@ -90,13 +88,30 @@ class PatternCounter:
                 self._stages[signed] = _Stage(self.samples, signed, self._device)
             self._stages[signed].merge(stage)
         self._maxima += other._maxima
-        self.values += other.values
-        self.signed = self.signed or other.signed
+        for signed, values in other.values_by_sign.items():
+            self.values_by_sign[signed] = self.values_by_sign.get(signed, 0) + values
+
+    @property
+    def values(self) -> int:
+        """V, the number of intermediate values seen so far."""
+        return sum(self.values_by_sign.values())
 
     @property
     def bound(self) -> int:
-        """The largest count possible: min(V, 2^S), or min(V, 3^S) where signs can be negative."""
-        return min(self.values, (3 if self.signed else 2) ** self.samples)
+        """The largest count possible, of rectifiers' values, signed ones, or both.
+
+        min(V, 2^S), min(V, 3^S), or their sum, which is at most 3^S: a rectifier's pattern is a
+        signed one without negatives, and signed values may show all the others.
+        """
+        rectified = min(self.values_by_sign.get(False, 0), 2**self.samples)
+        signs = 3 if True in self.values_by_sign else 2
+        return min(rectified + self.values_by_sign.get(True, 0), signs**self.samples)
+
+    def count_by_sign(self) -> dict[bool, int]:
+        """Return the number of distinct patterns of rectifiers (False) and of signed values."""
+        return {
+            signed: _count_rows(_as_words(stage.keys())) for signed, stage in self._stages.items()
+        }
 
     def count(self) -> int:
         """Return the number of distinct patterns seen so far.

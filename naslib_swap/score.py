@@ -8,8 +8,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,16 +18,52 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, vmap
 
-from naslib_swap.activations import DEFAULT_ACTIVATIONS, ActivationTable, Calls, Kind, recording
+from naslib_swap.activations import (
+    DEFAULT_ACTIVATIONS,
+    ActivationTable,
+    Calls,
+    Kind,
+    Rewrite,
+    recording,
+)
 from naslib_swap.advice import advised, refuse_vmap
 from naslib_swap.arguments import Arguments, Inputs, Network, module_of
 from naslib_swap.devices import device_of, usable
+from naslib_swap.dropout import WITHOUT_DROPOUT, without_dropout
 from naslib_swap.errors import SwapError
+from naslib_swap.examination import PLAIN, Examined, Plan, examine, remembered
 from naslib_swap.initialisation import StandardNormal
+from naslib_swap.movements import Watch
 from naslib_swap.patterns import PatternCounter
 from naslib_swap.regularisation import log_factor, log_regularised
 from naslib_swap.restoration import restored, set_mode
+from naslib_swap.rows import Arranger, changed
 from naslib_swap.seeding import repeatable
+
+
+@dataclass(frozen=True)
+class SignCount:
+    """The patterns of one kind of sign: of rectifiers (0, 1), or of activations below 0 too.
+
+    Attributes
+    ----------
+    patterns
+        Number of distinct patterns; the mean over repeats.
+    values
+        Number of recorded values of this kind.
+    ceiling
+        All that can be expected: min(values, 2^S). More than that is possible only for signed
+        patterns, where values are exactly 0 (after LeakyReLU of zeros, say).
+    """
+
+    patterns: float
+    values: int
+    ceiling: int
+
+    @property
+    def saturation(self) -> float:
+        """``patterns / ceiling``."""
+        return self.patterns / self.ceiling
 
 
 @dataclass(frozen=True)
@@ -42,13 +79,17 @@ class SwapScore:
     samples, values
         S, the minibatch size, and V, the number of recorded intermediate values.
     bound
-        min(V, 2^S), or min(V, 3^S) where a recorded activation can be negative.
+        The largest score possible: min(V, 2^S) of rectifiers, min(V, 3^S) of activations that can
+        be negative, and of both the sum of the two, but at most 3^S.
     saturation
         ``score / bound``, in (0, 1]. At 1 a single score tells nothing apart.
     parameters
         Theta: number of parameters of the scored network (not in thousands).
     recorded, unrecorded
-        Calls of each kind of activation that were recorded, and that were seen only.
+        Calls of each kind of activation that were recorded, and that were seen only; in brackets
+        where the samples were, unless each had one row.
+    kinds
+        The patterns of each kind of sign, "rectified" and "signed".
     """
 
     score: float
@@ -60,15 +101,22 @@ class SwapScore:
     parameters: int
     recorded: Mapping[str, int]
     unrecorded: Mapping[str, int]
+    kinds: Mapping[str, SignCount]
 
     @property
     def near_bound(self) -> bool:
         """Whether the score is within 5 % of all that so many samples can show.
 
-        That is the bound; or, after GELU, SiLU and the like, 2^S: their outputs are hardly ever
-        exactly zero, so that a value has two signs, not three.
+        That is the bound; or, for one kind of sign, its ceiling, where it is at least 5 % of all
+        ceilings: after GELU, SiLU and the like, values are hardly ever exactly 0, so that they have
+        two signs, not three. Rectifiers beside them add patterns of their own.
         """
-        return self.saturation > 0.95 or abs(self.score / 2**self.samples - 1) < 0.05
+        ceilings = sum(kind.ceiling for kind in self.kinds.values())
+        full = (
+            abs(kind.saturation - 1) < 0.05 and kind.ceiling >= 0.05 * ceilings
+            for kind in self.kinds.values()
+        )
+        return self.saturation > 0.95 or any(full)
 
 
 @dataclass(frozen=True)
@@ -94,6 +142,8 @@ def swap_score(
     batch_repeats: int = 1,
     seed: int = 0,
     mode: str = "train",
+    dropout: bool = False,
+    check_rows: bool | str = "auto",
     activations: ActivationTable = DEFAULT_ACTIVATIONS,
     device: torch.device | str | None = None,
 ) -> SwapScore:
@@ -117,9 +167,17 @@ def swap_score(
         networks, at the memory of so many forward passes. The weights are the same; sums may round
         differently, so a count can differ by a pattern where a sign hangs by a rounding error.
     seed
-        Seed of the re-initialisation, and of anything random in the forward pass (dropout).
+        Seed of the re-initialisation, and of anything random in the forward pass.
     mode
         ``"train"`` (batch statistics, the papers' choice) or ``"eval"``.
+    dropout
+        Whether dropout, stochastic depth and random slopes stay on in train mode. They add
+        patterns that no input made (:mod:`naslib_swap.dropout`).
+    check_rows
+        Whether to make sure, by changing samples, that rows of activations are samples, and that
+        nothing hides its activations: ``"auto"`` looks once for each class of networks, and at
+        rows where a call may have moved them; True looks always; False never, which takes no
+        further forward pass.
     activations
         What counts as an activation.
     device
@@ -130,7 +188,8 @@ def swap_score(
     SwapError
         No activation was recorded; scripted code; fewer than two samples; inputs that disagree on
         their number; NaN in the inputs or in an activation; weights that cannot be drawn anew;
-        ``repeats``, ``batch_repeats`` or ``mode`` out of range.
+        rows of an activation that mix samples; activations in other threads; ``repeats``,
+        ``batch_repeats``, ``mode`` or ``check_rows`` out of range.
 
     Notes
     -----
@@ -147,31 +206,72 @@ def swap_score(
         raise SwapError(f"got batch_repeats={batch_repeats}, expected 1 or more.")
     if mode not in ("train", "eval"):
         raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
+    if check_rows not in (True, False, "auto"):
+        raise SwapError(f"got check_rows={check_rows!r}, expected True, False or 'auto'.")
     net, bound = module_of(net)
     _require_visible(net)
-    with repeatable(seed), restored(net):
-        target = device_of(net) if device is None else usable(device)
-        if target is not None and target != device_of(net):
-            net.to(target)
-        arguments = Arguments.of(inputs, target, bound)
-        set_mode(net, mode == "train")
-        parameters = count_parameters(net)
-        initialisation = StandardNormal(net, seed) if repeats else None
-        psi: list[int] = []
-        while len(psi) < max(1, repeats):
-            together = min(batch_repeats, repeats - len(psi))
-            with advised(net, arguments, mode=mode):
-                if initialisation is not None and together > 1:
-                    counters, calls = _count_together(
-                        net, arguments, activations, initialisation, together
-                    )
-                else:
-                    if initialisation is not None:
-                        initialisation.draw()
-                    counters, calls = _count_once(net, arguments, activations)
-            psi.extend(counter.count() for counter in counters)
-        counter = counters[0]
+
+    def scored(plan: Plan | None) -> SwapScore | Plan:
+        """The score; or, without a plan, the plan to start again with where it is not plain."""
+        quiet = without_dropout(net) if not dropout and mode == "train" else nullcontext()
+        with repeatable(seed), restored(net):
+            target = device_of(net) if device is None else usable(device)
+            if target is not None and target != device_of(net):
+                net.to(target)
+            arguments = Arguments.of(inputs, target, bound)
+            set_mode(net, mode == "train")
+            way = _Way(activations, {} if dropout else WITHOUT_DROPOUT, plan or PLAIN)
+            with quiet, advised(net, arguments, mode=mode):
+                parameters = count_parameters(net)
+                initialisation = StandardNormal(net, seed) if repeats else None
+                psi: list[int] = []
+                by_sign: list[Mapping[bool, int]] = []
+                while len(psi) < max(1, repeats):
+                    # Below Python, repeats that run at once look like one.
+                    most = 1 if way.plan.hidden else batch_repeats
+                    together = min(most, repeats - len(psi))
+                    watch = Watch(arguments.samples) if plan is None and not psi else None
+                    if initialisation is not None and together > 1:
+                        counters, pass_ = _count_together(
+                            net, arguments, replace(way, watch=watch), initialisation, together
+                        )
+                    else:
+                        if initialisation is not None:
+                            initialisation.draw()
+                        counters, pass_ = _count_once(net, arguments, replace(way, watch=watch))
+                    if watch is not None and check_rows is not False:
+                        found = _plan(net, arguments, way, watch, pass_, seed, check_rows is True)
+                        if found != PLAIN:
+                            return found
+                    _require_values(counters[0], pass_.calls, net)
+                    psi.extend(counter.count() for counter in counters)
+                    mixed = len(counters[0].values_by_sign) > 1
+                    by_sign.extend(counter.count_by_sign() for counter in counters if mixed)
+            return _summary(psi, by_sign, counters[0], pass_.calls, parameters)
+
+    result = scored(None)
+    if isinstance(result, Plan):
+        result = scored(result)
+    assert isinstance(result, SwapScore)
+    return result
+
+
+def _summary(
+    psi: Sequence[int],
+    by_sign: Sequence[Mapping[bool, int]],
+    counter: PatternCounter,
+    calls: Calls,
+    parameters: int,
+) -> SwapScore:
     score = sum(psi) / len(psi)
+    kinds = {
+        "signed" if signed else "rectified": SignCount(
+            patterns=sum(n[signed] for n in by_sign) / len(psi) if by_sign else score,
+            values=values,
+            ceiling=min(values, 2**counter.samples),
+        )
+        for signed, values in sorted(counter.values_by_sign.items())
+    }
     return SwapScore(
         score=score,
         psi=tuple(psi),
@@ -182,6 +282,7 @@ def swap_score(
         parameters=parameters,
         recorded=dict(calls.recorded),
         unrecorded=dict(calls.unrecorded),
+        kinds=kinds,
     )
 
 
@@ -218,30 +319,86 @@ def count_parameters(net: nn.Module) -> int:
     return sum(parameter.numel() for parameter in net.parameters())
 
 
-_Counted = tuple[list[PatternCounter], Calls]
+@dataclass(frozen=True)
+class _Way:
+    """How forward passes are recorded."""
+
+    table: ActivationTable
+    rewrites: Mapping[Any, Rewrite]
+    plan: Plan
+    watch: Watch | None = None
+
+    def record(self, net: nn.Module, consume: Callable[[Any, Kind], bool | str]) -> Any:
+        return recording(
+            net,
+            consume,
+            self.table,
+            watch=self.watch,
+            rewrites=self.rewrites,
+            hidden=self.plan.hidden,
+        )
 
 
-def _count_once(net: nn.Module, arguments: Arguments, activations: ActivationTable) -> _Counted:
+@dataclass(frozen=True)
+class _Pass:
+    """What a forward pass showed."""
+
+    calls: Calls
+    arranger: Arranger
+
+
+_Counted = tuple[list[PatternCounter], _Pass]
+
+
+def _count_once(net: nn.Module, arguments: Arguments, way: _Way) -> _Counted:
     """One forward pass with the weights as they are."""
     counter = PatternCounter(arguments.samples, arguments.device)
+    arranger = Arranger(arguments.samples, way.plan.layout)
 
-    def consume(output: Any, kind: Kind) -> bool:
+    def consume(output: Any, kind: Kind) -> bool | str:
         refuse_vmap(output)
-        if not _has_samples(output, arguments.samples):
-            return False
-        counter.add(output, signed=kind.signed, name=kind.name)
-        return True
+        rows, how = arranger.arrange(output)
+        if rows is not None:
+            counter.add(rows, signed=kind.signed, name=kind.name)
+        return False if how is None else how or True
 
-    with torch.no_grad(), recording(net, consume, activations) as calls:
+    with torch.no_grad(), way.record(net, consume) as calls:
         arguments.call(net)
-    _require_values(counter, calls, net)
-    return [counter], calls
+    return [counter], _Pass(calls, arranger)
+
+
+def _plan(
+    net: nn.Module,
+    arguments: Arguments,
+    way: _Way,
+    watch: Watch,
+    shown: _Pass,
+    seed: int,
+    thorough: bool,
+) -> Plan:
+    """How the network is to be recorded, judging by a pass that took it for a plain one."""
+    seen = Examined(net, shown.calls, watch, shown.arranger, way.table)
+    plan = None if thorough else remembered(seen)
+    if plan is None:
+
+        def call(sources: Tensor) -> None:
+            swapped = replace(
+                arguments,
+                positional=changed(arguments.positional, arguments.samples, sources),
+                keywords=changed(dict(arguments.keywords), arguments.samples, sources),
+            )
+            with repeatable(seed):
+                swapped.call(net)
+
+        with repeatable(seed), restored(net):
+            plan = examine(seen, call, way.rewrites, thorough=thorough)
+    return plan
 
 
 def _count_together(
     net: nn.Module,
     arguments: Arguments,
-    activations: ActivationTable,
+    way: _Way,
     initialisation: StandardNormal,
     repeats: int,
 ) -> _Counted:
@@ -251,26 +408,27 @@ def _count_together(
         name: buffer.expand(repeats, *buffer.shape).clone() for name, buffer in net.named_buffers()
     }
     kinds: list[Kind] = []
-    passes: list[Calls] = []
+    passes: list[_Pass] = []
 
     def forward(*state: dict[str, Tensor]) -> tuple[tuple[Tensor, ...], tuple[Tensor, ...]]:
         outputs: list[Tensor] = []
         maxima: list[Tensor] = []
+        arranger = Arranger(arguments.samples, way.plan.layout)
 
-        def consume(output: Any, kind: Kind) -> bool:
+        def consume(output: Any, kind: Kind) -> bool | str:
             refuse_vmap(output, depth=1)
-            if not _has_samples(output, arguments.samples):
-                return False
-            # Copies, since what follows may change the output in place; of a rectifier's output
-            # its positive values are all that counts, at a quarter of the memory.
-            outputs.append(output.clone() if kind.signed else output > 0)
-            maxima.append(output.amax())
-            kinds.append(kind)
-            return True
+            rows, how = arranger.arrange(output)
+            if rows is not None:
+                # Copies, since what follows may change the output in place; of a rectifier's output
+                # its positive values are all that counts, at a quarter of the memory.
+                outputs.append(rows.clone() if kind.signed else rows > 0)
+                maxima.append(rows.amax())
+                kinds.append(kind)
+            return False if how is None else how or True
 
-        with recording(net, consume, activations) as calls:
+        with way.record(net, consume) as calls:
             arguments.call(lambda *given, **named: functional_call(net, state, given, named))
-        passes.append(calls)
+        passes.append(_Pass(calls, arranger))
         return tuple(outputs), tuple(maxima)
 
     with torch.no_grad(), initialisation.identity_norms():
@@ -279,15 +437,7 @@ def _count_together(
     for stacked, highest, kind in zip(outputs, maxima, kinds):
         for counter, output, maximum in zip(counters, stacked, highest):
             counter.add(output, signed=kind.signed, name=kind.name, maximum=maximum)
-    _require_values(counters[0], passes[0], net)
     return counters, passes[0]
-
-
-def _has_samples(output: Any, samples: int) -> bool:
-    """Whether dimension 0 holds the samples; windows or patches folded into it are values."""
-    if not isinstance(output, Tensor) or not output.dim() or not output.numel():
-        return False
-    return output.shape[0] % samples == 0
 
 
 def _require_visible(net: nn.Module) -> None:

@@ -113,12 +113,31 @@ def test_rectified_and_signed_patterns_are_one_set() -> None:
     counter = counted([relu, gelu], [False, True])
     assert counter.count() == 3
     assert counter.values == 4
-    assert counter.bound == 4  # min(4, 3^2)
+    assert counter.bound == 4  # 2 + 2 values
 
 
-def test_bound_is_two_to_the_s_after_relu() -> None:
-    assert counted([torch.ones(3, 100)], [False]).bound == 8
-    assert counted([torch.ones(3, 100)], [True]).bound == 27
+@pytest.mark.parametrize(
+    ("rectified", "signed", "bound"),
+    [
+        (100, 0, 8),  # 2^3
+        (0, 100, 27),  # 3^3
+        (100, 10, 18),  # 2^3 of the one, 10 of the other
+        (5, 10, 15),
+        (100, 100, 27),  # together no more than there are
+    ],
+)
+def test_bound_by_hand(rectified: int, signed: int, bound: int) -> None:
+    counter = counted([torch.ones(3, rectified), torch.ones(3, signed)], [False, True])
+    assert counter.bound == bound
+
+
+def test_the_bound_is_reached_and_kinds_are_counted_apart() -> None:
+    every = torch.cartesian_prod(*[torch.tensor([-1.0, 0.0, 1.0])] * 3).T
+    negative = every[:, (every < 0).any(0)][:, :10]
+    counter = counted([every.relu(), negative], [False, True])
+    assert counter.count() == counter.bound == 18
+    assert counter.count_by_sign() == {False: 8, True: 10}
+    assert counter.values_by_sign == {False: 27, True: 10}
 
 
 @pytest.mark.parametrize("signed", [False, True])

@@ -53,6 +53,49 @@ def test_two_signs_are_all_that_a_gelu_shows() -> None:
     assert swap_score(Hand(nn.LeakyReLU()), zeros).near_bound  # all 27
 
 
+@pytest.mark.parametrize("samples", [1023, 1024, 4096])
+def test_many_samples_are_no_overflow(samples: int) -> None:
+    x = torch.randn(samples, 4, generator=torch.Generator().manual_seed(0)) + 3
+    torch.manual_seed(0)
+    result = swap_score(nn.Sequential(nn.Linear(4, 64), nn.GELU(), nn.Linear(64, 64), nn.ReLU()), x)
+    assert result.bound == 128
+    assert result.kinds["signed"].ceiling == result.kinds["rectified"].ceiling == 64
+    assert result.near_bound == (result.kinds["signed"].saturation > 0.95)
+
+
+class Mixed(nn.Module):
+    """A stem of ReLUs, a body of GELUs, of so many values each."""
+
+    def __init__(self, stem: int, body: int) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.stem, self.body = nn.Linear(9, stem), nn.Linear(9, body)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        return F.relu(self.stem(x)), F.gelu(self.body(x))
+
+
+@pytest.mark.parametrize(("stem", "body"), [(2000, 2000), (2, 2000), (2000, 2)])
+def test_a_kind_that_is_full_is_near_the_bound(stem: int, body: int) -> None:
+    x = torch.randn(4, 9, generator=torch.Generator().manual_seed(0))
+    result = swap_score(Mixed(stem, body), x)
+    assert result.near_bound
+    assert result.bound == min(min(stem, 16) + min(body, 81), 81)
+    rectified, signed = result.kinds["rectified"], result.kinds["signed"]
+    assert (rectified.values, signed.values) == (stem, body)
+    assert (rectified.ceiling, signed.ceiling) == (min(stem, 16), min(body, 16))
+    assert max(rectified.patterns, signed.patterns) <= result.score
+    assert result.score <= rectified.patterns + signed.patterns
+
+
+def test_a_small_part_that_is_full_is_not_the_whole() -> None:
+    x = torch.randn(9, 9, generator=torch.Generator().manual_seed(0))
+    result = swap_score(Mixed(3, 400), x)
+    assert result.kinds["rectified"].saturation == 1
+    assert result.kinds["signed"].saturation < 0.95
+    assert not result.near_bound
+
+
 def test_scripted_code_with_buffers_is_refused_as_well() -> None:
     scripted = torch.jit.script(nn.Sequential(nn.Linear(4, 4), nn.BatchNorm1d(4), nn.ReLU()))
     with pytest.raises(SwapError, match="holds scripted, traced or compiled code"):
@@ -339,12 +382,6 @@ def test_batched_repeats_equal_single_ones(batch_repeats: int) -> None:
     # Equal but for a sign that hangs by a rounding error.
     assert all(abs(a - b) <= 1 for a, b in zip(alone.psi, together.psi))
     assert (alone.values, alone.recorded) == (together.values, together.recorded)
-
-
-def test_dropout_is_repeatable() -> None:
-    net = nn.Sequential(nn.Dropout(0.5), nn.Linear(8, 50), nn.ReLU())
-    x = torch.randn(6, 8, generator=torch.Generator().manual_seed(0))
-    assert swap_score(net, x).psi == swap_score(net, x).psi
 
 
 def test_inputs_may_be_a_tuple_or_a_mapping() -> None:
