@@ -8,7 +8,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from naslib_swap import patterns
+from naslib_swap import pattern_keys, patterns
 from naslib_swap.errors import SwapError
 from naslib_swap.patterns import PatternCounter
 
@@ -60,8 +60,8 @@ def test_chunked_equals_whole(
 ) -> None:
     """However small the stage and however often duplicates are removed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(patterns, "_STAGE_VALUES", 8 * (stage // 8))
-        patch.setattr(patterns, "_COMPACT_KEYS", compact)
+        patch.setattr(pattern_keys, "_STAGE_VALUES", 8 * (stage // 8))
+        patch.setattr(pattern_keys, "_COMPACT_KEYS", compact)
         assert counted(*case).count() == textbook(case[0])
 
 
@@ -94,7 +94,7 @@ def test_what_cannot_be_merged() -> None:
 
 
 def test_equal_hashes_are_not_taken_for_equal_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patterns, "_mix", lambda words: np.zeros(len(words), dtype=np.uint64))
+    monkeypatch.setattr(pattern_keys, "_mix", lambda words: np.zeros(len(words), dtype=np.uint64))
     activations = [torch.sign(torch.randn(100, 50, generator=torch.Generator().manual_seed(0)))]
     activations.append(activations[0][:, :20].clone())
     assert counted(activations, [True, True]).count() == 50
@@ -104,7 +104,7 @@ def test_words_that_differ_in_their_top_bits_only_have_hashes_of_their_own() -> 
     # Documents that share tokens give such patterns; equal hashes would be settled by a slow sort.
     top = np.arange(8, dtype=np.uint64) << np.uint64(61)
     words = np.stack([w.ravel() for w in np.meshgrid(top, ~top, top, ~top)], axis=1)
-    assert len(np.unique(patterns._mix(words))) == len(words) == 8**4
+    assert len(np.unique(pattern_keys._mix(words))) == len(words) == 8**4
 
 
 def test_rectified_and_signed_patterns_are_one_set() -> None:
@@ -136,7 +136,7 @@ def test_one_sample_is_an_error() -> None:
 
 
 def test_memory_stays_bounded_by_distinct_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patterns, "_COMPACT_KEYS", 1000)
+    monkeypatch.setattr(pattern_keys, "_COMPACT_KEYS", 1000)
     counter = PatternCounter(40)
     layer = (torch.randn(40, 5, generator=torch.Generator().manual_seed(0)) > 0).float()
     for _ in range(200):

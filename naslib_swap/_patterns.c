@@ -1,0 +1,304 @@
+/* The fast way to count sign patterns; see patterns.py for what is counted.
+
+   Activations are read once, a block of values at a time: signs become bits, 32 samples make one
+   plane of a key, and keys go into a table of flags (up to 16 bits) or into a hash table of whole
+   keys. All arrays belong to the caller, who passes their addresses.
+
+   Signs are read off the bits of a float, as an integer: what is denormal has a sign even where the
+   processor flushes it to zero. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifdef _MSC_VER
+#define restrict __restrict
+#endif
+
+#if defined(__GNUC__) || defined(__clang__)
+#define INLINE static inline __attribute__((always_inline))
+#define PREFETCH(address) __builtin_prefetch(address, 1)
+#else
+#define INLINE static __forceinline
+#define PREFETCH(address) (void)(address)
+#endif
+
+/* One binary for every processor: glibc picks the widest vectors that are there. */
+#define CLONED
+#if defined(__x86_64__) && defined(__GLIBC__) && defined(__has_attribute)
+#if __has_attribute(target_clones)
+#undef CLONED
+#define CLONED __attribute__((target_clones("arch=x86-64-v4", "avx2", "default")))
+#endif
+#endif
+
+#define BLOCK 2048        /* values of a block: a row of them and a plane fit the first cache */
+#define BLOCK_PLANES 8192 /* planes of a block's keys, unless a single key has more */
+
+/* ---- signs to bits ------------------------------------------------------------------------- */
+
+/* Unite `count` rows of signs with a plane, as bits from `shift` on; say whether NaN was met. */
+typedef int (*Rows)(const char *rows, Py_ssize_t stride, int count, int shift, int n,
+                    long long infinity, uint32_t *plane);
+
+#define ROWS(NAME, TYPE, SIGN, IS_NAN)                                                           \
+    CLONED static int NAME(const char *restrict rows, Py_ssize_t stride, int count, int shift,   \
+                           int n, long long infinity, uint32_t *restrict plane)                  \
+    {                                                                                            \
+        const TYPE limit = (TYPE)infinity;                                                       \
+        uint32_t nan = 0;                                                                        \
+        int j = 0;                                                                               \
+        for (; j + 4 <= count; j += 4) {                                                         \
+            const TYPE *restrict a = (const TYPE *)(rows + (j + 0) * stride);                    \
+            const TYPE *restrict b = (const TYPE *)(rows + (j + 1) * stride);                    \
+            const TYPE *restrict c = (const TYPE *)(rows + (j + 2) * stride);                    \
+            const TYPE *restrict d = (const TYPE *)(rows + (j + 3) * stride);                    \
+            for (int i = 0; i < n; i++) {                                                        \
+                uint32_t bits = (SIGN(a[i]) ? 1u : 0u) | (SIGN(b[i]) ? 2u : 0u)                  \
+                              | (SIGN(c[i]) ? 4u : 0u) | (SIGN(d[i]) ? 8u : 0u);                 \
+                plane[i] |= bits << (shift + j);                                                 \
+                nan |= (IS_NAN(a[i]) | IS_NAN(b[i]) | IS_NAN(c[i]) | IS_NAN(d[i])) ? 1u : 0u;    \
+            }                                                                                    \
+        }                                                                                        \
+        for (; j < count; j++) {                                                                 \
+            const TYPE *restrict a = (const TYPE *)(rows + j * stride);                          \
+            for (int i = 0; i < n; i++) {                                                        \
+                plane[i] |= (SIGN(a[i]) ? 1u : 0u) << (shift + j);                               \
+                nan |= IS_NAN(a[i]) ? 1u : 0u;                                                   \
+            }                                                                                    \
+        }                                                                                        \
+        (void)limit;                                                                             \
+        return nan != 0;                                                                         \
+    }
+
+#define ABOVE(x) ((x) > 0)
+#define BELOW_8(x) ((x) < 0)
+/* Negative and not -0, whose bits are the one number that stays negative when negated. */
+#define BELOW_16(x) ((int16_t)(0u - (uint16_t)(x)) > 0)
+#define BELOW_32(x) ((int32_t)(0u - (uint32_t)(x)) > 0)
+#define BELOW_64(x) ((int64_t)(UINT64_C(0) - (uint64_t)(x)) > 0)
+#define NAN_16(x) (((x) & 0x7fff) > limit)
+#define NAN_32(x) (((x) & INT32_C(0x7fffffff)) > limit)
+#define NAN_64(x) (((x) & INT64_C(0x7fffffffffffffff)) > limit)
+#define NEVER(x) 0
+
+ROWS(above_8, int8_t, ABOVE, NEVER)
+ROWS(below_8, int8_t, BELOW_8, NEVER)
+ROWS(above_16, int16_t, ABOVE, NAN_16)
+ROWS(below_16, int16_t, BELOW_16, NEVER)
+ROWS(above_32, int32_t, ABOVE, NAN_32)
+ROWS(below_32, int32_t, BELOW_32, NEVER)
+ROWS(above_64, int64_t, ABOVE, NAN_64)
+ROWS(below_64, int64_t, BELOW_64, NEVER)
+
+/* An activation: [samples, values], values side by side, rows `stride` bytes apart. */
+typedef struct {
+    const char *data;
+    Py_ssize_t stride, samples, values;
+    int size; /* of a value, in bytes: integers if 1, else floats */
+    long long infinity; /* its bits; larger ones are NaN */
+    int is_signed;
+    Rows above, below;
+    int planes, block; /* of a key; values of a block */
+    int nan;
+    uint32_t *keys; /* scratch: a block's keys, then one plane */
+} Source;
+
+static int min(Py_ssize_t a, Py_ssize_t b) { return (int)(a < b ? a : b); }
+
+/* Write the keys of n values: bit j is set where sample j is above 0, bit S + j where below. */
+static void pack(Source *s, Py_ssize_t start, int n)
+{
+    const char *data = s->data + start * s->size;
+    for (int p = 0; p < s->planes; p++) {
+        uint32_t *plane = s->planes == 1 ? s->keys : s->keys + (size_t)s->block * s->planes;
+        Py_ssize_t first = 32 * (Py_ssize_t)p, end = first + 32;
+        memset(plane, 0, n * sizeof *plane);
+        if (first < s->samples)
+            s->nan |= s->above(data + first * s->stride, s->stride,
+                               min(s->samples, end) - (int)first, 0, n, s->infinity,
+                               plane);
+        if (s->is_signed && end > s->samples) {
+            Py_ssize_t bit = first > s->samples ? first : s->samples;
+            s->below(data + (bit - s->samples) * s->stride, s->stride,
+                     (int)((end < 2 * s->samples ? end : 2 * s->samples) - bit),
+                     (int)(bit - first), n, s->infinity, plane);
+        }
+        if (s->planes > 1)
+            for (int i = 0; i < n; i++)
+                s->keys[(size_t)i * s->planes + p] = plane[i];
+    }
+}
+
+/* ---- the hash table ------------------------------------------------------------------------ */
+
+/* The finaliser of splitmix64 (Steele et al. 2014). */
+INLINE uint64_t mix(uint64_t x)
+{
+    x ^= x >> 30;
+    x *= UINT64_C(0xBF58476D1CE4E5B9);
+    x ^= x >> 27;
+    x *= UINT64_C(0x94D049BB133111EB);
+    return x ^ x >> 31;
+}
+
+INLINE uint64_t hash(const uint32_t *key, int planes)
+{
+    uint64_t mixed = 0;
+    int p = 0;
+    for (; p + 2 <= planes; p += 2)
+        mixed = mix(mixed ^ (key[p] | (uint64_t)key[p + 1] << 32));
+    return p < planes ? mix(mixed ^ key[p]) : mixed;
+}
+
+INLINE int is_zero(const uint32_t *key, int planes)
+{
+    uint32_t any = 0;
+    for (int p = 0; p < planes; p++) any |= key[p];
+    return !any;
+}
+
+INLINE int is_same(const uint32_t *a, const uint32_t *b, int planes)
+{
+    uint32_t differs = 0;
+    if (planes > 4) return !memcmp(a, b, planes * sizeof *a);
+    for (int p = 0; p < planes; p++) differs |= a[p] ^ b[p];
+    return !differs;
+}
+
+/* Put keys into a table of 2^log slots, whole keys in linear probing; a zero key is an empty slot.
+   Return how many were new. `zero` is set where a key is zero. */
+INLINE Py_ssize_t put(const uint32_t *restrict keys, int n, const int planes,
+                      uint32_t *restrict table, int log, int64_t *zero)
+{
+    uint64_t slots[BLOCK], mask = (UINT64_C(1) << log) - 1;
+    Py_ssize_t fresh = 0;
+    for (int i = 0; i < n; i++) {
+        slots[i] = hash(keys + (size_t)i * planes, planes) >> (64 - log);
+        PREFETCH(table + slots[i] * planes);
+    }
+    for (int i = 0; i < n; i++) {
+        const uint32_t *key = keys + (size_t)i * planes;
+        if (is_zero(key, planes)) {
+            *zero = 1;
+            continue;
+        }
+        for (uint64_t slot = slots[i];; slot = (slot + 1) & mask) {
+            uint32_t *there = table + slot * planes;
+            if (is_same(there, key, planes)) break;
+            if (is_zero(there, planes)) {
+                memcpy(there, key, planes * sizeof *key);
+                fresh++;
+                break;
+            }
+        }
+    }
+    return fresh;
+}
+
+static Py_ssize_t put_any(const uint32_t *keys, int n, int planes, uint32_t *table, int log,
+                          int64_t *zero)
+{
+    switch (planes) {
+    case 1: return put(keys, n, 1, table, log, zero);
+    case 2: return put(keys, n, 2, table, log, zero);
+    case 4: return put(keys, n, 4, table, log, zero);
+    default: return put(keys, n, planes, table, log, zero);
+    }
+}
+
+/* ---- what Python calls --------------------------------------------------------------------- */
+
+static int source(Source *s, unsigned long long data)
+{
+    s->data = (const char *)(uintptr_t)data;
+    switch (s->size) {
+    case 1: s->above = above_8, s->below = below_8; break;
+    case 2: s->above = above_16, s->below = below_16; break;
+    case 4: s->above = above_32, s->below = below_32; break;
+    case 8: s->above = above_64, s->below = below_64; break;
+    default: PyErr_Format(PyExc_ValueError, "got values of %d bytes", s->size); return 0;
+    }
+    s->planes = (int)((s->samples * (s->is_signed ? 2 : 1) + 31) / 32);
+    s->block = min(BLOCK, 1 + BLOCK_PLANES / s->planes);
+    s->nan = 0;
+    s->keys = malloc((size_t)s->block * (s->planes + 1) * sizeof *s->keys);
+    if (!s->keys) PyErr_NoMemory();
+    return s->keys != NULL;
+}
+
+/* mark(data, stride, samples, values, size, infinity, signed, flags) -> whether NaN was met */
+static PyObject *mark(PyObject *module, PyObject *args)
+{
+    Source s;
+    unsigned long long data, flags_address;
+    if (!PyArg_ParseTuple(args, "KnnniLpK", &data, &s.stride, &s.samples, &s.values, &s.size,
+                          &s.infinity, &s.is_signed, &flags_address)
+        || !source(&s, data))
+        return NULL;
+    uint8_t *flags = (uint8_t *)(uintptr_t)flags_address;
+    for (Py_ssize_t start = 0; start < s.values; start += s.block) {
+        int n = min(s.block, s.values - start);
+        pack(&s, start, n);
+        for (int i = 0; i < n; i++) flags[s.keys[i]] = 1;
+    }
+    free(s.keys);
+    return PyBool_FromLong(s.nan);
+}
+
+/* insert(data, stride, samples, values, size, infinity, signed, table, log, state) -> values taken in
+
+   `state` is int64: distinct keys but zero, whether zero was met, whether NaN was met. Fewer values
+   than given are taken in where the table fills up: the caller makes a larger one and goes on. */
+static PyObject *insert(PyObject *module, PyObject *args)
+{
+    Source s;
+    unsigned long long data, table, state_address;
+    int log;
+    if (!PyArg_ParseTuple(args, "KnnniLpKiK", &data, &s.stride, &s.samples, &s.values, &s.size,
+                          &s.infinity, &s.is_signed, &table, &log, &state_address)
+        || !source(&s, data))
+        return NULL;
+    int64_t *state = (int64_t *)(uintptr_t)state_address, room = (INT64_C(1) << log) / 8 * 5;
+    Py_ssize_t start = 0;
+    while (start < s.values) {
+        int n = min(s.block, s.values - start);
+        if (state[0] + n > room) break;
+        pack(&s, start, n);
+        state[0] += put_any(s.keys, n, s.planes, (uint32_t *)(uintptr_t)table, log, state + 1);
+        start += n;
+    }
+    state[2] |= s.nan;
+    free(s.keys);
+    return PyLong_FromSsize_t(start);
+}
+
+/* unite(keys, count, planes, table, log) -> how many were new; zero keys are passed over */
+static PyObject *unite(PyObject *module, PyObject *args)
+{
+    unsigned long long keys_address, table;
+    Py_ssize_t count, fresh = 0;
+    int planes, log;
+    int64_t zero;
+    if (!PyArg_ParseTuple(args, "KniKi", &keys_address, &count, &planes, &table, &log))
+        return NULL;
+    const uint32_t *keys = (const uint32_t *)(uintptr_t)keys_address;
+    for (Py_ssize_t start = 0; start < count; start += BLOCK)
+        fresh += put_any(keys + (size_t)start * planes, min(BLOCK, count - start), planes,
+                         (uint32_t *)(uintptr_t)table, log, &zero);
+    return PyLong_FromSsize_t(fresh);
+}
+
+static PyMethodDef methods[] = {
+    {"mark", mark, METH_VARARGS, NULL},
+    {"insert", insert, METH_VARARGS, NULL},
+    {"unite", unite, METH_VARARGS, NULL},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, "_patterns", NULL, 0, methods,
+                                        NULL, NULL, NULL, NULL};
+
+PyMODINIT_FUNC PyInit__patterns(void) { return PyModuleDef_Init(&definition); }

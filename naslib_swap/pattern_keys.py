@@ -1,0 +1,348 @@
+"""Sets of keys: the distinct patterns of some activations, one key of S or 2S bits each.
+
+Bit j of a key is set where sample j is above zero, bit S + j where it is below. Two classes do the
+same: :class:`CompiledKeys` in C (``_patterns.c``), :class:`StagedKeys` with numpy and torch, on
+any device. Both read signs off the bits of a float, as an integer, on a CPU: what is denormal has a
+sign even where the processor flushes it to zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Union
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Values staged before their bits are packed: large enough to amortise the calls, small enough for
+# the stage (S bytes a value) to stay in cache.
+_STAGE_VALUES = 1 << 14
+# Keys kept before duplicates are removed for the first time.
+_COMPACT_KEYS = 1 << 22
+# The size of a hash table at first: 2 to the power of this, enough for any block of _patterns.c.
+_FIRST_TABLE = 13
+
+_Array = Any  # a numpy array of some integer type
+
+
+class _Integers(NamedTuple):
+    """How the bits of a type read as integers."""
+
+    type: torch.dtype
+    infinity: int  # what is larger, leaving the sign aside, is NaN
+    last_above: int  # read without a sign: what is larger is below zero
+
+
+_READ_AS = {
+    torch.float64: _Integers(torch.int64, 0x7FF0 << 48, 1 << 63),
+    torch.float32: _Integers(torch.int32, 0x7F80 << 16, 1 << 31),
+    torch.bfloat16: _Integers(torch.int16, 0x7F80, 1 << 15),
+    torch.float16: _Integers(torch.int16, 0x7C00, 1 << 15),
+    torch.int8: _Integers(torch.int8, 0x7F, 0x7F),
+    torch.bool: _Integers(torch.int8, 0x7F, 0x7F),
+}
+
+
+def _as_integers(values: Tensor) -> tuple[Tensor, _Integers]:
+    """View values as signed integers of the same bits; types without an entry are converted."""
+    if values.dtype not in _READ_AS:
+        values = values.float() if values.is_floating_point() else values.sign().to(torch.int8)
+    read = _READ_AS[values.dtype]
+    return values.view(read.type), read
+
+
+def _bits(samples: int, signed: bool) -> int:
+    return 2 * samples if signed else samples
+
+
+class CompiledKeys:
+    """Keys that a compiled kernel packs and keeps: flags up to 16 bits, a hash table beyond.
+
+    The table holds whole keys, so that equal hashes are never taken for equal keys.
+    """
+
+    def __init__(self, samples: int, signed: bool, kernel: Any) -> None:
+        bits = _bits(samples, signed)
+        self._kernel = kernel
+        self._samples = samples
+        self._signed = signed
+        self._bytes = -(-bits // 8)
+        self._planes = -(-bits // 32)
+        self._flags = np.zeros(1 << bits, dtype=bool) if bits <= 16 else None
+        # Distinct keys but zero, whether zero is one, whether NaN was met. Zero marks a free slot.
+        self._state = np.zeros(3, dtype=np.int64)
+        self._log = 0
+        self._table = np.zeros((0, self._planes), dtype=np.uint32)
+
+    def add(self, values: Tensor) -> bool:
+        """Take in [S, V] on the CPU; return whether NaN is there."""
+        bits, read = _as_integers(values)
+        array = bits.numpy()  # refuses what has no memory of its own
+        if array.strides[1] != array.itemsize or not array.flags.aligned:
+            array = np.ascontiguousarray(array)
+        stride, (samples, count), size = array.strides[0], array.shape, array.itemsize
+        start = array.ctypes.data
+        if self._flags is not None:
+            how = (size, read.infinity, self._signed, self._flags.ctypes.data)
+            return bool(self._kernel.mark(start, stride, samples, count, *how))
+        self._state[2] = 0
+        while count:
+            table = (self._table.ctypes.data, self._log, self._state.ctypes.data)
+            how = (size, read.infinity, self._signed, *table)
+            taken = self._kernel.insert(start, stride, samples, count, *how)
+            start, count = start + taken * size, count - taken
+            if count:
+                self._enlarge(self._log + 1)
+        return bool(self._state[2])
+
+    def merge(self, other: Keys) -> None:
+        """Take in the keys of another set of this kind."""
+        rows = other.rows()
+        if self._flags is not None:
+            self._flags[_as_words(rows)[:, 0].astype(np.intp)] = True
+            return
+        keys = np.ascontiguousarray(_widen(rows, 4 * self._planes)).view("<u4").astype(np.uint32)
+        while (self._state[0] + len(keys)) * 2 > len(self._table):
+            self._enlarge(self._log + 1)
+        self._state[0] += self._unite(keys)
+        self._state[1] |= not keys.any(axis=1).all()
+
+    def count(self) -> int:
+        """Return the number of distinct keys."""
+        if self._flags is not None:
+            return int(np.count_nonzero(self._flags))
+        return int(self._state[:2].sum())
+
+    def rows(self) -> _Array:
+        """Return uint8 [K, bytes]: every distinct key at least once."""
+        if self._flags is not None:
+            keys = np.flatnonzero(self._flags)[:, None]
+        else:
+            keys = self._table[self._table.any(axis=1)]
+            if self._state[1]:
+                keys = np.concatenate([np.zeros((1, self._planes), np.uint32), keys])
+        return keys.astype("<u4").view(np.uint8)[:, : self._bytes]
+
+    def _enlarge(self, log: int) -> None:
+        before, self._log = self._table, max(log, _FIRST_TABLE)
+        self._table = np.zeros((1 << self._log, self._planes), dtype=np.uint32)
+        self._unite(before)
+
+    def _unite(self, keys: _Array) -> int:
+        table = (self._table.ctypes.data, self._log)
+        return int(self._kernel.unite(keys.ctypes.data, len(keys), self._planes, *table))
+
+
+class StagedKeys:
+    """Keys that numpy or torch packs from a stage of booleans: on any device, counted on the CPU.
+
+    The stage is a torch tensor on the activations' device, on the CPU seen as a numpy array: the
+    calls are many and small, where torch's threads cost more than they bring.
+    """
+
+    def __init__(self, samples: int, signed: bool, device: torch.device) -> None:
+        self._samples = samples
+        self._signed = signed
+        self._bytes = -(-_bits(samples, signed) // 8)
+        # Rows beyond the bits in use stay False: they pad the last byte.
+        bits = torch.zeros(8 * self._bytes, _STAGE_VALUES, dtype=torch.bool, device=device)
+        words = bits.view(torch.int64).reshape(self._bytes, 8, -1)
+        on_cpu = device.type == "cpu"
+        self._stage: Any = bits.numpy() if on_cpu else bits
+        self._words: Any = words.numpy() if on_cpu else words
+        self._filled = 0
+        self._keys = _KeyList(self._bytes)
+
+    def add(self, values: Tensor) -> Union[bool, Tensor]:
+        """Take in [S, V]; return whether NaN is there, on the device where that is not the CPU."""
+        if values.device.type != "cpu":
+            self._put(torch, values, values, 0)
+            # The maximum is NaN exactly if a value is.
+            return torch.isnan(values.max()) if values.is_floating_point() else False
+        bits, read = _as_integers(values)
+        signed = bits.numpy()
+        unsigned = signed.view(f"u{signed.itemsize}")
+        self._put(np, signed, unsigned, read.last_above)
+        return bool(
+            signed.max() > read.infinity or unsigned.max() > read.last_above | read.infinity
+        )
+
+    def _put(self, library: Any, above: Any, below: Any, last_above: int) -> None:
+        below_zero = library.less if library is torch else library.greater
+        start, end = 0, above.shape[1]
+        while start < end:
+            take = min(end - start, _STAGE_VALUES - self._filled)
+            part = slice(start, start + take)
+            there = slice(self._filled, self._filled + take)
+            library.greater(above[:, part], 0, out=self._stage[: self._samples, there])
+            if self._signed:
+                negative = self._stage[self._samples : 2 * self._samples, there]
+                below_zero(below[:, part], last_above, out=negative)
+            self._filled += take
+            start += take
+            if self._filled == _STAGE_VALUES:
+                self._pack()
+
+    def merge(self, other: Keys) -> None:
+        """Take in the keys of another set of this kind."""
+        self._keys.add(other.rows())
+
+    def count(self) -> int:
+        """Return the number of distinct keys."""
+        self._pack()
+        return self._keys.count()
+
+    def rows(self) -> _Array:
+        """Return uint8 [K, bytes]: every distinct key at least once."""
+        self._pack()
+        return self._keys.rows()
+
+    def _pack(self) -> None:
+        if not self._filled:
+            return
+        # Eight bools, side by side, are one int64: shifting row j by j and uniting eight rows makes
+        # a byte of eight samples for each of eight values at once.
+        rows = self._words[:, :, : -(-self._filled // 8)]
+        united = rows[:, 7] << 1
+        for j in range(6, 0, -1):
+            united |= rows[:, j]
+            united <<= 1
+        united |= rows[:, 0]
+        if not isinstance(united, np.ndarray):
+            united = united.cpu().numpy()
+        planes = united.view(np.uint8)[:, : self._filled]
+        keys = np.empty(planes.shape[::-1], dtype=np.uint8)
+        for column, plane in enumerate(planes):
+            keys[:, column] = plane
+        self._keys.add(keys)
+        self._filled = 0
+
+
+Keys = Union[CompiledKeys, StagedKeys]
+
+
+def count_union(sets: list[Keys]) -> int:
+    """Count the distinct keys of several sets: a rectifier's pattern has no negative bits."""
+    if not sets:
+        return 0
+    if len(sets) == 1:
+        return sets[0].count()
+    rows = [keys.rows() for keys in sets]
+    width = max(r.shape[1] for r in rows)
+    return _count_rows(_as_words(np.concatenate([_widen(r, width) for r in rows])))
+
+
+class _KeyList:
+    """Keys of a few bytes each: a table of flags up to two bytes, a list with compaction beyond."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._flags = np.zeros(1 << (8 * width), dtype=bool) if width <= 2 else None
+        self._packed: list[_Array] = []
+        self._held = 0
+        self._limit = _COMPACT_KEYS
+
+    def add(self, keys: _Array) -> None:
+        """Take in uint8 [K, bytes], one row a key; they are kept as they are, not copied."""
+        if self._flags is not None:
+            self._flags[_as_words(keys)[:, 0].astype(np.intp)] = True
+            return
+        self._packed.append(keys)
+        self._held += len(keys)
+        if self._held > self._limit:
+            distinct = _distinct_rows(np.concatenate(self._packed))
+            self._packed = [distinct]
+            self._held = len(distinct)
+            self._limit = max(_COMPACT_KEYS, 2 * self._held)
+
+    def count(self) -> int:
+        if self._flags is not None:
+            return int(np.count_nonzero(self._flags))
+        return _count_rows(_as_words(self.rows()))
+
+    def rows(self) -> _Array:
+        if self._flags is not None:
+            found = np.flatnonzero(self._flags).astype(f"<u{self._width}")
+            return found.view(np.uint8).reshape(-1, self._width)
+        if len(self._packed) != 1:
+            self._packed = [np.concatenate([np.empty((0, self._width), np.uint8), *self._packed])]
+        return self._packed[0]
+
+
+def _widen(keys: _Array, width: int) -> _Array:
+    """Pad keys with zero bytes: a rectifier's pattern has no negative bits."""
+    if keys.shape[1] == width:
+        return keys
+    wide = np.zeros((len(keys), width), dtype=np.uint8)
+    wide[:, : keys.shape[1]] = keys
+    return wide
+
+
+def _as_words(keys: _Array) -> _Array:
+    """View uint8 [K, bytes] as unsigned integers [K, words], the widest that fit."""
+    width = keys.shape[1]
+    size = next((s for s in (1, 2, 4) if width <= s), 8)
+    return np.ascontiguousarray(_widen(keys, -(-width // size) * size)).view(f"u{size}")
+
+
+def _sorted(words: _Array) -> _Array:
+    """Sort integers, in the order of signed ones: torch does it several times as fast as numpy."""
+    return torch.from_numpy(words.view(f"i{words.itemsize}")).sort().values.numpy()
+
+
+def _mix(words: _Array) -> _Array:
+    """Hash each row of uint64 words to one uint64, word by word.
+
+    Each word goes through the whole finaliser of splitmix64 (Steele et al. 2014): one
+    multiplication leaves differences in the top bits, where patterns often differ, to cancel
+    against those of the next word.
+    """
+    mixed = np.zeros(len(words), dtype=np.uint64)
+    for column in words.T:
+        mixed ^= column
+        mixed ^= mixed >> np.uint64(30)
+        mixed *= np.uint64(0xBF58476D1CE4E5B9)
+        mixed ^= mixed >> np.uint64(27)
+        mixed *= np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    return mixed
+
+
+def _first_of_equals(words: _Array) -> tuple[_Array, _Array]:
+    """Return (order, first): rows in an order that brings equals together, and each one's first.
+
+    Rows are sorted by a hash and compared where hashes agree, so the answer is exact; two different
+    rows of one hash are settled by sorting the rows themselves.
+    """
+    hashes = _mix(words)
+    ranked, order = (part.numpy() for part in torch.from_numpy(hashes.view(np.int64)).sort())
+    same_hash = np.flatnonzero(ranked[1:] == ranked[:-1])
+    first = np.ones(len(words), dtype=bool)
+    if (words[order[same_hash]] == words[order[same_hash + 1]]).all():
+        first[same_hash + 1] = False
+        return order, first
+    order = np.lexsort(words.T)
+    first[1:] = (words[order[1:]] != words[order[:-1]]).any(axis=1)
+    return order, first
+
+
+def _count_rows(words: _Array) -> int:
+    """Count distinct rows of unsigned integers [K, words], exactly."""
+    if words.shape[1] == 1:
+        ranked = _sorted(words[:, 0])
+        return int(np.count_nonzero(ranked[1:] != ranked[:-1])) + 1
+    return int(np.count_nonzero(_first_of_equals(words)[1]))
+
+
+def _distinct_rows(keys: _Array) -> _Array:
+    """Return the distinct rows of uint8 [K, bytes]."""
+    words = _as_words(keys)
+    if words.shape[1] == 1:
+        ranked = _sorted(words[:, 0])
+        first = np.ones(len(ranked), dtype=bool)
+        np.not_equal(ranked[1:], ranked[:-1], out=first[1:])
+        distinct = ranked[first][:, None]
+    else:
+        order, first = _first_of_equals(words)
+        distinct = words[order[first]]
+    return distinct.view(np.uint8)[:, : keys.shape[1]]
