@@ -1,8 +1,8 @@
 /* The fast way to count sign patterns; see patterns.py for what is counted.
 
    Activations are read once, a block of values at a time: signs become bits, 32 samples make one
-   plane of a key, and keys go into a table of flags (up to 16 bits) or into a hash table of whole
-   keys. All arrays belong to the caller, who passes their addresses.
+   plane of a key. Keys are marked in a table of flags (up to 16 bits), or kept and counted with a
+   hash table of whole keys. All arrays belong to the caller, who passes their addresses.
 
    Signs are read off the bits of a float, as an integer: what is denormal has a sign even where the
    processor flushes it to zero. */
@@ -10,8 +10,11 @@
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
+
+#if PY_BIG_ENDIAN
+#error "the bytes of a key would be in another order than those that numpy packs"
+#endif
 
 #ifdef _MSC_VER
 #define restrict __restrict
@@ -34,8 +37,8 @@
 #endif
 #endif
 
-#define BLOCK 2048        /* values of a block: a row of them and a plane fit the first cache */
-#define BLOCK_PLANES 8192 /* planes of a block's keys, unless a single key has more */
+/* Values of a block: a row of them and a plane of their keys fit the first cache. */
+#define BLOCK 2048
 
 /* ---- signs to bits ------------------------------------------------------------------------- */
 
@@ -97,38 +100,35 @@ ROWS(below_64, int64_t, BELOW_64, NEVER)
 typedef struct {
     const char *data;
     Py_ssize_t stride, samples, values;
-    int size; /* of a value, in bytes: integers if 1, else floats */
-    long long infinity; /* its bits; larger ones are NaN */
+    int size;           /* of a value, in bytes: an integer if 1, else a float */
+    long long infinity; /* its bits: what is larger, leaving the sign aside, is NaN */
     int is_signed;
+    int planes; /* of a key */
     Rows above, below;
-    int planes, block; /* of a key; values of a block */
-    int nan;
-    uint32_t *keys; /* scratch: a block's keys, then one plane */
+    int nan; /* whether it was met */
 } Source;
 
 static int min(Py_ssize_t a, Py_ssize_t b) { return (int)(a < b ? a : b); }
+static int max(Py_ssize_t a, Py_ssize_t b) { return (int)(a > b ? a : b); }
 
 /* Write the keys of n values: bit j is set where sample j is above 0, bit S + j where below. */
-static void pack(Source *s, Py_ssize_t start, int n)
+static void pack(Source *s, Py_ssize_t start, int n, uint32_t *keys)
 {
     const char *data = s->data + start * s->size;
+    uint32_t column[BLOCK];
+    int samples = (int)s->samples;
     for (int p = 0; p < s->planes; p++) {
-        uint32_t *plane = s->planes == 1 ? s->keys : s->keys + (size_t)s->block * s->planes;
-        Py_ssize_t first = 32 * (Py_ssize_t)p, end = first + 32;
+        uint32_t *plane = s->planes == 1 ? keys : column;
+        int first = 32 * p, end = first + 32, bit = max(first, samples);
         memset(plane, 0, n * sizeof *plane);
-        if (first < s->samples)
-            s->nan |= s->above(data + first * s->stride, s->stride,
-                               min(s->samples, end) - (int)first, 0, n, s->infinity,
-                               plane);
-        if (s->is_signed && end > s->samples) {
-            Py_ssize_t bit = first > s->samples ? first : s->samples;
-            s->below(data + (bit - s->samples) * s->stride, s->stride,
-                     (int)((end < 2 * s->samples ? end : 2 * s->samples) - bit),
-                     (int)(bit - first), n, s->infinity, plane);
-        }
+        if (first < samples)
+            s->nan |= s->above(data + first * s->stride, s->stride, min(end, samples) - first, 0,
+                               n, s->infinity, plane);
+        if (s->is_signed && end > samples)
+            s->below(data + (bit - samples) * s->stride, s->stride, min(end, 2 * samples) - bit,
+                     bit - first, n, s->infinity, plane);
         if (s->planes > 1)
-            for (int i = 0; i < n; i++)
-                s->keys[(size_t)i * s->planes + p] = plane[i];
+            for (int i = 0; i < n; i++) keys[(size_t)i * s->planes + p] = plane[i];
     }
 }
 
@@ -168,12 +168,13 @@ INLINE int is_same(const uint32_t *a, const uint32_t *b, int planes)
     return !differs;
 }
 
-/* Put keys into a table of 2^log slots, whole keys in linear probing; a zero key is an empty slot.
-   Return how many were new. `zero` is set where a key is zero. */
+/* Put keys into a table of 2^log slots, whole keys in linear probing. A free slot is zero; that the
+   key of zeros was met is noted behind the last slot. Return how many keys were new. */
 INLINE Py_ssize_t put(const uint32_t *restrict keys, int n, const int planes,
-                      uint32_t *restrict table, int log, int64_t *zero)
+                      uint32_t *restrict table, int log)
 {
     uint64_t slots[BLOCK], mask = (UINT64_C(1) << log) - 1;
+    uint32_t *zero = table + ((size_t)planes << log);
     Py_ssize_t fresh = 0;
     for (int i = 0; i < n; i++) {
         slots[i] = hash(keys + (size_t)i * planes, planes) >> (64 - log);
@@ -182,6 +183,7 @@ INLINE Py_ssize_t put(const uint32_t *restrict keys, int n, const int planes,
     for (int i = 0; i < n; i++) {
         const uint32_t *key = keys + (size_t)i * planes;
         if (is_zero(key, planes)) {
+            fresh += !*zero;
             *zero = 1;
             continue;
         }
@@ -198,17 +200,6 @@ INLINE Py_ssize_t put(const uint32_t *restrict keys, int n, const int planes,
     return fresh;
 }
 
-static Py_ssize_t put_any(const uint32_t *keys, int n, int planes, uint32_t *table, int log,
-                          int64_t *zero)
-{
-    switch (planes) {
-    case 1: return put(keys, n, 1, table, log, zero);
-    case 2: return put(keys, n, 2, table, log, zero);
-    case 4: return put(keys, n, 4, table, log, zero);
-    default: return put(keys, n, planes, table, log, zero);
-    }
-}
-
 /* ---- what Python calls --------------------------------------------------------------------- */
 
 static int source(Source *s, unsigned long long data)
@@ -222,11 +213,8 @@ static int source(Source *s, unsigned long long data)
     default: PyErr_Format(PyExc_ValueError, "got values of %d bytes", s->size); return 0;
     }
     s->planes = (int)((s->samples * (s->is_signed ? 2 : 1) + 31) / 32);
-    s->block = min(BLOCK, 1 + BLOCK_PLANES / s->planes);
     s->nan = 0;
-    s->keys = malloc((size_t)s->block * (s->planes + 1) * sizeof *s->keys);
-    if (!s->keys) PyErr_NoMemory();
-    return s->keys != NULL;
+    return 1;
 }
 
 /* mark(data, stride, samples, values, size, infinity, signed, flags) -> whether NaN was met */
@@ -234,66 +222,60 @@ static PyObject *mark(PyObject *module, PyObject *args)
 {
     Source s;
     unsigned long long data, flags_address;
+    uint32_t keys[BLOCK];
     if (!PyArg_ParseTuple(args, "KnnniLpK", &data, &s.stride, &s.samples, &s.values, &s.size,
                           &s.infinity, &s.is_signed, &flags_address)
         || !source(&s, data))
         return NULL;
     uint8_t *flags = (uint8_t *)(uintptr_t)flags_address;
-    for (Py_ssize_t start = 0; start < s.values; start += s.block) {
-        int n = min(s.block, s.values - start);
-        pack(&s, start, n);
-        for (int i = 0; i < n; i++) flags[s.keys[i]] = 1;
+    for (Py_ssize_t start = 0; start < s.values; start += BLOCK) {
+        int n = min(BLOCK, s.values - start);
+        pack(&s, start, n, keys);
+        for (int i = 0; i < n; i++) flags[keys[i]] = 1;
     }
-    free(s.keys);
     return PyBool_FromLong(s.nan);
 }
 
-/* insert(data, stride, samples, values, size, infinity, signed, table, log, state) -> values taken in
-
-   `state` is int64: distinct keys but zero, whether zero was met, whether NaN was met. Fewer values
-   than given are taken in where the table fills up: the caller makes a larger one and goes on. */
-static PyObject *insert(PyObject *module, PyObject *args)
+/* pack(data, stride, samples, values, size, infinity, signed, keys) -> whether NaN was met */
+static PyObject *pack_all(PyObject *module, PyObject *args)
 {
     Source s;
-    unsigned long long data, table, state_address;
-    int log;
-    if (!PyArg_ParseTuple(args, "KnnniLpKiK", &data, &s.stride, &s.samples, &s.values, &s.size,
-                          &s.infinity, &s.is_signed, &table, &log, &state_address)
+    unsigned long long data, keys_address;
+    if (!PyArg_ParseTuple(args, "KnnniLpK", &data, &s.stride, &s.samples, &s.values, &s.size,
+                          &s.infinity, &s.is_signed, &keys_address)
         || !source(&s, data))
         return NULL;
-    int64_t *state = (int64_t *)(uintptr_t)state_address, room = (INT64_C(1) << log) / 8 * 5;
-    Py_ssize_t start = 0;
-    while (start < s.values) {
-        int n = min(s.block, s.values - start);
-        if (state[0] + n > room) break;
-        pack(&s, start, n);
-        state[0] += put_any(s.keys, n, s.planes, (uint32_t *)(uintptr_t)table, log, state + 1);
-        start += n;
-    }
-    state[2] |= s.nan;
-    free(s.keys);
-    return PyLong_FromSsize_t(start);
+    uint32_t *keys = (uint32_t *)(uintptr_t)keys_address;
+    for (Py_ssize_t start = 0; start < s.values; start += BLOCK)
+        pack(&s, start, min(BLOCK, s.values - start), keys + start * s.planes);
+    return PyBool_FromLong(s.nan);
 }
 
-/* unite(keys, count, planes, table, log) -> how many were new; zero keys are passed over */
+/* unite(keys, count, planes, table, log) -> how many keys were new to the table */
 static PyObject *unite(PyObject *module, PyObject *args)
 {
-    unsigned long long keys_address, table;
+    unsigned long long keys_address, table_address;
     Py_ssize_t count, fresh = 0;
     int planes, log;
-    int64_t zero;
-    if (!PyArg_ParseTuple(args, "KniKi", &keys_address, &count, &planes, &table, &log))
+    if (!PyArg_ParseTuple(args, "KniKi", &keys_address, &count, &planes, &table_address, &log))
         return NULL;
-    const uint32_t *keys = (const uint32_t *)(uintptr_t)keys_address;
-    for (Py_ssize_t start = 0; start < count; start += BLOCK)
-        fresh += put_any(keys + (size_t)start * planes, min(BLOCK, count - start), planes,
-                         (uint32_t *)(uintptr_t)table, log, &zero);
+    uint32_t *table = (uint32_t *)(uintptr_t)table_address;
+    for (Py_ssize_t start = 0; start < count; start += BLOCK) {
+        const uint32_t *keys = (const uint32_t *)(uintptr_t)keys_address + start * planes;
+        int n = min(BLOCK, count - start);
+        switch (planes) {
+        case 1: fresh += put(keys, n, 1, table, log); break;
+        case 2: fresh += put(keys, n, 2, table, log); break;
+        case 4: fresh += put(keys, n, 4, table, log); break;
+        default: fresh += put(keys, n, planes, table, log);
+        }
+    }
     return PyLong_FromSsize_t(fresh);
 }
 
 static PyMethodDef methods[] = {
     {"mark", mark, METH_VARARGS, NULL},
-    {"insert", insert, METH_VARARGS, NULL},
+    {"pack", pack_all, METH_VARARGS, NULL},
     {"unite", unite, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };

@@ -19,8 +19,6 @@ from torch import Tensor
 _STAGE_VALUES = 1 << 14
 # Keys kept before duplicates are removed for the first time.
 _COMPACT_KEYS = 1 << 22
-# The size of a hash table at first: 2 to the power of this, enough for any block of _patterns.c.
-_FIRST_TABLE = 13
 
 _Array = Any  # a numpy array of some integer type
 
@@ -56,81 +54,43 @@ def _bits(samples: int, signed: bool) -> int:
 
 
 class CompiledKeys:
-    """Keys that a compiled kernel packs and keeps: flags up to 16 bits, a hash table beyond.
-
-    The table holds whole keys, so that equal hashes are never taken for equal keys.
-    """
+    """Keys that a compiled kernel packs and counts."""
 
     def __init__(self, samples: int, signed: bool, kernel: Any) -> None:
         bits = _bits(samples, signed)
-        self._kernel = kernel
-        self._samples = samples
         self._signed = signed
-        self._bytes = -(-bits // 8)
-        self._planes = -(-bits // 32)
-        self._flags = np.zeros(1 << bits, dtype=bool) if bits <= 16 else None
-        # Distinct keys but zero, whether zero is one, whether NaN was met. Zero marks a free slot.
-        self._state = np.zeros(3, dtype=np.int64)
-        self._log = 0
-        self._table = np.zeros((0, self._planes), dtype=np.uint32)
+        self._kernel = kernel
+        self._words = -(-bits // 32)
+        self._flags = _Flags(bits) if bits <= 16 else None
+        self._keys = self._flags or _HashedKeyList(self._words, kernel)
 
     def add(self, values: Tensor) -> bool:
         """Take in [S, V] on the CPU; return whether NaN is there."""
-        bits, read = _as_integers(values)
-        array = bits.numpy()  # refuses what has no memory of its own
+        integers, read = _as_integers(values)
+        array = integers.numpy()  # refuses what has no memory of its own
         if array.strides[1] != array.itemsize or not array.flags.aligned:
             array = np.ascontiguousarray(array)
-        stride, (samples, count), size = array.strides[0], array.shape, array.itemsize
-        start = array.ctypes.data
+        samples, count = array.shape
+        where = (array.ctypes.data, array.strides[0], samples, count)
+        how = (array.itemsize, read.infinity, self._signed)
         if self._flags is not None:
-            how = (size, read.infinity, self._signed, self._flags.ctypes.data)
-            return bool(self._kernel.mark(start, stride, samples, count, *how))
-        self._state[2] = 0
-        while count:
-            table = (self._table.ctypes.data, self._log, self._state.ctypes.data)
-            how = (size, read.infinity, self._signed, *table)
-            taken = self._kernel.insert(start, stride, samples, count, *how)
-            start, count = start + taken * size, count - taken
-            if count:
-                self._enlarge(self._log + 1)
-        return bool(self._state[2])
+            return bool(self._kernel.mark(*where, *how, self._flags.marks.ctypes.data))
+        keys = np.empty((count, self._words), dtype=np.uint32)
+        nan = self._kernel.pack(*where, *how, keys.ctypes.data)
+        self._keys.add(keys.view(np.uint8))
+        return bool(nan)
 
     def merge(self, other: Keys) -> None:
         """Take in the keys of another set of this kind."""
-        rows = other.rows()
-        if self._flags is not None:
-            self._flags[_as_words(rows)[:, 0].astype(np.intp)] = True
-            return
-        keys = np.ascontiguousarray(_widen(rows, 4 * self._planes)).view("<u4").astype(np.uint32)
-        while (self._state[0] + len(keys)) * 2 > len(self._table):
-            self._enlarge(self._log + 1)
-        self._state[0] += self._unite(keys)
-        self._state[1] |= not keys.any(axis=1).all()
+        self._keys.add(other.rows())
 
     def count(self) -> int:
         """Return the number of distinct keys."""
-        if self._flags is not None:
-            return int(np.count_nonzero(self._flags))
-        return int(self._state[:2].sum())
+        return self._keys.count()
 
     def rows(self) -> _Array:
         """Return uint8 [K, bytes]: every distinct key at least once."""
-        if self._flags is not None:
-            keys = np.flatnonzero(self._flags)[:, None]
-        else:
-            keys = self._table[self._table.any(axis=1)]
-            if self._state[1]:
-                keys = np.concatenate([np.zeros((1, self._planes), np.uint32), keys])
-        return keys.astype("<u4").view(np.uint8)[:, : self._bytes]
-
-    def _enlarge(self, log: int) -> None:
-        before, self._log = self._table, max(log, _FIRST_TABLE)
-        self._table = np.zeros((1 << self._log, self._planes), dtype=np.uint32)
-        self._unite(before)
-
-    def _unite(self, keys: _Array) -> int:
-        table = (self._table.ctypes.data, self._log)
-        return int(self._kernel.unite(keys.ctypes.data, len(keys), self._planes, *table))
+        return self._keys.rows()
 
 
 class StagedKeys:
@@ -151,7 +111,7 @@ class StagedKeys:
         self._stage: Any = bits.numpy() if on_cpu else bits
         self._words: Any = words.numpy() if on_cpu else words
         self._filled = 0
-        self._keys = _KeyList(self._bytes)
+        self._keys = _Flags(8 * self._bytes) if self._bytes <= 2 else _KeyList(self._bytes)
 
     def add(self, values: Tensor) -> Union[bool, Tensor]:
         """Take in [S, V]; return whether NaN is there, on the device where that is not the CPU."""
@@ -232,41 +192,86 @@ def count_union(sets: list[Keys]) -> int:
     return _count_rows(_as_words(np.concatenate([_widen(r, width) for r in rows])))
 
 
+class _Flags:
+    """Keys of at most two bytes: one flag for each possible one."""
+
+    def __init__(self, bits: int) -> None:
+        self.marks = np.zeros(1 << bits, dtype=bool)
+        self._bytes = -(-bits // 8)
+
+    def add(self, keys: _Array) -> None:
+        """Take in uint8 [K, bytes], one row a key."""
+        self.marks[_as_words(keys)[:, 0].astype(np.intp)] = True
+
+    def count(self) -> int:
+        return int(np.count_nonzero(self.marks))
+
+    def rows(self) -> _Array:
+        found = np.flatnonzero(self.marks).astype(f"<u{self._bytes}")
+        return found.view(np.uint8).reshape(-1, self._bytes)
+
+
 class _KeyList:
-    """Keys of a few bytes each: a table of flags up to two bytes, a list with compaction beyond."""
+    """Keys of more bytes: as they come, without duplicates whenever those at hand have doubled."""
 
     def __init__(self, width: int) -> None:
         self._width = width
-        self._flags = np.zeros(1 << (8 * width), dtype=bool) if width <= 2 else None
         self._packed: list[_Array] = []
-        self._held = 0
+        self.held = 0
         self._limit = _COMPACT_KEYS
 
     def add(self, keys: _Array) -> None:
         """Take in uint8 [K, bytes], one row a key; they are kept as they are, not copied."""
-        if self._flags is not None:
-            self._flags[_as_words(keys)[:, 0].astype(np.intp)] = True
-            return
-        self._packed.append(keys)
-        self._held += len(keys)
-        if self._held > self._limit:
-            distinct = _distinct_rows(np.concatenate(self._packed))
+        self._packed.append(_widen(keys[:, : self._width], self._width))
+        self.held += len(keys)
+        if self.held > self._limit:
+            distinct = self._distinct()
             self._packed = [distinct]
-            self._held = len(distinct)
-            self._limit = max(_COMPACT_KEYS, 2 * self._held)
+            self.held = len(distinct)
+            self._limit = max(_COMPACT_KEYS, 2 * self.held)
 
     def count(self) -> int:
-        if self._flags is not None:
-            return int(np.count_nonzero(self._flags))
         return _count_rows(_as_words(self.rows()))
 
     def rows(self) -> _Array:
-        if self._flags is not None:
-            found = np.flatnonzero(self._flags).astype(f"<u{self._width}")
-            return found.view(np.uint8).reshape(-1, self._width)
         if len(self._packed) != 1:
             self._packed = [np.concatenate([np.empty((0, self._width), np.uint8), *self._packed])]
         return self._packed[0]
+
+    def _distinct(self) -> _Array:
+        return _distinct_rows(self.rows())
+
+
+class _HashedKeyList(_KeyList):
+    """The same with the kernel's hash table: it holds whole keys, and no hash passes for one."""
+
+    def __init__(self, words: int, kernel: Any) -> None:
+        super().__init__(4 * words)
+        self._words = words
+        self._kernel = kernel
+
+    def count(self) -> int:
+        return self._hashed()[0]
+
+    def _distinct(self) -> _Array:
+        table = self._hashed()[1]
+        keys = table[table.any(axis=1)]
+        if table[-1].any():
+            keys[-1] = 0
+        return keys.view(np.uint8)
+
+    def _hashed(self) -> tuple[int, _Array]:
+        """Return how many keys are distinct, and a table with all of them.
+
+        Free rows are zero. The last one is not if the key of zeros was among them.
+        """
+        log = max(4, (3 * self.held // 2).bit_length())
+        table = np.zeros(((1 << log) + 1, self._words), dtype=np.uint32)
+        distinct = 0
+        for keys in self._packed:
+            where = (keys.ctypes.data, len(keys), self._words, table.ctypes.data, log)
+            distinct += self._kernel.unite(*where)
+        return distinct, table
 
 
 def _widen(keys: _Array, width: int) -> _Array:
