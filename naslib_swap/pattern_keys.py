@@ -27,7 +27,7 @@ class _Integers(NamedTuple):
     """How the bits of a type read as integers."""
 
     type: torch.dtype
-    infinity: int  # what is larger, leaving the sign aside, is NaN
+    infinity: int  # what is larger, leaving the sign aside, is NaN; of integers, nothing is
     last_above: int  # read without a sign: what is larger is below zero
 
 
@@ -36,8 +36,8 @@ _READ_AS = {
     torch.float32: _Integers(torch.int32, 0x7F80 << 16, 1 << 31),
     torch.bfloat16: _Integers(torch.int16, 0x7F80, 1 << 15),
     torch.float16: _Integers(torch.int16, 0x7C00, 1 << 15),
-    torch.int8: _Integers(torch.int8, 0x7F, 0x7F),
-    torch.bool: _Integers(torch.int8, 0x7F, 0x7F),
+    torch.int8: _Integers(torch.int8, 0xFF, 0x7F),
+    torch.bool: _Integers(torch.int8, 0xFF, 0x7F),
 }
 
 
