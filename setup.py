@@ -35,7 +35,7 @@ kernel = Extension(
     ["naslib_swap/_patterns.c"],
     optional=True,
     # Python itself may have been built with less; nothing here is fast without vectors.
-    extra_compile_args=["/O2"] if os.name == "nt" else ["-O3"],
+    extra_compile_args=["/O2"] if os.name == "nt" else ["-O3", "-g0"],
     define_macros=[("Py_LIMITED_API", "0x03090000")] if STABLE else [],
     py_limited_api=STABLE,
 )

@@ -168,16 +168,16 @@ INLINE int is_same(const uint32_t *a, const uint32_t *b, int planes)
     return !differs;
 }
 
-/* Put keys into a table of 2^log slots, whole keys in linear probing. A free slot is zero; that the
+/* Put keys into a table of `size` slots, whole keys in linear probing. A free slot is zero; that the
    key of zeros was met is noted behind the last slot. Return how many keys were new. */
 INLINE Py_ssize_t put(const uint32_t *restrict keys, int n, const int planes,
-                      uint32_t *restrict table, int log)
+                      uint32_t *restrict table, uint64_t size)
 {
-    uint64_t slots[BLOCK], mask = (UINT64_C(1) << log) - 1;
-    uint32_t *zero = table + ((size_t)planes << log);
+    uint64_t slots[BLOCK];
+    uint32_t *zero = table + size * planes;
     Py_ssize_t fresh = 0;
     for (int i = 0; i < n; i++) {
-        slots[i] = hash(keys + (size_t)i * planes, planes) >> (64 - log);
+        slots[i] = (hash(keys + (size_t)i * planes, planes) >> 32) * size >> 32;
         PREFETCH(table + slots[i] * planes);
     }
     for (int i = 0; i < n; i++) {
@@ -187,7 +187,7 @@ INLINE Py_ssize_t put(const uint32_t *restrict keys, int n, const int planes,
             *zero = 1;
             continue;
         }
-        for (uint64_t slot = slots[i];; slot = (slot + 1) & mask) {
+        for (uint64_t slot = slots[i];; slot = slot + 1 < size ? slot + 1 : 0) {
             uint32_t *there = table + slot * planes;
             if (is_same(there, key, planes)) break;
             if (is_zero(there, planes)) {
@@ -251,23 +251,23 @@ static PyObject *pack_all(PyObject *module, PyObject *args)
     return PyBool_FromLong(s.nan);
 }
 
-/* unite(keys, count, planes, table, log) -> how many keys were new to the table */
+/* unite(keys, count, planes, table, size) -> how many keys were new to the table */
 static PyObject *unite(PyObject *module, PyObject *args)
 {
-    unsigned long long keys_address, table_address;
+    unsigned long long keys_address, table_address, size;
     Py_ssize_t count, fresh = 0;
-    int planes, log;
-    if (!PyArg_ParseTuple(args, "KniKi", &keys_address, &count, &planes, &table_address, &log))
+    int planes;
+    if (!PyArg_ParseTuple(args, "KniKK", &keys_address, &count, &planes, &table_address, &size))
         return NULL;
     uint32_t *table = (uint32_t *)(uintptr_t)table_address;
     for (Py_ssize_t start = 0; start < count; start += BLOCK) {
         const uint32_t *keys = (const uint32_t *)(uintptr_t)keys_address + start * planes;
         int n = min(BLOCK, count - start);
         switch (planes) {
-        case 1: fresh += put(keys, n, 1, table, log); break;
-        case 2: fresh += put(keys, n, 2, table, log); break;
-        case 4: fresh += put(keys, n, 4, table, log); break;
-        default: fresh += put(keys, n, planes, table, log);
+        case 1: fresh += put(keys, n, 1, table, size); break;
+        case 2: fresh += put(keys, n, 2, table, size); break;
+        case 4: fresh += put(keys, n, 4, table, size); break;
+        default: fresh += put(keys, n, planes, table, size);
         }
     }
     return PyLong_FromSsize_t(fresh);

@@ -17,6 +17,8 @@ from torch import Tensor
 # Values staged before their bits are packed: large enough to amortise the calls, small enough for
 # the stage (S bytes a value) to stay in cache.
 _STAGE_VALUES = 1 << 14
+# Keys for which there is room at first.
+_FIRST_ROOM = 1 << 16
 # Keys kept before duplicates are removed for the first time.
 _COMPACT_KEYS = 1 << 22
 
@@ -60,9 +62,7 @@ class CompiledKeys:
         bits = _bits(samples, signed)
         self._signed = signed
         self._kernel = kernel
-        self._words = -(-bits // 32)
-        self._flags = _Flags(bits) if bits <= 16 else None
-        self._keys = self._flags or _HashedKeyList(self._words, kernel)
+        self._keys = _Flags(bits) if bits <= 16 else _HashedKeyList(-(-bits // 32), kernel)
 
     def add(self, values: Tensor) -> bool:
         """Take in [S, V] on the CPU; return whether NaN is there."""
@@ -73,12 +73,10 @@ class CompiledKeys:
         samples, count = array.shape
         where = (array.ctypes.data, array.strides[0], samples, count)
         how = (array.itemsize, read.infinity, self._signed)
-        if self._flags is not None:
-            return bool(self._kernel.mark(*where, *how, self._flags.marks.ctypes.data))
-        keys = np.empty((count, self._words), dtype=np.uint32)
-        nan = self._kernel.pack(*where, *how, keys.ctypes.data)
-        self._keys.add(keys.view(np.uint8))
-        return bool(nan)
+        if isinstance(self._keys, _Flags):
+            return bool(self._kernel.mark(*where, *how, self._keys.marks.ctypes.data))
+        keys = self._keys.room(count)
+        return bool(self._kernel.pack(*where, *how, keys.ctypes.data))
 
     def merge(self, other: Keys) -> None:
         """Take in the keys of another set of this kind."""
@@ -170,11 +168,7 @@ class StagedKeys:
         united |= rows[:, 0]
         if not isinstance(united, np.ndarray):
             united = united.cpu().numpy()
-        planes = united.view(np.uint8)[:, : self._filled]
-        keys = np.empty(planes.shape[::-1], dtype=np.uint8)
-        for column, plane in enumerate(planes):
-            keys[:, column] = plane
-        self._keys.add(keys)
+        self._keys.add(united.view(np.uint8)[:, : self._filled].T)
         self._filled = 0
 
 
@@ -217,18 +211,32 @@ class _KeyList:
     def __init__(self, width: int) -> None:
         self._width = width
         self._packed: list[_Array] = []
+        self._free = np.empty((0, width), dtype=np.uint8)
         self.held = 0
         self._limit = _COMPACT_KEYS
 
-    def add(self, keys: _Array) -> None:
-        """Take in uint8 [K, bytes], one row a key; they are kept as they are, not copied."""
-        self._packed.append(_widen(keys[:, : self._width], self._width))
-        self.held += len(keys)
+    def room(self, count: int) -> _Array:
+        """Return uint8 [count, bytes] for the caller to write keys into, one row each."""
         if self.held > self._limit:
-            distinct = self._distinct()
-            self._packed = [distinct]
-            self.held = len(distinct)
+            self._packed = [self._distinct()]
+            self.held = len(self._packed[0])
             self._limit = max(_COMPACT_KEYS, 2 * self.held)
+        if count > len(self._free):
+            # Few and large: many small ones would lie between the activations, and leave gaps
+            # there that no later activation fits. What is not written to takes no memory.
+            rows = max(count, self.held, _FIRST_ROOM)
+            self._free = np.empty((rows, self._width), dtype=np.uint8)
+        room, self._free = self._free[:count], self._free[count:]
+        self._packed.append(room)
+        self.held += count
+        return room
+
+    def add(self, keys: _Array) -> None:
+        """Take in uint8 [K, bytes], with fewer or more bytes of padding at the end."""
+        room = self.room(len(keys))
+        width = min(self._width, keys.shape[1])
+        room[:, :width] = keys[:, :width]
+        room[:, width:] = 0
 
     def count(self) -> int:
         return _count_rows(_as_words(self.rows()))
@@ -236,6 +244,7 @@ class _KeyList:
     def rows(self) -> _Array:
         if len(self._packed) != 1:
             self._packed = [np.concatenate([np.empty((0, self._width), np.uint8), *self._packed])]
+            self._free = self._free[:0].copy()
         return self._packed[0]
 
     def _distinct(self) -> _Array:
@@ -265,11 +274,11 @@ class _HashedKeyList(_KeyList):
 
         Free rows are zero. The last one is not if the key of zeros was among them.
         """
-        log = max(4, (3 * self.held // 2).bit_length())
-        table = np.zeros(((1 << log) + 1, self._words), dtype=np.uint32)
+        free = self.held // 2 + 1
+        table = np.zeros((self.held + free + 1, self._words), dtype=np.uint32)
         distinct = 0
         for keys in self._packed:
-            where = (keys.ctypes.data, len(keys), self._words, table.ctypes.data, log)
+            where = (keys.ctypes.data, len(keys), self._words, table.ctypes.data, len(table) - 1)
             distinct += self._kernel.unite(*where)
         return distinct, table
 
