@@ -4,7 +4,8 @@
 
 Forward passes and swap_score take turns, and so do the two counts; what is printed are medians of
 the ratios of neighbours, so that a machine that slows down slows both. Extra memory
-is the peak resident size of a process of its own, less that of one that runs the forward pass only.
+is the peak resident size of a process of its own, less that of one that runs forward passes only:
+all run one, then what is measured. NASLIB_SWAP_KERNEL=numpy measures without the compiled kernel.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from torch import Tensor, nn
 
 from naslib_swap import spaces, swap_score
 from naslib_swap.activations import Kind, recording
-from naslib_swap.patterns import PatternCounter
+from naslib_swap.patterns import PatternCounter, kernel
 
 NB201 = "(2, 0, 3, 2, 0, 4)"
 CASES = [("nasbench201", 16), ("nasbench201", 32), ("nasbench201", 128), ("gelu", 32)]
@@ -92,7 +93,9 @@ def peak(name: str, samples: int, what: str, threads: int) -> float:
 def use(name: str, samples: int, what: str) -> None:
     net, x = network(name), batch(name, samples)
     forward(net, x)
-    if what == "swap_score":
+    if what == "forward":
+        forward(net, x)
+    elif what == "swap_score":
         swap_score(net, x)
     elif what == "textbook":
         textbook_count(activations(net, x))
@@ -112,7 +115,10 @@ def main() -> None:
         name, samples, what = options.memory
         use(name, int(samples), what)
         return
-    print(f"torch {torch.__version__}, {options.threads} thread(s), {options.rounds} rounds")
+    print(
+        f"torch {torch.__version__}, {options.threads} thread(s), {options.rounds} rounds, "
+        f"kernel: {kernel()}"
+    )
     print(
         "| network | S | V | forward | swap_score / forward | textbook count / our count "
         "| extra memory: ours | textbook | ours / textbook |"

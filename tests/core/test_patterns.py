@@ -1,6 +1,15 @@
-"""Counting is exact: against sets of tuples, for any S, signs, dtype, chunking."""
+"""Counting is exact: against sets of tuples and numpy.unique, for any S, signs, dtype, layout.
+
+Each test of a count runs with the compiled kernel, where it was built, and with numpy and torch.
+"""
 
 from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from importlib.machinery import ExtensionFileLoader, ModuleSpec
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,9 +17,26 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from naslib_swap import patterns
+from naslib_swap import pattern_keys, patterns
 from naslib_swap.errors import SwapError
-from naslib_swap.patterns import PatternCounter
+from naslib_swap.patterns import PatternCounter, kernel
+
+BUILT = patterns._load("")[0] is not None
+DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
+
+
+@pytest.fixture(
+    autouse=True,
+    scope="module",
+    params=[
+        "numpy",
+        pytest.param("compiled", marks=pytest.mark.skipif(not BUILT, reason="no compiled kernel")),
+    ],
+)
+def chosen(request: pytest.FixtureRequest) -> Iterator[str]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("NASLIB_SWAP_KERNEL", request.param)
+        yield request.param
 
 
 def textbook(activations: list[torch.Tensor]) -> int:
@@ -38,8 +64,7 @@ def layers(draw: st.DrawFn) -> tuple[list[torch.Tensor], list[bool]]:
         columns = pool[:, rng.integers(pool.shape[1], size=width)]
         negative = draw(st.booleans())
         columns = columns if negative else np.maximum(columns, 0)
-        kind = draw(st.sampled_from([torch.float32, torch.float64, torch.float16, torch.bfloat16]))
-        found.append(torch.from_numpy(columns).to(kind))
+        found.append(torch.from_numpy(columns).to(draw(st.sampled_from(DTYPES))))
         signed.append(negative)
     return found, signed
 
@@ -60,8 +85,8 @@ def test_chunked_equals_whole(
 ) -> None:
     """However small the stage and however often duplicates are removed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(patterns, "_STAGE_VALUES", 8 * (stage // 8))
-        patch.setattr(patterns, "_COMPACT_KEYS", compact)
+        patch.setattr(pattern_keys, "_STAGE_VALUES", 8 * (stage // 8))
+        patch.setattr(pattern_keys, "_COMPACT_KEYS", compact)
         assert counted(*case).count() == textbook(case[0])
 
 
@@ -93,18 +118,21 @@ def test_what_cannot_be_merged() -> None:
         counter.merge(PatternCounter(3))
 
 
-def test_equal_hashes_are_not_taken_for_equal_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patterns, "_mix", lambda words: np.zeros(len(words), dtype=np.uint64))
-    activations = [torch.sign(torch.randn(100, 50, generator=torch.Generator().manual_seed(0)))]
-    activations.append(activations[0][:, :20].clone())
-    assert counted(activations, [True, True]).count() == 50
+def test_equal_hashes_are_not_taken_for_equal_rows() -> None:
+    first = np.random.default_rng(0).integers(1 << 63, size=50, dtype=np.uint64)
+    # A hash is mix(mix(first) ^ second), so these seconds give every row the same.
+    words = np.stack([first, pattern_keys._mix(first[:, None]) ^ np.uint64(7)], axis=1)
+    assert len(np.unique(pattern_keys._mix(words))) == 1
+    words = np.concatenate([words, words[:20]])
+    bits = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little").T
+    assert counted([torch.from_numpy(bits.astype(np.float32))], [False]).count() == 50
 
 
 def test_words_that_differ_in_their_top_bits_only_have_hashes_of_their_own() -> None:
     # Documents that share tokens give such patterns; equal hashes would be settled by a slow sort.
     top = np.arange(8, dtype=np.uint64) << np.uint64(61)
     words = np.stack([w.ravel() for w in np.meshgrid(top, ~top, top, ~top)], axis=1)
-    assert len(np.unique(patterns._mix(words))) == len(words) == 8**4
+    assert len(np.unique(pattern_keys._mix(words))) == len(words) == 8**4
 
 
 def test_rectified_and_signed_patterns_are_one_set() -> None:
@@ -155,11 +183,136 @@ def test_one_sample_is_an_error() -> None:
 
 
 def test_memory_stays_bounded_by_distinct_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(patterns, "_COMPACT_KEYS", 1000)
+    monkeypatch.setattr(pattern_keys, "_COMPACT_KEYS", 1000)
     counter = PatternCounter(40)
     layer = (torch.randn(40, 5, generator=torch.Generator().manual_seed(0)) > 0).float()
+    layer[:, 0] = 0
     for _ in range(200):
         counter.add(layer.repeat(1, 200), signed=False)
-    keys = counter._stages[False]._keys
-    assert keys._held < 1000 + 2 * patterns._STAGE_VALUES
+    keys: Any = counter._keys[False]
+    assert keys._keys.held < 1000 + 2 * pattern_keys._STAGE_VALUES
     assert counter.count() == 5
+
+
+@pytest.mark.parametrize("start", range(0, 400, 50))
+def test_equals_numpy_unique(start: int) -> None:
+    for seed in range(start, start + 50):
+        compare_with_numpy_unique(seed)
+
+
+def compare_with_numpy_unique(seed: int) -> None:
+    """Of a random size, with or without negative signs, of any layout and type."""
+    rng = np.random.default_rng(seed)
+    samples = int(rng.choice([2, 5, 8, 9, 16, 17, 32, 33, 40, 64, 65, 100, 128, 200, 1000, 4100]))
+    signed = bool(rng.integers(2))
+    shape = (samples, *rng.integers(1, 9, size=3))
+    values = rng.choice([-np.inf, -1.5, -1e-40, -0.0, 0.0, 1e-40, 2.0, np.inf], size=shape)
+    values = values if signed else np.maximum(values, 0)
+    # float16 rounds 1e-40 to zero, so that the type comes first.
+    activation = torch.from_numpy(values).to(DTYPES[seed % 4])
+    signs = torch.sign(activation.double()).to(torch.int8).flatten(1).numpy()
+    layout = seed // 4 % 6
+    if layout == 1:
+        activation = activation.contiguous(memory_format=torch.channels_last)
+    elif layout == 2:  # samples last
+        activation = activation.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2)
+    elif layout == 3:  # every other one of a larger tensor
+        activation = activation.repeat_interleave(2, dim=3)[..., ::2]
+    elif layout == 4:
+        activation = activation[:, :, :1].expand(shape)
+        signs = torch.sign(activation.double()).to(torch.int8).flatten(1).numpy()
+    elif layout == 5:  # windows, folded into the samples
+        activation = activation.flatten(0, 1)
+    counter = PatternCounter(samples)
+    counter.add(activation, signed=signed)
+    assert counter.count() == len(np.unique(signs, axis=1).T), f"seed {seed}"
+    assert counter.values == signs.shape[1]
+
+
+@pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.uint8, torch.int32, torch.int64])
+def test_integers_have_signs(kind: torch.dtype) -> None:
+    values = torch.tensor([[-128, -1, 0, 1, 100], [0, 0, 1, 1, 0]]).to(kind)
+    expected = len(torch.unique(torch.sign(values.int()), dim=1).T)
+    assert counted([values], [True]).count() == expected
+
+
+@pytest.mark.parametrize("kind", DTYPES)
+@pytest.mark.parametrize("negative", [False, True])
+@pytest.mark.parametrize("place", [(0, 0), (2, 3), (8, 999)])
+def test_nan_of_any_type_and_place(
+    kind: torch.dtype, negative: bool, place: tuple[int, int]
+) -> None:
+    activation = torch.zeros(9, 1000, dtype=kind)
+    activation[place] = -float("nan") if negative else float("nan")
+    for signed in (False, True):
+        counter = PatternCounter(9)
+        counter.add(activation, signed=signed, name="silu")
+        with pytest.raises(SwapError, match="1 of 1 activations hold NaN, the first of them silu"):
+            counter.count()
+
+
+def test_denormals_have_signs_even_where_they_are_flushed_to_zero() -> None:
+    tiny = torch.tensor([[1e-40, -1e-40, 0.0], [1.0, 1.0, 1.0]])
+    if not torch.set_flush_denormal(True):
+        pytest.skip("this processor does not flush denormals")
+    try:
+        assert counted([tiny], [True]).count() == 3
+    finally:
+        torch.set_flush_denormal(False)
+
+
+def test_misaligned_memory_counts_as_well() -> None:
+    raw = bytearray(1) + bytearray(np.arange(-8, 8, dtype=np.float32).tobytes())
+    activation = torch.frombuffer(raw, dtype=torch.float32, offset=1).reshape(2, 8)
+    assert counted([activation], [True]).count() == textbook([activation.clone()])
+
+
+def test_an_activation_elsewhere_is_an_error() -> None:
+    with pytest.raises(SwapError, match="got an activation of relu on meta, expected cpu"):
+        PatternCounter(2).add(torch.ones(2, 3, device="meta"), signed=False, name="relu")
+
+
+def test_a_choice_of_kernel_is_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NASLIB_SWAP_KERNEL", "fortran")
+    with pytest.raises(SwapError, match="_KERNEL=fortran, expected compiled or numpy"):
+        kernel()
+
+
+def test_the_kernel_says_its_name(chosen: str) -> None:
+    assert kernel() == ("compiled" if chosen == "compiled" else "numpy (NASLIB_SWAP_KERNEL=numpy)")
+
+
+@pytest.fixture
+def importing(monkeypatch: pytest.MonkeyPatch) -> Iterator[pytest.MonkeyPatch]:
+    """What imports the compiled module may be replaced, and nothing is remembered."""
+    monkeypatch.delenv("NASLIB_SWAP_KERNEL")
+    patterns._load.cache_clear()
+    yield monkeypatch
+    patterns._load.cache_clear()
+
+
+def test_without_a_compiled_kernel(importing: pytest.MonkeyPatch) -> None:
+    def nothing(name: str) -> None:
+        raise ModuleNotFoundError(f"No module named {name!r}")
+
+    importing.setattr(importlib, "import_module", nothing)
+    assert kernel() == "numpy (no compiled kernel was built)"
+    assert counted([torch.eye(3)], [False]).count() == 3
+    importing.setenv("NASLIB_SWAP_KERNEL", "compiled")
+    with pytest.raises(SwapError, match="=compiled, but no compiled kernel was built"):
+        kernel()
+
+
+def test_a_compiled_kernel_that_does_not_load(
+    importing: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    broken = tmp_path / "broken.so"
+    broken.write_bytes(b"no library")
+
+    def load(name: str) -> Any:
+        loader = ExtensionFileLoader(name, str(broken))
+        return loader.create_module(ModuleSpec(name, loader, origin=str(broken)))
+
+    importing.setattr(importlib, "import_module", load)
+    assert kernel().startswith("numpy (the compiled kernel does not load: ")
+    assert counted([torch.eye(3)], [False]).count() == 3

@@ -1,0 +1,362 @@
+"""Sets of keys: the distinct patterns of some activations, one key of S or 2S bits each.
+
+Bit j of a key is set where sample j is above zero, bit S + j where it is below. Two classes do the
+same: :class:`CompiledKeys` in C (``_patterns.c``), :class:`StagedKeys` with numpy and torch, on
+any device. Both read signs off the bits of a float, as an integer, on a CPU: what is denormal has a
+sign even where the processor flushes it to zero.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple, Union
+
+import numpy as np
+import torch
+from torch import Tensor
+
+# Values staged before their bits are packed: large enough to amortise the calls, small enough for
+# the stage (S bytes a value) to stay in cache.
+_STAGE_VALUES = 1 << 14
+# Keys for which there is room at first.
+_FIRST_ROOM = 1 << 16
+# Keys kept before duplicates are removed for the first time.
+_COMPACT_KEYS = 1 << 22
+
+_Array = Any  # a numpy array of some integer type
+
+
+class _Integers(NamedTuple):
+    """How the bits of a type read as integers."""
+
+    type: torch.dtype
+    infinity: int  # what is larger, leaving the sign aside, is NaN; of integers, nothing is
+    last_above: int  # read without a sign: what is larger is below zero
+
+
+_READ_AS = {
+    torch.float64: _Integers(torch.int64, 0x7FF0 << 48, 1 << 63),
+    torch.float32: _Integers(torch.int32, 0x7F80 << 16, 1 << 31),
+    torch.bfloat16: _Integers(torch.int16, 0x7F80, 1 << 15),
+    torch.float16: _Integers(torch.int16, 0x7C00, 1 << 15),
+    torch.int8: _Integers(torch.int8, 0xFF, 0x7F),
+    torch.bool: _Integers(torch.int8, 0xFF, 0x7F),
+}
+
+
+def _as_integers(values: Tensor) -> tuple[Tensor, _Integers]:
+    """View values as signed integers of the same bits; types without an entry are converted."""
+    if values.dtype not in _READ_AS:
+        values = values.float() if values.is_floating_point() else values.sign().to(torch.int8)
+    read = _READ_AS[values.dtype]
+    return values.view(read.type), read
+
+
+def _bits(samples: int, signed: bool) -> int:
+    return 2 * samples if signed else samples
+
+
+class CompiledKeys:
+    """Keys that a compiled kernel packs and counts."""
+
+    def __init__(self, samples: int, signed: bool, kernel: Any) -> None:
+        bits = _bits(samples, signed)
+        self._signed = signed
+        self._kernel = kernel
+        self._keys = _Flags(bits) if bits <= 16 else _HashedKeyList(-(-bits // 32), kernel)
+
+    def add(self, values: Tensor) -> bool:
+        """Take in [S, V] on the CPU; return whether NaN is there."""
+        integers, read = _as_integers(values)
+        array = integers.numpy()  # refuses what has no memory of its own
+        if array.strides[1] != array.itemsize or not array.flags.aligned:
+            array = np.ascontiguousarray(array)
+        samples, count = array.shape
+        where = (array.ctypes.data, array.strides[0], samples, count)
+        how = (array.itemsize, read.infinity, self._signed)
+        if isinstance(self._keys, _Flags):
+            return bool(self._kernel.mark(*where, *how, self._keys.marks.ctypes.data))
+        keys = self._keys.room(count)
+        return bool(self._kernel.pack(*where, *how, keys.ctypes.data))
+
+    def merge(self, other: Keys) -> None:
+        """Take in the keys of another set of this kind."""
+        self._keys.add(other.rows())
+
+    def count(self) -> int:
+        """Return the number of distinct keys."""
+        return self._keys.count()
+
+    def rows(self) -> _Array:
+        """Return uint8 [K, bytes]: every distinct key at least once."""
+        return self._keys.rows()
+
+
+class StagedKeys:
+    """Keys that numpy or torch packs from a stage of booleans: on any device, counted on the CPU.
+
+    The stage is a torch tensor on the activations' device, on the CPU seen as a numpy array: the
+    calls are many and small, where torch's threads cost more than they bring.
+    """
+
+    def __init__(self, samples: int, signed: bool, device: torch.device) -> None:
+        self._samples = samples
+        self._signed = signed
+        self._bytes = -(-_bits(samples, signed) // 8)
+        # Rows beyond the bits in use stay False: they pad the last byte.
+        bits = torch.zeros(8 * self._bytes, _STAGE_VALUES, dtype=torch.bool, device=device)
+        words = bits.view(torch.int64).reshape(self._bytes, 8, -1)
+        on_cpu = device.type == "cpu"
+        self._stage: Any = bits.numpy() if on_cpu else bits
+        self._words: Any = words.numpy() if on_cpu else words
+        self._filled = 0
+        self._keys = _Flags(8 * self._bytes) if self._bytes <= 2 else _KeyList(self._bytes)
+
+    def add(self, values: Tensor) -> Union[bool, Tensor]:
+        """Take in [S, V]; return whether NaN is there, on the device where that is not the CPU."""
+        if values.device.type != "cpu":
+            self._put(torch, values, values, 0)
+            # The maximum is NaN exactly if a value is.
+            return torch.isnan(values.max()) if values.is_floating_point() else False
+        bits, read = _as_integers(values)
+        signed = bits.numpy()
+        unsigned = signed.view(f"u{signed.itemsize}")
+        self._put(np, signed, unsigned, read.last_above)
+        return bool(
+            signed.max() > read.infinity or unsigned.max() > read.last_above | read.infinity
+        )
+
+    def _put(self, library: Any, above: Any, below: Any, last_above: int) -> None:
+        below_zero = library.less if library is torch else library.greater
+        start, end = 0, above.shape[1]
+        while start < end:
+            take = min(end - start, _STAGE_VALUES - self._filled)
+            part = slice(start, start + take)
+            there = slice(self._filled, self._filled + take)
+            library.greater(above[:, part], 0, out=self._stage[: self._samples, there])
+            if self._signed:
+                negative = self._stage[self._samples : 2 * self._samples, there]
+                below_zero(below[:, part], last_above, out=negative)
+            self._filled += take
+            start += take
+            if self._filled == _STAGE_VALUES:
+                self._pack()
+
+    def merge(self, other: Keys) -> None:
+        """Take in the keys of another set of this kind."""
+        self._keys.add(other.rows())
+
+    def count(self) -> int:
+        """Return the number of distinct keys."""
+        self._pack()
+        return self._keys.count()
+
+    def rows(self) -> _Array:
+        """Return uint8 [K, bytes]: every distinct key at least once."""
+        self._pack()
+        return self._keys.rows()
+
+    def _pack(self) -> None:
+        if not self._filled:
+            return
+        # Eight bools, side by side, are one int64: shifting row j by j and uniting eight rows makes
+        # a byte of eight samples for each of eight values at once.
+        rows = self._words[:, :, : -(-self._filled // 8)]
+        united = rows[:, 7] << 1
+        for j in range(6, 0, -1):
+            united |= rows[:, j]
+            united <<= 1
+        united |= rows[:, 0]
+        if not isinstance(united, np.ndarray):
+            united = united.cpu().numpy()
+        self._keys.add(united.view(np.uint8)[:, : self._filled].T)
+        self._filled = 0
+
+
+Keys = Union[CompiledKeys, StagedKeys]
+
+
+def count_union(sets: list[Keys]) -> int:
+    """Count the distinct keys of several sets: a rectifier's pattern has no negative bits."""
+    if not sets:
+        return 0
+    if len(sets) == 1:
+        return sets[0].count()
+    rows = [keys.rows() for keys in sets]
+    width = max(r.shape[1] for r in rows)
+    return _count_rows(_as_words(np.concatenate([_widen(r, width) for r in rows])))
+
+
+class _Flags:
+    """Keys of at most two bytes: one flag for each possible one."""
+
+    def __init__(self, bits: int) -> None:
+        self.marks = np.zeros(1 << bits, dtype=bool)
+        self._bytes = -(-bits // 8)
+
+    def add(self, keys: _Array) -> None:
+        """Take in uint8 [K, bytes], one row a key."""
+        self.marks[_as_words(keys)[:, 0].astype(np.intp)] = True
+
+    def count(self) -> int:
+        return int(np.count_nonzero(self.marks))
+
+    def rows(self) -> _Array:
+        found = np.flatnonzero(self.marks).astype(f"<u{self._bytes}")
+        return found.view(np.uint8).reshape(-1, self._bytes)
+
+
+class _KeyList:
+    """Keys of more bytes: as they come, without duplicates whenever those at hand have doubled."""
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._packed: list[_Array] = []
+        self._free = np.empty((0, width), dtype=np.uint8)
+        self.held = 0
+        self._limit = _COMPACT_KEYS
+
+    def room(self, count: int) -> _Array:
+        """Return uint8 [count, bytes] for the caller to write keys into, one row each."""
+        if self.held > self._limit:
+            self._packed = [self._distinct()]
+            self.held = len(self._packed[0])
+            self._limit = max(_COMPACT_KEYS, 2 * self.held)
+        if count > len(self._free):
+            # Few and large: many small ones would lie between the activations, and leave gaps
+            # there that no later activation fits. What is not written to takes no memory.
+            rows = max(count, self.held, _FIRST_ROOM)
+            self._free = np.empty((rows, self._width), dtype=np.uint8)
+        room, self._free = self._free[:count], self._free[count:]
+        self._packed.append(room)
+        self.held += count
+        return room
+
+    def add(self, keys: _Array) -> None:
+        """Take in uint8 [K, bytes], with fewer or more bytes of padding at the end."""
+        room = self.room(len(keys))
+        width = min(self._width, keys.shape[1])
+        room[:, :width] = keys[:, :width]
+        room[:, width:] = 0
+
+    def count(self) -> int:
+        return _count_rows(_as_words(self.rows()))
+
+    def rows(self) -> _Array:
+        if len(self._packed) != 1:
+            self._packed = [np.concatenate([np.empty((0, self._width), np.uint8), *self._packed])]
+            self._free = self._free[:0].copy()
+        return self._packed[0]
+
+    def _distinct(self) -> _Array:
+        return _distinct_rows(self.rows())
+
+
+class _HashedKeyList(_KeyList):
+    """The same with the kernel's hash table: it holds whole keys, and no hash passes for one."""
+
+    def __init__(self, words: int, kernel: Any) -> None:
+        super().__init__(4 * words)
+        self._words = words
+        self._kernel = kernel
+
+    def count(self) -> int:
+        return self._hashed()[0]
+
+    def _distinct(self) -> _Array:
+        table = self._hashed()[1]
+        keys = table[table.any(axis=1)]
+        if table[-1].any():
+            keys[-1] = 0
+        return keys.view(np.uint8)
+
+    def _hashed(self) -> tuple[int, _Array]:
+        """Return how many keys are distinct, and a table with all of them.
+
+        Free rows are zero. The last one is not if the key of zeros was among them.
+        """
+        free = self.held // 2 + 1
+        table = np.zeros((self.held + free + 1, self._words), dtype=np.uint32)
+        distinct = 0
+        for keys in self._packed:
+            where = (keys.ctypes.data, len(keys), self._words, table.ctypes.data, len(table) - 1)
+            distinct += self._kernel.unite(*where)
+        return distinct, table
+
+
+def _widen(keys: _Array, width: int) -> _Array:
+    """Pad keys with zero bytes: a rectifier's pattern has no negative bits."""
+    if keys.shape[1] == width:
+        return keys
+    wide = np.zeros((len(keys), width), dtype=np.uint8)
+    wide[:, : keys.shape[1]] = keys
+    return wide
+
+
+def _as_words(keys: _Array) -> _Array:
+    """View uint8 [K, bytes] as unsigned integers [K, words], the widest that fit."""
+    width = keys.shape[1]
+    size = next((s for s in (1, 2, 4) if width <= s), 8)
+    return np.ascontiguousarray(_widen(keys, -(-width // size) * size)).view(f"u{size}")
+
+
+def _sorted(words: _Array) -> _Array:
+    """Sort integers, in the order of signed ones: torch does it several times as fast as numpy."""
+    return torch.from_numpy(words.view(f"i{words.itemsize}")).sort().values.numpy()
+
+
+def _mix(words: _Array) -> _Array:
+    """Hash each row of uint64 words to one uint64, word by word.
+
+    Each word goes through the whole finaliser of splitmix64 (Steele et al. 2014): one
+    multiplication leaves differences in the top bits, where patterns often differ, to cancel
+    against those of the next word.
+    """
+    mixed = np.zeros(len(words), dtype=np.uint64)
+    for column in words.T:
+        mixed ^= column
+        mixed ^= mixed >> np.uint64(30)
+        mixed *= np.uint64(0xBF58476D1CE4E5B9)
+        mixed ^= mixed >> np.uint64(27)
+        mixed *= np.uint64(0x94D049BB133111EB)
+        mixed ^= mixed >> np.uint64(31)
+    return mixed
+
+
+def _first_of_equals(words: _Array) -> tuple[_Array, _Array]:
+    """Return (order, first): rows in an order that brings equals together, and each one's first.
+
+    Rows are sorted by a hash and compared where hashes agree, so the answer is exact; two different
+    rows of one hash are settled by sorting the rows themselves.
+    """
+    hashes = _mix(words)
+    ranked, order = (part.numpy() for part in torch.from_numpy(hashes.view(np.int64)).sort())
+    same_hash = np.flatnonzero(ranked[1:] == ranked[:-1])
+    first = np.ones(len(words), dtype=bool)
+    if (words[order[same_hash]] == words[order[same_hash + 1]]).all():
+        first[same_hash + 1] = False
+        return order, first
+    order = np.lexsort(words.T)
+    first[1:] = (words[order[1:]] != words[order[:-1]]).any(axis=1)
+    return order, first
+
+
+def _count_rows(words: _Array) -> int:
+    """Count distinct rows of unsigned integers [K, words], exactly."""
+    if words.shape[1] == 1:
+        ranked = _sorted(words[:, 0])
+        return int(np.count_nonzero(ranked[1:] != ranked[:-1])) + 1
+    return int(np.count_nonzero(_first_of_equals(words)[1]))
+
+
+def _distinct_rows(keys: _Array) -> _Array:
+    """Return the distinct rows of uint8 [K, bytes]."""
+    words = _as_words(keys)
+    if words.shape[1] == 1:
+        ranked = _sorted(words[:, 0])
+        first = np.ones(len(ranked), dtype=bool)
+        np.not_equal(ranked[1:], ranked[:-1], out=first[1:])
+        distinct = ranked[first][:, None]
+    else:
+        order, first = _first_of_equals(words)
+        distinct = words[order[first]]
+    return distinct.view(np.uint8)[:, : keys.shape[1]]
