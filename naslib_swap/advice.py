@@ -63,6 +63,11 @@ def refuse_vmap(output: Any, depth: int = 0) -> None:
 
 
 def _advice(reason: str, net: nn.Module, arguments: Arguments, mode: str) -> str | None:
+    if any(".quantized." in type(module).__module__ for module in net.modules()):
+        return (
+            "Quantised layers cannot be scored so: score the network of floating numbers that it "
+            "was converted from."
+        )
     if re.search(r"vmap|batching rule", reason, re.IGNORECASE):
         return (
             "Branches on values, recurrent layers and some others cannot run for several "
@@ -76,11 +81,6 @@ def _advice(reason: str, net: nn.Module, arguments: Arguments, mode: str) -> str
     misfit = _misfit(net, arguments)
     if misfit is not None:
         return misfit
-    if any(".quantized." in type(module).__module__ for module in net.modules()):
-        return (
-            "Quantised layers cannot be scored so: score the network of floating numbers that it "
-            "was converted from."
-        )
     if "inference tensor" in reason.lower():
         return (
             "Its tensors were made in inference mode and cannot be updated: score "

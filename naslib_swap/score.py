@@ -304,10 +304,9 @@ def regularised_swap_score(
     log_factor(0.0, mu, sigma)  # complain before the work, not after it
     swap = swap_score(net, inputs, **options)
     theta = (swap.parameters if parameters is None else parameters) / 1000
-    log_score = log_regularised(swap.score, theta, mu, sigma)
     return RegularisedSwapScore(
-        score=math.exp(log_score),
-        log_score=log_score,
+        score=swap.score * math.exp(log_factor(theta, mu, sigma)),
+        log_score=log_regularised(swap.score, theta, mu, sigma),
         mu=mu,
         sigma=sigma,
         swap=swap,

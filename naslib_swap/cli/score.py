@@ -44,6 +44,10 @@ class ScorePlan:
     repeats: int = option(0, "Re-initialisations; 0: weights as built.", least=0)
     seed: int = option(0, "Of weights, crops and whatever else is random.", least=0)
     mode: str = option("train", "train (batch statistics) or eval.")
+    dropout: bool = option(False, "Leave dropout on, drawn from the seed.")
+    no_check_rows: bool = option(
+        False, "Take it that activations have one row per sample, without a check."
+    )
     mu: Optional[float] = option(None, "Regularise: thousands of parameters.")
     sigma: Optional[float] = option(None, "Regularise: thousands of parameters.")
     device: Optional[str] = option(None, "cpu or cuda.")
@@ -94,7 +98,14 @@ def _scored(name: str, batch: Any, plan: ScorePlan) -> dict[str, Any]:
     given = _in_type_of(net, batch)
     try:
         swap = swap_score(
-            net, given, repeats=plan.repeats, seed=plan.seed, mode=plan.mode, device=plan.device
+            net,
+            given,
+            repeats=plan.repeats,
+            seed=plan.seed,
+            mode=plan.mode,
+            dropout=plan.dropout,
+            check_rows=not plan.no_check_rows,
+            device=plan.device,
         )
     except SwapError as error:
         raise Unscorable(f"{name}: {error}") from error
@@ -162,7 +173,7 @@ def _described(batch: Any) -> str:
 
 _SAID = (
     "model", "score", "psi", "samples", "values", "bound", "saturation", "parameters", "recorded",
-    "unrecorded", "near_bound", "reg_score", "log_reg_score",
+    "unrecorded", "kinds", "near_bound", "reg_score", "log_reg_score",
 )  # fmt: skip
 
 
@@ -249,14 +260,14 @@ def _in_short(error: Exception) -> str:
 
 
 def _in_type_of(net: Any, batch: Any) -> Any:
-    """The batch with its float64 tensors, which is what numpy makes, in the type of the weights."""
+    """Return the batch with its floating tensors in the type of the network's weights."""
     import torch
 
     if isinstance(batch, dict):
         return {name: _in_type_of(net, value) for name, value in batch.items()}
     if isinstance(batch, tuple):
         return tuple(_in_type_of(net, value) for value in batch)
-    if isinstance(batch, torch.Tensor) and batch.dtype == torch.float64:
+    if isinstance(batch, torch.Tensor) and batch.is_floating_point():
         weights = (p.dtype for p in net.parameters() if p.is_floating_point())
         return batch.to(next(weights, torch.float32))
     return batch

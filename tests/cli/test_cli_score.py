@@ -160,7 +160,7 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
         ),
         (
             ["models.py:small", "--input-file", "bytes.npy"],
-            "models.py:small failed on inputs uint8 [5, 3, 8, 8]: RuntimeError: Input type",
+            "Its weights are torch.float32, the inputs torch.uint8",
         ),
         (["models.py:small", "--input-file", "words.npz"], "cannot read words.npz: can't convert"),
         (["models.py:silent", "--input-shape", "3,8,8"], "models.py:silent: Sequential showed no"),

@@ -190,14 +190,16 @@ def _edited(truth: Path, path: Path, accuracy) -> Path:
     return path
 
 
-def test_accuracies_with_nan_or_all_equal_are_refused_before_anything_is_scored(
-    truth, tmp_path, call
-):
-    out = tmp_path / "out"
+def test_a_row_without_an_accuracy_is_left_out_and_said(truth, tmp_path, call, no_pictures):
     holes = _edited(truth, tmp_path / "nan.csv", lambda n: "nan" if n == 3 else 90 + n)
-    status, _, errors = call(*_arguments(holes, out, "--quiet"))
-    assert status == 2
-    assert "nan; expected a finite number" in errors
+    status, _, errors = call(*_arguments(holes, tmp_path / "out"))
+    assert status == 0
+    assert "nan.csv" in errors
+    assert _rows(tmp_path / "out")["swap"]["n"] == str(COUNT - 1)
+
+
+def test_accuracies_that_are_all_equal_are_refused_before_anything_is_scored(truth, tmp_path, call):
+    out = tmp_path / "out"
     equal = _edited(truth, tmp_path / "equal.csv", lambda n: 90)
     status, _, errors = call(*_arguments(equal, out, "--quiet"))
     assert status == 2

@@ -12,14 +12,14 @@ from naslib_swap.regularisation import from_sizes, log_factor
 def test_largest_by_hand() -> None:
     found = from_sizes([100.0, 400.0, 200.0])
     assert (found.mu, found.sigma, found.rule) == (400.0, 160000.0, "largest")
-    assert found.log_factor(400.0) == 0
-    assert found.log_factor(0.0) == -1
+    assert found.of(1.0, 400.0) == 0
+    assert found.of(1.0, 0.0) == -1
 
 
 def test_the_default_has_no_unit() -> None:
     sizes = np.array([100.0, 400.0, 200.0])
     thousands, millions = from_sizes(sizes), from_sizes(sizes / 1000)
-    assert thousands.log_factor(150.0) == pytest.approx(millions.log_factor(0.150))
+    assert thousands.of(2.0, 150.0) == pytest.approx(millions.of(2.0, 0.150))
 
 
 def test_log_factor_by_hand() -> None:

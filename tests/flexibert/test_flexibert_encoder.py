@@ -112,7 +112,7 @@ def test_nonsense_is_refused(text: str) -> None:
 
 
 def test_text_that_is_not_json_is_refused() -> None:
-    with pytest.raises(SwapError, match="not JSON"):
+    with pytest.raises(SwapError, match="no JSON"):
         from_json("{")
     with pytest.raises(SwapError, match="expected an object"):
         from_json("[]")

@@ -131,7 +131,7 @@ def test_a_table_without_the_task(tmp_path):
 @pytest.mark.parametrize(
     ("request_", "message"),
     [
-        ({"source": "imagenet"}, "unknown source of accuracies 'imagenet': expected one of analog"),
+        ({"source": "imagenet"}, "got the source of accuracies 'imagenet', expected one of analog"),
         ({"source": "csv"}, "needs the name of a search space"),
         ({"source": "analog", "space": "darts"}, "no space 'darts'; expected nasbench201"),
         ({"source": "analog", "task": "svhn"}, "no task 'svhn'; expected cifar10"),

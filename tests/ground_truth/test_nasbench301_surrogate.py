@@ -9,7 +9,9 @@ import pytest
 
 from naslib_swap import ground_truth
 from naslib_swap.errors import SwapError
-from naslib_swap.evaluation.plan import plan_of, study_of
+from naslib_swap.evaluation.plan import Plan
+from naslib_swap.evaluation.planning import study_of
+from naslib_swap.options import plan_of
 
 LISTED = (
     "[[(0, 3), (1, 3), (0, 3), (1, 3), (1, 3), (0, 2), (0, 2), (2, 5)], "
@@ -63,13 +65,13 @@ def test_a_table_draws_architectures_for_it(ensemble, tmp_path, monkeypatch):
     monkeypatch.setattr(
         _Ensemble, "predict", lambda self, config, **_: float(len(set(config.normal)))
     )
-    study, truth = study_of(plan_of({**options, "archs": 12}, "test"))
+    study, truth = study_of(plan_of(Plan, {**options, "archs": 12}, "test"))
     assert len(set(study.archs)) == 12
     assert all(truth.accuracy[arch] > 0 for arch in study.archs)
-    again, _ = study_of(plan_of({**options, "archs": 12}, "test"))
+    again, _ = study_of(plan_of(Plan, {**options, "archs": 12}, "test"))
     assert again.archs == study.archs
     with pytest.raises(SwapError, match="predicts the accuracy of any architecture, so there is"):
-        study_of(plan_of({**options, "archs": "all"}, "test"))
+        study_of(plan_of(Plan, {**options, "archs": "all"}, "test"))
 
 
 def test_nonsense_is_no_architecture(ensemble, tmp_path):

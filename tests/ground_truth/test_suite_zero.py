@@ -98,8 +98,8 @@ def test_a_missing_file(tmp_path):
 
 
 def test_an_unknown_space():
-    with pytest.raises(SwapError, match=r"no table of the space 'mnist'.*nasbench301"):
-        ground_truth.load("suite-zero", space="mnist")
+    with pytest.raises(SwapError, match=r"no table of the space 'darts'.*nasbench301"):
+        ground_truth.load("suite-zero", space="darts")
 
 
 REAL = [
