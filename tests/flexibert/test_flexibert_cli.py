@@ -161,7 +161,7 @@ def test_other_files_that_cannot_be_read(files: dict[str, str], tmp_path: Path) 
     arguments = ("--encoder", "1", "--text", files["text"], "--samples", "4")
     with pytest.raises(SwapError, match=r"latin1 cannot be read"):
         _command(*arguments, "--tokenizer", str(path))
-    with pytest.raises(SwapError, match="latin1 is not JSON"):
+    with pytest.raises(SwapError, match="latin1 is no JSON"):
         find_encoder("1", str(path))
     path.write_text("[3]")
     with pytest.raises(SwapError, match="entry 0 is 3; expected a mapping"):

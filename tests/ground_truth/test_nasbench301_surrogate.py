@@ -66,10 +66,10 @@ def test_a_table_draws_architectures_for_it(ensemble, tmp_path, monkeypatch):
         _Ensemble, "predict", lambda self, config, **_: float(len(set(config.normal)))
     )
     study, truth = study_of(plan_of(Plan, {**options, "archs": 12}, "test"))
-    assert len(set(study.archs)) == 12
-    assert all(truth.accuracy[arch] > 0 for arch in study.archs)
+    assert len(set(study.subjects)) == 12
+    assert all(truth.accuracy[arch] > 0 for arch in study.subjects)
     again, _ = study_of(plan_of(Plan, {**options, "archs": 12}, "test"))
-    assert again.archs == study.archs
+    assert again.subjects == study.subjects
     with pytest.raises(SwapError, match="predicts the accuracy of any architecture, so there is"):
         study_of(plan_of(Plan, {**options, "archs": "all"}, "test"))
 
