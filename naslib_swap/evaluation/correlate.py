@@ -70,21 +70,21 @@ def correlate(
     k: int = 10,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compare the scores of one task with its accuracies; one row a proxy, best first.
+    """Compare the scores of one task with its accuracies: one row per proxy, best first.
 
     Parameters
     ----------
     scores
         Columns ``space, task, proxy, arch, seed, value, saturation, seconds`` (of one space and
-        task); ``value`` is missing where scoring failed. The scores of ``params``, ``flops`` and
-        ``depth`` among them are what is held fixed.
+        task); ``value`` is missing where scoring failed. Partial correlations hold the scores of
+        ``params``, ``flops`` and ``depth`` among them fixed.
     accuracy
         Accuracy of each architecture; higher is better.
     directions
-        Whether a higher value of a proxy is meant to be better; True where it is not said.
+        Whether a higher value of a proxy is meant to be better; True for proxies not in it.
     computed
         The proxies whose failures decide which architectures are common to all; None for all of
-        them. A proxy that scored nothing at all has no say.
+        them. A proxy without any score does not count.
     k
         How many of a proxy's best are trained, for ndcg and regret.
 
@@ -123,7 +123,7 @@ def correlate(
 
 
 def _common(wide: Sequence[pd.DataFrame]) -> pd.Index | None:
-    """Architectures that all proxies scored under all seeds; None where there are no proxies."""
+    """Return architectures that all proxies scored under all seeds; None without any proxy."""
     complete = [v.index[v.notna().all(axis=1)] for v in wide if v.notna().any(axis=None)]
     return reduce(pd.Index.intersection, complete) if complete else None
 
@@ -178,7 +178,7 @@ def _correlation(
 
 
 def _interval(resampled: Sequence[Resampled], name: str) -> tuple[float, float]:
-    """Percentiles of the mean over seeds; the same resample for each, as they draw alike."""
+    """Return percentiles of the mean over seeds; all seeds have the same resamples."""
     values = [getattr(one, name) for one in resampled if len(one.spearman)]
     if not values:
         return float("nan"), float("nan")

@@ -1,4 +1,4 @@
-"""What a user asks a comparison for."""
+"""What a user asks of a comparison."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Plan(ScoringPlan):
     )
     truth_file: Optional[str] = option(None, "A file of accuracies, such as arch,val_accuracy CSV.")
     stored: Optional[str] = option(
-        None, "A source of scores to stand beside ours, e.g. suite-zero."
+        None, "A source of stored scores to show beside ours, e.g. suite-zero."
     )
     top: int = option(10, "k of nDCG and regret.", least=1)
 

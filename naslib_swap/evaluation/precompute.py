@@ -31,10 +31,16 @@ if TYPE_CHECKING:
 
 
 class Precomputed(NamedTuple):
-    """What came of it.
+    """The result of `precompute`.
 
-    ``path`` and ``table``: where it was written, and what. ``scores``: the new scores of each task,
-    one row per architecture and proxy. ``remarks``: what a user should be warned of.
+    Attributes
+    ----------
+    path, table
+        Where the table was written, and the table.
+    scores
+        The new scores of each task: one row per architecture and proxy.
+    remarks
+        What a user should be warned of.
     """
 
     path: Path

@@ -28,8 +28,8 @@ class Score:
     value
         A finite number, or None where `error` says why there is none.
     seconds
-        What the proxy costs alone: its own time and that of every pass it used, even where another
-        proxy had already paid for the pass.
+        What the proxy costs alone: its own time and that of every pass it used, even if the pass
+        was computed for another proxy.
     error
         Kind and message of what went wrong, or None.
     saturation

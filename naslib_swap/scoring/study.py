@@ -46,7 +46,7 @@ class Study:
 
 
 class Wanted(NamedTuple):
-    """The scores that some studies ask for: for each, the recipe that it should have."""
+    """The scores that some studies ask for, each with the recipe that it should have."""
 
     names: Mapping[tuple[str, str], frozenset[str]]
     recipes: Mapping[tuple[str, str, str, int], Recipe]
@@ -99,7 +99,7 @@ class Survey(NamedTuple):
 
 
 def survey(studies: Sequence[Study], records: Iterable[Record]) -> Survey:
-    """Look through records for what studies ask for; of scores stored twice the last one counts."""
+    """Look through records for what studies ask for; of equal keys the last one counts."""
     wanted = Wanted.of(studies)
     scores: dict[Key, Score] = {}
     others: dict[tuple[Recipe, Recipe], int] = {}
@@ -159,7 +159,7 @@ def gather(studies: Sequence[Study], store: Store) -> list[pd.DataFrame]:
 
 
 def _rows(study: Study, found: Mapping[Key, Score]) -> Iterator[tuple[object, ...]]:
-    # The order of writing depends on the workers; a table must not.
+    # The order of writing depends on the workers; that of a table must not.
     for (proxy, seed), recipe in sorted(recipes_of(study).items(), key=lambda item: item[0]):
         for arch, subject in sorted(study.subjects.items()):
             key = Key(study.space, study.task, subject.name, proxy, seed, recipe.id)
@@ -179,7 +179,7 @@ def _frame(rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
 
 
 def nothing_scored(frames: Iterable[pd.DataFrame]) -> str | None:
-    """What to tell the user where every score of a run failed; None where one did not."""
+    """Return what to tell the user where every score of a run failed; else None."""
     failed = 0
     reason = None
     for frame in frames:

@@ -50,7 +50,7 @@ def part_seed(seed: int, space: str, *parts: str) -> int:
     """Return the seed of the last part's weights: of its network, of this and the parts before.
 
     This is the one rule for weights. A space names the parts of its networks, by default the
-    canonical architecture as a whole; never the task or the head. Networks that begin alike are
-    alike as far as they do.
+    canonical architecture as a whole; never the task or the head. Networks whose first parts are
+    the same have the same weights in these.
     """
     return derived_seed(seed, space, "/".join(parts))
