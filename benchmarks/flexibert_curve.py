@@ -29,7 +29,6 @@ from naslib_swap.flexibert.benchmark import BenchmarkEntry, load_benchmark
 from naslib_swap.flexibert.configuration import FlexiBertConfig
 from naslib_swap.flexibert.modelling import FlexiBertModel
 from naslib_swap.patterns import PatternCounter
-from naslib_swap.scoring.store import ScoreStore, read_records
 
 SIZES = (4, 8, 16, 32, 64, 128)
 # Documents that are run at each length: four times the tokens, a quarter of the documents.

@@ -32,7 +32,6 @@ from naslib_swap.flexibert.encoder import Encoder, attention_only
 from naslib_swap.flexibert.modelling import FlexiBertModel
 from naslib_swap.initialisation import StandardNormal
 from naslib_swap.patterns import PatternCounter
-from naslib_swap.scoring.store import ScoreStore, read_records
 
 SAMPLES = LENGTH = 32
 # name: fidelity, mixing operations, weights

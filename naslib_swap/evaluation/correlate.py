@@ -21,18 +21,39 @@ __all__ = ["Correlation", "correlate", "spearman"]
 class Correlation:
     """One proxy on one task. Correlations are positive where the proxy ranks as its users expect.
 
-    ``spearman`` and ``kendall`` (tau-b) are means over seeds, ``spearman_std`` and ``kendall_std``
-    the standard deviations over them. ``ci_low`` and ``ci_high`` bound a 95 % interval of
-    ``spearman``, ``kendall_low`` and ``kendall_high`` one of ``kendall``: percentiles of a
-    bootstrap over architectures, each resample averaged over the seeds. ``spearman_given_params``
-    and ``spearman_given_flops`` are partial correlations; ``spearman_within_depth`` is the mean
-    over depths, weighted by how many architectures each has. ``ndcg`` and ``regret`` are at the top
-    ``k``: the regret is the accuracy lost by training the proxy's k best instead of all, those
-    that it failed to score among them.
-    ``saturated_fraction`` is the share of scores at their upper bound. ``failed`` counts missing
-    scores. ``spearman_common`` is ``spearman`` on the ``n_common`` architectures that every
-    computed proxy scored: comparable where proxies failed. NaN where a statistic is not defined
-    (constant scores, say).
+    A statistic that is not defined, for constant scores for instance, is NaN.
+
+    Attributes
+    ----------
+    proxy, space, task
+        What was scored, and by what.
+    n, seeds
+        The number of architectures with a score and an accuracy, and the number of seeds.
+    spearman, kendall
+        Means over seeds; Kendall's is tau-b.
+    spearman_std, kendall_std
+        Standard deviations over seeds.
+    ci_low, ci_high
+        95 % interval of ``spearman``: percentiles of a bootstrap over architectures, each resample
+        averaged over the seeds.
+    kendall_low, kendall_high
+        The same for ``kendall``.
+    seconds_per_arch
+        What the proxy costs alone.
+    saturated_fraction
+        The share of scores at their upper bound.
+    spearman_given_params, spearman_given_flops
+        Partial correlations.
+    spearman_within_depth
+        The mean over depths, weighted by how many architectures each has.
+    k, ndcg, regret
+        Of the proxy's k best. The regret is the accuracy lost by training these instead of all,
+        including those that the proxy failed to score.
+    failed
+        The number of missing scores.
+    n_common, spearman_common
+        ``spearman`` on the architectures that every computed proxy scored, and their number: use it
+        to compare proxies of which some failed.
     """
 
     proxy: str

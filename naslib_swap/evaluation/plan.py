@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan(ScoringPlan):
-    """One task of one space, and how to compare proxies on it: the options of ``table``."""
+    """One task of one space, and how to compare proxies on it: the options of ``table``.
+
+    Examples
+    --------
+    >>> plan = Plan(space="nasbench101", archs=50, proxies=("swap", "params"))
+    >>> plan.truth_source()
+    'suite-zero'
+    """
 
     archs: Optional[int] = option(
         200, "Architectures to sample, or all.", read=count_or_all, shown="200"

@@ -69,6 +69,8 @@ class Outcome:
         Computed against stored scores.
     scores
         One row per architecture, proxy and seed.
+    accuracy
+        The accuracies of the architectures.
     remarks
         What a reader should be warned of.
     """

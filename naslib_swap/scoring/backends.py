@@ -26,9 +26,14 @@ _WORKER_SECONDS = 120  # a worker that starts, or starts again, imports torch fi
 class Crew:
     """Workers that take tasks.
 
-    ``run`` yields results as they come, in any order, and takes few more tasks than there are
-    workers. ``alone`` runs one task apart from this process. Both raise one of ``lost`` when a
-    worker died.
+    Attributes
+    ----------
+    run
+        Yields results as they come, in any order; takes few more tasks than there are workers.
+    alone
+        Runs one task in another process.
+    lost
+        What both raise when a worker died.
     """
 
     run: Callable[[Iterable[Task]], Iterator[Any]]

@@ -30,7 +30,18 @@ COLUMNS = (
 class Study:
     """Subjects of one task, to be scored by some proxies under some seeds.
 
-    ``subjects`` maps what a table calls each of them to the subject.
+    Attributes
+    ----------
+    space, task
+        Names of both.
+    subjects
+        The subjects, by the name that a table gives them.
+    proxies
+        Names of the proxies.
+    seeds
+        Each gives other weights and, where inputs are drawn, other inputs.
+    conditions
+        What all scores share.
     """
 
     space: str
@@ -53,7 +64,7 @@ class Wanted(NamedTuple):
 
     @classmethod
     def of(cls, studies: Sequence[Study]) -> Wanted:
-        """Return what studies want, at most one of them about a task."""
+        """Return what studies want; there is at most one study per task."""
         names = {(s.space, s.task): frozenset(s.distinct()) for s in studies}
         recipes = {
             (study.space, study.task, proxy, seed): recipe
@@ -90,8 +101,12 @@ def recipes_of(study: Study) -> dict[tuple[str, int], Recipe]:
 class Survey(NamedTuple):
     """What a store holds of some studies.
 
-    ``scores``: those asked for. ``others``: how many scores of these subjects were made with other
-    recipes, by what differs.
+    Attributes
+    ----------
+    scores
+        Those asked for.
+    others
+        How many scores of these subjects were made with other recipes, by what differs.
     """
 
     scores: Mapping[Key, Score]
@@ -148,11 +163,18 @@ def missing(study: Study, done: Mapping[Key, Score], *, retry_failed: bool = Fal
 def gather(studies: Sequence[Study], store: Store) -> list[pd.DataFrame]:
     """Read the stored scores of each study, in one pass over the store.
 
+    Parameters
+    ----------
+    studies
+        What is wanted.
+    store
+        Where the scores are.
+
     Returns
     -------
     list of DataFrame
         One row per subject, proxy and seed that has a score, with `COLUMNS`; ``arch`` is what the
-        study calls the subject.
+        study calls the subject. See `run` for an example.
     """
     found = survey(studies, store.records()).scores
     return [_frame(_rows(study, found)) for study in studies]

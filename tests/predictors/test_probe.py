@@ -199,7 +199,7 @@ def test_a_network_without_a_path_has_no_flow() -> None:
 
 def test_unknown_names_are_refused_before_anything_runs() -> None:
     net = Network()
-    with pytest.raises(SwapError, match="got the proxy 'snap', expected one of depth, .*swap"):
+    with pytest.raises(SwapError, match=r"got the proxy 'snap', expected one of depth, .*swap"):
         score_network(Probe(net, minibatch()), ["snip", "snap"])
     assert net.passes == 0
 
