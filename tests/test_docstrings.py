@@ -1,7 +1,8 @@
-"""Docstrings of the public names: complete, in numpydoc's form, with examples that run."""
+"""Docstrings of the public names: complete, in numpydoc's form; examples, which run."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -27,6 +28,15 @@ FOLDERS = {
 OPTIONAL = {"PR04", "SA01", "ES01", "EX01"}
 # Fields of classes are documented as attributes: `undocumented_fields` looks at these.
 OF_CLASSES = OPTIONAL | {"PR01"}
+
+RUN = """
+import sys, doctest, importlib
+def tested(place):
+    if place.endswith(".md"):
+        return doctest.testfile(place, module_relative=False, encoding="utf-8")
+    return doctest.testmod(importlib.import_module(place))
+sys.exit(any([tested(place).failed for place in sys.argv[1:]]))
+"""
 
 PUBLIC = {
     f"{package.__name__}.{name}": getattr(package, name)
@@ -60,13 +70,18 @@ def undocumented_fields(kind: type) -> set[str]:
     return plain - names_in(kind.__doc__ or "")
 
 
+def has_examples(path: Path) -> bool:
+    return re.search(r"^ *>>> ", path.read_text(encoding="utf-8"), re.MULTILINE) is not None
+
+
 def with_examples() -> Iterator[str]:
-    """Names of modules whose text has an example."""
+    """Names of modules with an example, and paths of such guides."""
     for folder, package in FOLDERS.items():
         for path in sorted((ROOT / folder).rglob("*.py")):
-            if "\n    >>> " in path.read_text() or "\n>>> " in path.read_text():
+            if has_examples(path):
                 parts = path.relative_to(ROOT / folder).with_suffix("").parts
                 yield ".".join((package, *parts)).removesuffix(".__init__")
+    yield from (str(path) for path in sorted((ROOT / "docs").glob("*.md")) if has_examples(path))
 
 
 def faults(name: str, optional: set[str]) -> list[tuple[str, str]]:
@@ -98,14 +113,9 @@ def test_examples_run(tmp_path: Path) -> None:
     """In another process: one example registers a proxy."""
     for extra in ("analognasbench", "transformers"):
         pytest.importorskip(extra, reason="examples need the extras analog and text")
-    modules = list(with_examples())
-    assert "naslib_swap.score" in modules
-    code = (
-        "import sys, doctest, importlib\n"
-        "tested = [doctest.testmod(importlib.import_module(name)) for name in sys.argv[1:]]\n"
-        "sys.exit(any(result.failed for result in tested))"
-    )
+    places = list(with_examples())
+    assert {"naslib_swap.score", str(ROOT / "docs" / "proxies.md")} <= set(places)
     done = subprocess.run(
-        [sys.executable, "-c", code, *modules], cwd=tmp_path, capture_output=True, text=True
+        [sys.executable, "-c", RUN, *places], cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == 0, done.stdout + done.stderr
