@@ -443,7 +443,7 @@ class Evolution:
         tried = self._admit(fresh, measured, "crossover", (first, second), entering=False)
         keys = [self._tried[name] for name in dict.fromkeys(made) if name in self._tried]
         known = [key for key in keys if key in self.state.history]
-        # Without an admissible offspring the better parent stands in.
+        # Without an admissible offspring the better parent takes its place.
         return (self._ranked(known)[0] if known else first), tried
 
     def _mutants(self, parent: str) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def scatter(
     across = min(4, len(order))
     down = -(-len(order) // across)
     width, height = 2.3 * across + 1.4, 2.1 * down + 0.5
-    figure = _figure(width, height, layout=None)  # panels alike need no search for their places
+    figure = _figure(width, height, layout=None)  # panels of one size need no layout engine
     figure.subplots_adjust(
         left=0.6 / width,
         right=1 - 0.9 / width,

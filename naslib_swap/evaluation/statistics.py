@@ -13,7 +13,7 @@ Vector = np.ndarray[Any, Any]
 _NAN = float("nan")
 _LEAST_STRATUM = 5
 
-# Up to this many architectures all pairs are held in memory: 16 MB a matrix.
+# Up to this many architectures all pairs are held in memory: 16 MB per matrix.
 _PAIRWISE = 2000
 _RESAMPLES = 1000
 _RESAMPLES_OF_MANY = 200

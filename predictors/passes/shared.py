@@ -10,7 +10,7 @@ import torch
 
 T = TypeVar("T")
 
-# No network is at fault where the machine has no room left, or no file handles.
+# Faults of the machine, not of a network: no room left, no file handles.
 _OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO})
 
 
