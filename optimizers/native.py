@@ -70,8 +70,8 @@ def search(
     --------
     >>> plan = SearchPlan("nasbench201", proxy="params", population=4, cycles=2)
     >>> result = search(plan)
-    >>> result.state.cycle, result.ending.reason
-    (2, 'cycles')
+    >>> len(result.history), result.ending.reason
+    (19, 'cycles')
     """
     if resume and out is None:
         raise BadArgument("resuming needs the folder of the search that was cut off.")

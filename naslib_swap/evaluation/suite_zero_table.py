@@ -23,7 +23,7 @@ Table = dict[str, Any]
 
 
 def read_table(path: Path, space: str) -> Table:
-    """Read a table of this form; BadFile where the file is not one, or is of another space."""
+    """Read a table of this form; BadFile where the file is none, or of another space."""
     try:
         table = json.loads(path.read_bytes())
     except OSError as error:
