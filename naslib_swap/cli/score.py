@@ -249,7 +249,7 @@ def _in_short(error: Exception) -> str:
 
 
 def _in_type_of(net: Any, batch: Any) -> Any:
-    """Return the batch, its float64 tensors (which numpy makes) in the type of the weights."""
+    """Return the batch with its floating tensors in the type of the network's weights."""
     import torch
 
     if isinstance(batch, dict):
