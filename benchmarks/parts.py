@@ -63,7 +63,7 @@ def count(counter: Any, net: nn.Module, images: Tensor) -> None:
 
 
 def main() -> None:
-    """Print one row a part."""
+    """Print one row per part."""
     torch.set_num_threads(1)
     torch.manual_seed(0)
     x, gradient = torch.randn(SHAPE), torch.randn(SHAPE)

@@ -118,7 +118,7 @@ def spearman(a: pd.Series, b: pd.Series) -> float:
 
 
 def seconds(live: pd.DataFrame, chosen: list[str]) -> pd.DataFrame:
-    """Mean seconds an architecture, as if each proxy were computed alone, and their share."""
+    """Mean seconds per architecture, as if each proxy were computed alone, and their share."""
     mean = live.groupby("proxy")["seconds"].mean().loc[chosen]
     share = (100 * mean / mean.sum()).round(1)
     return pd.DataFrame({"seconds alone": mean.round(3), "share of the sum, %": share})

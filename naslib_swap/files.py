@@ -1,4 +1,4 @@
-"""Writing files whole or not at all."""
+"""Writing files completely or not at all."""
 
 from __future__ import annotations
 
@@ -10,9 +10,14 @@ from naslib_swap.errors import SwapError
 
 
 def write_bytes(path: Path, data: bytes) -> None:
-    """Replace a file: readers see the old content or the new, never a part, nor after a crash.
+    """Replace a file: readers see the old content or the new, never a part, even after a crash.
 
-    The folder is made where there is none. SwapError, and nothing left behind, where it refuses.
+    The folder is made if it is missing.
+
+    Raises
+    ------
+    SwapError
+        If the file cannot be written; nothing is left behind.
     """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:

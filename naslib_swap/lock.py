@@ -1,4 +1,4 @@
-"""Keeping other processes out of what one of them writes."""
+"""Locks, so that only one process at a time writes to a file."""
 
 from __future__ import annotations
 
@@ -13,13 +13,21 @@ from naslib_swap.errors import SwapError
 
 @contextmanager
 def held(lock_file: Path, *, taken: str, what: str) -> Iterator[None]:
-    """Hold a lock in a folder, which is made where it is missing.
+    """Hold a lock in a folder, which is made if it is missing.
+
+    Parameters
+    ----------
+    lock_file
+        The file that is locked.
+    taken
+        The message where another process holds it.
+    what
+        What cannot be written where the folder refuses, for the message.
 
     Raises
     ------
     SwapError
-        Another process holds it (``taken`` is the message), or the folder refuses ("cannot write",
-        and ``what``).
+        Another process holds it, or the folder cannot be written.
     """
     lock = FileLock(lock_file)
     try:
@@ -34,5 +42,5 @@ def held(lock_file: Path, *, taken: str, what: str) -> Iterator[None]:
     try:
         yield
     finally:
-        # The lock's file stays: were it removed, two processes could lock two files of one name.
+        # The lock file stays: if it were removed, two processes could lock two files of one name.
         lock.release()

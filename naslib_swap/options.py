@@ -1,8 +1,8 @@
 """Options declared once: they serve the library, YAML files and the command line.
 
-A plan is a frozen dataclass whose fields are made by `option`: name, type, default and help stand
-in one place. Modules that define plans write ``Optional[str]``, not ``str | None``: types are
-looked at when the program runs, on Python 3.9 too.
+A plan is a frozen dataclass whose fields are made by `option`: name, type, default and help are in
+one place. Modules that define plans write ``Optional[str]``, not ``str | None``: types are read
+when the program runs, on Python 3.9 too.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def option(
     help
         One sentence for people.
     read
-        Turns what a file or the command line holds (text, mostly) into the value; raises ValueError
-        with what was expected.
+        Turns what a file or the command line holds (mostly text) into the value; raises ValueError
+        that says what was expected.
     shown
         How the help shows the default.
     least
@@ -150,7 +150,7 @@ def read_config(config: str, folder: str) -> dict[str, Any]:
 
 
 def config_names(folder: str) -> tuple[str, ...]:
-    """Names of the packaged configurations in a folder of ``configs/``."""
+    """Return the names of the packaged configurations in a folder of ``configs/``."""
     place = resources.files("naslib_swap.configs") / folder
     return tuple(sorted(f.name[:-5] for f in place.iterdir() if f.name.endswith(".yaml")))
 
@@ -199,7 +199,7 @@ _WORDS.update({"false": False, "no": False, "off": False, "0": False})
 
 
 def _from_text(value: str, kind: type, optional: bool) -> Any:
-    """Return what a text stands for, or the text itself where it stands for nothing of the kind."""
+    """Return the value of that kind which a text stands for, or else the text itself."""
     word = value.strip().lower()
     if optional and word in ("", "none"):
         return None

@@ -1,7 +1,7 @@
 """Things that are found by name: our own, those of installed packages, those registered by hand.
 
-Our own stand in the modules of one folder. A package adds its own by an entry point. Neither is
-imported before somebody asks.
+Our own are in the modules of one folder. A package adds its own by an entry point. Neither is
+imported before it is needed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ T = TypeVar("T", bound=Named)
 
 
 class Registry(Generic[T]):
-    """Named things of one kind.
+    """Things of one kind, by name.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Registry(Generic[T]):
         self._complete = False
 
     def register(self, item: T) -> T:
-        """Add one for this process and the workers it starts; returns it.
+        """Add one for this process and the workers that it starts, and return it.
 
         Raises
         ------
@@ -65,11 +65,11 @@ class Registry(Generic[T]):
         return item
 
     def registered(self) -> tuple[T, ...]:
-        """Those added by `register`, for workers to `adopt`."""
+        """Return those added by `register`, for workers to `adopt`."""
         return tuple(self._by_hand.values())
 
     def adopt(self, item: T) -> None:
-        """Add one that the process which sent us work has registered.
+        """Add one that another process registered and sent along with work.
 
         It may come with every piece of work, each time as another copy.
         """
@@ -92,7 +92,7 @@ class Registry(Generic[T]):
         return self._found[name]
 
     def names(self) -> tuple[str, ...]:
-        """Names of all, sorted."""
+        """Return all names, sorted."""
         self._load()
         return tuple(sorted(self._found))
 
@@ -106,7 +106,7 @@ class Registry(Generic[T]):
             try:
                 for item in _as_tuple(point.load()):
                     self._add(item)
-            except Exception as error:  # one broken package must not take the others along
+            except Exception as error:  # one broken package must not break the others
                 warnings.warn(
                     f"the {self._kind} {point.name!r} of an installed package ({point.value}) is "
                     f"left out: {type(error).__name__}: {error}",
@@ -126,7 +126,7 @@ class Registry(Generic[T]):
         known = self._found.get(item.name)
         if known is not None and known is not item and known != item:
             raise BadArgument(
-                f"there is a {self._kind} {item.name!r} already, expected a name of its own."
+                f"there is a {self._kind} {item.name!r} already, expected another name."
             )
         self._found[item.name] = item
 

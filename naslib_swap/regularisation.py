@@ -44,7 +44,7 @@ def log_regularised(value: float, theta: float, mu: float, sigma: float) -> floa
     Raises
     ------
     SwapError
-        If ``value`` is negative or no number, or as `log_factor`.
+        If ``value`` is negative or not a number, or as for `log_factor`.
     """
     if not value >= 0:
         raise BadArgument(
@@ -89,7 +89,7 @@ def from_sizes(
     Raises
     ------
     SwapError
-        Unknown rule, no sizes, or sizes that are all equal where the rule needs a spread.
+        An unknown rule, no sizes, or equal sizes where the rule needs a spread.
     """
     if rule not in RULES:
         raise BadArgument(f"got rule {rule!r}, expected one of {', '.join(RULES)}.")

@@ -1,1 +1,1 @@
-"""optimizers."""
+"""Evolutionary search guided by a score, and its optimiser for NASLib."""

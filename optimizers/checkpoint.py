@@ -29,7 +29,7 @@ def save(path: Path, state: EvolutionState, identity: Mapping[str, Any]) -> None
     path
         The checkpoint file; replaced where it exists.
     state
-        What `load` will give back.
+        What `load` will return.
     identity
         Plain data that says which search this is: its plan, the recipe of its scores, the version.
 

@@ -50,7 +50,7 @@ Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 
 @dataclass(frozen=True)
 class Attempt:
-    """A function that measures, whose SwapError is a result: it does not end a search."""
+    """A function that measures; its SwapError is a result, and does not end a search."""
 
     measure: Callable[[Any], Scored]
 
@@ -123,7 +123,7 @@ class EvolutionSettings:
 
     @property
     def tournament(self) -> int:
-        """Members drawn in a tournament."""
+        """The number of members that a tournament draws."""
         return self.sample if self.sample is not None else max(1, self.population // 2)
 
 
@@ -169,7 +169,7 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Failure:
-    """One architecture that could not be scored; it is neither a parent, a result nor tried again.
+    """One architecture that could not be scored; it is no parent, no result, and not tried again.
 
     Attributes
     ----------
@@ -295,8 +295,8 @@ class Evolution:
         Raises
         ------
         SwapError
-            So far as many architectures failed as the population should have members, and none was
-            scored; or the space has too few.
+            As many architectures failed as the population should have members, and none was scored;
+            or the space has too few.
         """
         return self.cycle() if self.filled else self.fill(_FILLED_IN_A_STEP)
 
@@ -443,7 +443,7 @@ class Evolution:
         tried = self._admit(fresh, measured, "crossover", (first, second), entering=False)
         keys = [self._tried[name] for name in dict.fromkeys(made) if name in self._tried]
         known = [key for key in keys if key in self.state.history]
-        # Without an admissible offspring the better parent stands in.
+        # Without an admissible offspring the better parent takes its place.
         return (self._ranked(known)[0] if known else first), tried
 
     def _mutants(self, parent: str) -> dict[str, Any]:
@@ -498,7 +498,7 @@ def _scored(tried: Iterable[Tried]) -> list[Candidate]:
 
 
 class _Transaction:
-    """A step as a whole or not at all: an interrupted search can be saved and resumed."""
+    """A step done completely or not at all: an interrupted search can be saved and resumed."""
 
     def __init__(self, evolution: Evolution) -> None:
         self.evolution = evolution

@@ -1,7 +1,7 @@
-"""Fitness: what was measured of an architecture, and how score and size weigh against each other.
+"""Fitness: what was measured of an architecture, and how score and size are combined.
 
-A measurement is kept for good; a fitness is derived from it whenever it is needed. An adaptive
-search therefore weighs its living members anew without scoring anything again.
+A measurement is kept; a fitness is derived from it whenever it is needed. An adaptive search can
+therefore compute its members' fitness anew without scoring anything again.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class SizeWeighting:
         if self.mu is not None and self.sigma is not None:
             return Regularisation(self.mu, self.sigma)
         if self.mode == "adaptive":
-            # As long as all sizes are alike any sigma weighs them alike.
+            # As long as all sizes are equal, any sigma gives them the same factor.
             return Regularisation(sizes.mean, sizes.deviation or 1.0, "adaptive")
         return None
 

@@ -30,15 +30,17 @@ logger = logging.getLogger("naslib.swap")
 
 
 class SwapRE(MetaOptimizer):
-    """Evolution guided by SWAP-Score; an epoch is a member of the first population, or a cycle.
+    """Evolution guided by SWAP-Score; an epoch is one member of the first population, or one cycle.
 
     Reads from `config.search`: `epochs`, `population_size`, `sample_size`, as NASLib's
     `RegularizedEvolution` does, and `mutations`, `offspring`, `crossover`, `removal` (see
     `EvolutionSettings`), `proxy` ("swap", or any measure of NASLib's) and `weighting` ("default":
     mu and sigma as for `reg_swap`; "adaptive"; "none"), which all have defaults.
 
-    Raises:
-        SwapError: a setting out of its range; a search space without a native twin.
+    Raises
+    ------
+    SwapError
+        A setting out of its range; a search space that naslib-swap does not build itself.
     """
 
     using_step_function = False
@@ -101,7 +103,7 @@ class SwapRE(MetaOptimizer):
             logger.info("no unseen architecture left: later epochs change nothing")
 
     def train_statistics(self, report_incumbent: bool = True) -> tuple[Any, Any, Any, Any]:
-        """Train, validation and test accuracy and training time; -1 for what nobody knows."""
+        """Return train, validation and test accuracy and training time; -1 for what is unknown."""
         evolution = self._adapted()
         key = evolution.top(1)[0].arch if report_incumbent else evolution.state.population[-1]
         graph = self._graph(key, with_network=False)
@@ -110,12 +112,12 @@ class SwapRE(MetaOptimizer):
         return known[0], known[1], known[2], known[3]
 
     def test_statistics(self) -> Any:
-        """All that the benchmark knows of the best architecture; -1 where that is nothing."""
+        """Return all that the benchmark knows of the best architecture; -1 where it is nothing."""
         graph = self._graph(self._adapted().top(1)[0].arch, with_network=False)
         return self._query(graph, Metric.RAW)
 
     def get_final_architecture(self) -> Any:
-        """The fittest architecture ever scored, as NASLib's graph."""
+        """Return the fittest architecture ever scored, as NASLib's graph."""
         key = self._adapted().top(1)[0].arch
         try:
             graph = self._graph(key, with_network=True)
@@ -131,15 +133,15 @@ class SwapRE(MetaOptimizer):
         return graph
 
     def get_op_optimizer(self) -> Any:
-        """The optimiser with which a final architecture would be trained."""
+        """Return the optimiser with which a final architecture would be trained."""
         return torch.optim.SGD
 
     def get_checkpointables(self) -> dict[str, Any]:
-        """What NASLib's checkpoints hold: the whole state of the search."""
+        """Return what NASLib's checkpoints hold: the whole state of the search."""
         return {"model": _Checkpointed(self._adapted(), self._identity())}
 
     def get_model_size(self) -> float:
-        """Megabytes of weights held: none, networks are let go once they are scored."""
+        """Return the megabytes of weights held: none, networks are freed once they are scored."""
         return 0.0
 
     def _adapted(self) -> Evolution:
@@ -148,7 +150,7 @@ class SwapRE(MetaOptimizer):
         return self.evolution
 
     def _graph(self, key: str, *, with_network: bool) -> Any:
-        """A NASLib graph of an architecture; without a network it can be queried only."""
+        """Make a NASLib graph of an architecture; without a network it can only be queried."""
         instantiate = self.search_space.instantiate_model
         # The copy is deep, and slow, where it will hold a network.
         self.search_space.instantiate_model = with_network and instantiate
@@ -172,7 +174,7 @@ class SwapRE(MetaOptimizer):
         return metric is Metric.VAL_ACCURACY and api.accuracy(str(graph.get_hash())) is not None
 
     def _identity(self) -> dict[str, Any]:
-        """What a checkpoint must agree on: all that the search's course depends on, as JSON."""
+        """Return, as JSON, what a checkpoint must agree on: all that the search depends on."""
         evolution = self._adapted()
         space = evolution.space.name
         identity = {

@@ -1,4 +1,4 @@
-"""A whole search on a search space of ours: from a plan to files. Needs no NASLib."""
+"""A whole search, from a plan to files. Needs no NASLib."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """SWAP-Score in front of other search paradigms (arXiv 2605.07378, section IV-D).
 
-`prescreen` hands a method that trains, or one-shot methods, a few architectures worth its time.
+`prescreen` selects a few architectures for a method that trains, or for one-shot methods.
 `pseudo_labels` gives a predictor many cheap labels to learn from before it sees the first accuracy.
 """
 

@@ -1,4 +1,4 @@
-"""What a search found, and the files that say it."""
+"""The result of a search, and the files that hold it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class SearchResult:
-    """What a search found.
+    """The result of a search.
 
     Attributes
     ----------

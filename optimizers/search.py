@@ -1,8 +1,8 @@
-"""Running an evolution within a budget, with its trail on disk.
+"""Running an evolution within a budget, keeping its history on disk.
 
-`history.jsonl` holds a line for every architecture tried, in order; `checkpoint.json` the whole
-state. A search that was killed at any moment and resumed leaves the same `history.jsonl`, byte for
-byte, as one that was left alone.
+`history.jsonl` holds one line per architecture tried, in order; `checkpoint.json` the whole state.
+A search that was killed at any moment and resumed leaves the same `history.jsonl`, byte for byte,
+as one that ran undisturbed.
 """
 
 from __future__ import annotations
@@ -94,8 +94,8 @@ def run(
 ) -> Ending:
     """Advance until `cycles` cycles are done, `seconds` have passed or the space is used up.
 
-    The clock is looked at between steps, so that a run ends with a whole step. An exception or an
-    interrupt saves what was reached before it goes on its way.
+    The clock is checked between steps, so that a run ends with a complete step. On an exception or
+    an interrupt, what was reached is saved before it is raised again.
 
     Parameters
     ----------

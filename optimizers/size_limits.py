@@ -20,7 +20,7 @@ class SizeLimits:
     Attributes
     ----------
     parameters
-        Counts the parameters of an architecture, at whichever scale the limits mean.
+        Counts the parameters of an architecture, of the network that the limits are for.
     smallest, largest
         None where there is no limit.
     """
@@ -30,7 +30,7 @@ class SizeLimits:
     largest: int | None = None
 
     def __call__(self, arch: Any) -> bool:
-        """Tell whether the architecture lies within."""
+        """Tell whether the architecture's size lies within."""
         count = self.parameters(arch)
         return (self.smallest is None or count >= self.smallest) and (
             self.largest is None or count <= self.largest

@@ -1,5 +1,5 @@
-"""Zero-cost proxies, one file each: what each module calls ``PROXY`` is found by its name.
+"""Zero-cost proxies, one file each: each module defines ``PROXY``.
 
-The passes that proxies share stand in :mod:`naslib_swap.predictors.passes`, their types and the
-look-up by name in :mod:`naslib_swap.proxies`.
+The passes that proxies share are in :mod:`naslib_swap.predictors.passes`; the types of proxies, and
+finding one by its name, in :mod:`naslib_swap.proxies`.
 """

@@ -11,8 +11,8 @@ from naslib_swap.proxies import Proxy
 def compute(probe: Probe) -> float:
     """Return the weighted layers (Conv2d, Linear) on the longest path from images to output.
 
-    Where the search space knows it, as it says. Elsewhere the autograd graph is searched, in which
-    a path through an operation that multiplies by zero counts.
+    The search space says it where it can. Otherwise the autograd graph is searched; in it, a path
+    through an operation that multiplies by zero counts too.
     """
     known = None if probe.known is None else probe.known.depth()
     if known is not None:
@@ -22,7 +22,7 @@ def compute(probe: Probe) -> float:
 
 
 def _longest(last: Node | None, counted: set[Node]) -> int:
-    """Most `counted` nodes on a path that ends in `last`; iterative, as graphs run deep."""
+    """Return the most `counted` nodes on a path to `last`; iterative, since graphs are deep."""
     length: dict[Node | None, int] = {None: 0}
     stack = [last]
     while stack:

@@ -14,15 +14,17 @@ FEW_CLASSES = 100
 
 
 def compute(probe: Probe) -> float:
-    """sum_c |E_c| up to 100 classes; above, the mean over c of sum_d |E_c - E_d|.
+    """Return sum_c |E_c| up to 100 classes; above, the mean over c of sum_d |E_c - E_d|.
 
     E_c = sum over the entries of class c's correlation matrix of log(|entry| + 1e-5), divided by
     the number of images of the class above 100 classes. Rows of the correlation matrix are the
     Jacobian's rows of the images with that label. A class with one image adds log(1 + 1e-5), and
     above 100 classes is left out.
 
-    Raises:
-        SwapError: If the network's output is not [S, classes].
+    Raises
+    ------
+    SwapError
+        If the network's output is not [S, classes].
     """
     output = probe.forward().output
     if output.ndim != 2:

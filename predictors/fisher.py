@@ -8,7 +8,7 @@ from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:
-    """Sum over channels of Delta_c * n_c, n_c = weights that feed channel c.
+    """Return the sum over channels of Delta_c * n_c, n_c = weights that feed channel c.
 
     Delta_c = 1 / (2 S) sum_s (sum_positions z * dL/dz)^2, with z the output of a Conv2d or Linear
     layer, bias included. The factor n_c is Suite-Zero's: its pruning code gives every weight the

@@ -14,11 +14,10 @@ IMAGES = 2
 
 
 def macs(probe: Probe) -> float:
-    """Multiply-accumulates of one image, in millions.
+    """Return the multiply-accumulates of one image, in millions; counted once for all proxies.
 
-    Those of convolutions, matrix products and attention. NASLib's tensorwatch also counts one
-    multiply-accumulate as one, but adds pooling, activation and normalisation. Counted once for
-    all proxies that ask.
+    Convolutions, matrix products and attention count. NASLib's tensorwatch also counts one
+    multiply-accumulate as one, but adds pooling, activation and normalisation.
     """
     return probe.once("flops", lambda: _count(probe))
 
@@ -35,6 +34,6 @@ PROXY = Proxy(
     title="FLOPs",
     compute=macs,
     reference="Ning et al. 2021, arXiv 2008.03064; NAS-Bench-Suite-Zero, arXiv 2210.03230",
-    scale="millions of multiply-accumulates an image",
+    scale="millions of multiply-accumulates per image",
     size_weighable=True,
 )

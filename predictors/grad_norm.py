@@ -8,7 +8,7 @@ from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:
-    """Sum over Conv2d and Linear layers of the Euclidean norm of dL/dW, without clipping."""
+    """Return the sum over Conv2d and Linear layers of the Euclidean norm of dL/dW, not clipped."""
     return float(sum(gradient.norm() for _, gradient in probe.loss().gradients))
 
 

@@ -11,7 +11,7 @@ from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:
-    """Sum over the weights of Conv2d and Linear layers of -w * (H g).
+    """Return the sum over the weights of Conv2d and Linear layers of -w * (H g).
 
     g is the gradient of the loss for those weights, H g the gradient of g . stop_gradient(g). The
     sign is Suite-Zero's (Abdelfattah et al.), the opposite of GraSP's own order of pruning.

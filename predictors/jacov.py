@@ -1,4 +1,4 @@
-"""Jacov: how alike the network answers to different images."""
+"""Jacov: how similarly the network responds to different images."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ EPSILON = 1e-5
 
 
 def compute(probe: Probe) -> float:
-    """-sum_i (log(l_i + k) + 1 / (l_i + k)), k = 1e-5.
+    """Return -sum_i (log(l_i + k) + 1 / (l_i + k)), k = 1e-5.
 
-    The l_i are the eigenvalues of the correlation matrix of the Jacobian's rows, one row an image.
+    The l_i are the eigenvalues of the correlation matrix of the Jacobian's rows, one per image.
     """
     correlations = np.corrcoef(probe.jacobian().cpu().numpy())
     eigenvalues = np.linalg.eigvalsh(np.atleast_2d(correlations))

@@ -8,7 +8,7 @@ from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:
-    """Sum over Conv2d and Linear layers of the Euclidean norm of the weight."""
+    """Return the sum over Conv2d and Linear layers of the Euclidean norm of the weight."""
     return sum(float(weight.detach().norm()) for weight in weights(probe.net))
 
 

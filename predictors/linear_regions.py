@@ -19,21 +19,26 @@ WIDTH = 1 / 16
 
 
 def compute(probe: Probe) -> Measurement:
-    """Number of distinct activation patterns that small crops of the images take.
+    """Return the number of distinct activation patterns that small crops of the images take.
 
     A pattern is the joint state, active or not, of all ReLU values for one input. At full width
-    every input has a pattern of its own and the count says nothing, so the network is thinned, as
-    TE-NAS does with one channel: only the first sixteenth of each convolution's channels stay
-    alive, and inputs are crops of a few pixels. Saturation is the count over the number of crops.
+    every input has its own pattern and the count says nothing, so the network is thinned, as TE-NAS
+    does with one channel: only the first sixteenth of each convolution's channels stay alive, and
+    inputs are crops of a few pixels. Saturation is the count over the number of crops.
 
+    Raises
+    ------
+    SwapError
+        If the images are smaller than the crops, or no ReLU ran on them.
+
+    Notes
+    -----
     Settings:
-        regions_samples: Number of crops (1000).
-        regions_size: Their height and width (4; TE-NAS has 3, which networks that halve the
-            resolution twice cannot all take).
-        regions_width: Share of each convolution's channels that stay alive (1/16).
 
-    Raises:
-        SwapError: If the images are smaller than the crops, or no ReLU ran on them.
+    - ``regions_samples``: the number of crops (1000).
+    - ``regions_size``: their height and width (4; TE-NAS has 3, which some networks that halve the
+      resolution twice cannot take).
+    - ``regions_width``: the share of each convolution's channels that stay alive (1/16).
     """
     samples = int(probe.settings.get("regions_samples", SAMPLES))
     size = int(probe.settings.get("regions_size", SIZE))
@@ -51,13 +56,13 @@ def compute(probe: Probe) -> Measurement:
     with isolated(probe.net, probe.seed), torch.no_grad(), recording(probe.net, note):
         run(probe.net, crops, state, channels_last=True)
     if not patterns:
-        raise SwapError("no ReLU ran with one row an image; linear regions are regions of ReLUs")
+        raise SwapError("no ReLU ran with one row per image; linear regions are regions of ReLUs")
     regions = _distinct_rows(np.concatenate(patterns, axis=1))
     return Measurement(regions, regions / samples)
 
 
 def _crops(images: Tensor, samples: int, size: int, generator: torch.Generator) -> Tensor:
-    """Crops at random places of random images: [S, ..., H, W] -> [samples, ..., size, size]."""
+    """Cut crops at random places of random images: [S, ..., H, W] -> [samples, ..., size, size]."""
     room = [edge - size + 1 for edge in images.shape[-2:]]
     if images.ndim < 4 or min(room) < 1:
         raise SwapError(
@@ -74,7 +79,7 @@ def _crops(images: Tensor, samples: int, size: int, generator: torch.Generator) 
 
 
 def _thinned(net: nn.Module, width: float) -> dict[str, Tensor]:
-    """The convolutions' weights by name, with all output channels but the first few at 0."""
+    """Return the convolutions' weights by name, all output channels but the first few at 0."""
     thinned = {}
     for name, module in net.named_modules():
         if isinstance(module, nn.Conv2d):

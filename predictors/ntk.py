@@ -25,19 +25,24 @@ STATISTICS = ("fixed", "batch")
 
 
 def compute(probe: Probe) -> float:
-    """Largest over smallest eigenvalue of K, K_ij = <df_i / dW, df_j / dW>. Lower is better.
+    """Return the largest over the smallest eigenvalue of K, K_ij = <df_i / dW, df_j / dW>.
 
     f_i is the sum of the network's outputs for image i, W the weights of convolutions, linear and
-    batch norm layers.
+    batch norm layers. Lower is better.
 
+    Raises
+    ------
+    SwapError
+        If the kernel is singular, or a layer does not keep one row per image.
+
+    Notes
+    -----
     Settings:
-        ntk_statistics: ``"fixed"`` takes the batch's mean and variance as constants in gradients,
-            so that f_i depends on image i alone and one backward pass is enough. ``"batch"``
-            goes back through them, image by image, as TE-NAS's code does: about five times the
-            work at 16 images. docs/proxies.md compares the two.
 
-    Raises:
-        SwapError: If the kernel is singular, or a layer does not keep one row an image.
+    - ``ntk_statistics``: ``"fixed"`` takes the batch's mean and variance as constants in gradients,
+      so that f_i depends on image i alone and one backward pass is enough. ``"batch"`` goes back
+      through them, image by image, as TE-NAS's code does: about five times the work at 16 images.
+      docs/proxies.md compares the two.
     """
     how = probe.settings.get("ntk_statistics", STATISTICS[0])
     if how not in STATISTICS:
@@ -86,7 +91,7 @@ def _kernel_at_once(probe: Probe) -> Tensor:
 def _adding(
     rows: dict[Layer, Tensor], layer: Layer, given: Tensor, samples: int
 ) -> Callable[[Any], None]:
-    """A hook that adds one call's share to the gradients of `layer`."""
+    """Return a hook that adds one call's share to the gradients of `layer`."""
 
     def add(gradients: Any) -> None:
         gradient = gradients[0]

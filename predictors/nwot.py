@@ -13,14 +13,15 @@ from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:
-    """log |det K|, K_ij = number of ReLUs that agree on images i and j.
+    """Return log |det K|, K_ij = number of ReLUs that agree on images i and j.
 
     With c_i in {0, 1}^V the pattern of image i over all V rectified values,
     K_ij = V - Hamming(c_i, c_j). A value counts as active where it is above 0.
 
-    Raises:
-        SwapError: If no ReLU ran, or one that does not keep the batch as its first
-            dimension, or if K is singular.
+    Raises
+    ------
+    SwapError
+        If no ReLU ran, if one does not keep the batch as its first dimension, or if K is singular.
     """
     patterns = probe.forward().active
     if not patterns:
@@ -41,7 +42,7 @@ def compute(probe: Probe) -> float:
 
 
 def agreement(active: Tensor) -> Tensor:
-    """Number of values on which rows agree: bool [S, ...] -> float [S, S]."""
+    """Count the values on which rows agree: bool [S, ...] -> float [S, S]."""
     flat = active.flatten(1)
     # With signs s in {-1, 1} one product gives agreements less disagreements. Sums of ones are
     # exact in float32 up to 2^24 values.

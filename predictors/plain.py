@@ -8,7 +8,7 @@ from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:
-    """Sum over the weights of Conv2d and Linear layers of dL/dw * w, signed.
+    """Return the sum over the weights of Conv2d and Linear layers of dL/dw * w, signed.
 
     Weights in front of batch normalisation add next to nothing, since the loss does not depend on
     their scale: what remains comes from the classifier and from epsilon.

@@ -8,7 +8,7 @@ from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:
-    """Sum over the weights of Conv2d and Linear layers of |dL/dw * w|.
+    """Return the sum over the weights of Conv2d and Linear layers of |dL/dw * w|.
 
     It equals the sum of |dL/dc| for masks c = 1 on the weights, the form in which SNIP is defined.
     """

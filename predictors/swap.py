@@ -8,7 +8,7 @@ from naslib_swap.score import SwapScore, swap_score
 
 
 def swap_of(probe: Probe) -> SwapScore:
-    """The SWAP-Score of the probe's network, computed once for all proxies that build on it.
+    """Return the SWAP-Score of the probe's network, computed once for all proxies that use it.
 
     Settings: `repeats` (0: weights as they are) and `batch_repeats` (repeats computed at once).
     """
@@ -25,7 +25,7 @@ def swap_of(probe: Probe) -> SwapScore:
 
 
 def compute(probe: Probe) -> Measurement:
-    """Psi, the cardinality of the set of sample-wise patterns; its mean over re-initialisations."""
+    """Return Psi, the number of distinct sample-wise patterns; its mean over re-initialisations."""
     swap = swap_of(probe)
     return Measurement(swap.score, swap.saturation)
 

@@ -18,16 +18,18 @@ from naslib_swap.proxies import Proxy
 
 
 def compute(probe: Probe) -> float:
-    """log sum_w w * dR/dw, R = sum of the outputs for one image of ones.
+    """Return log sum_w w * dR/dw, R = sum of the outputs for one image of ones.
 
     All parameters and buffers are taken by absolute value in float64, batch normalisation (1d, 2d)
     is left out, and the sum goes over the weights of Conv2d and Linear layers. Suite-Zero stores
     this logarithm too, while NASLib's bare measure gives the flow itself, which spans dozens of
     orders of magnitude.
 
-    Raises:
-        SwapError: If the flow is 0: nothing connects the image with the output, or a final tanh or
-            sigmoid saturates, as in the decoders of TransNAS-Bench-101.
+    Raises
+    ------
+    SwapError
+        If the flow is 0: nothing connects the image with the output, or a final tanh or sigmoid
+        saturates, as in the decoders of TransNAS-Bench-101.
     """
     net = probe.net
     state = {name: _flowing(tensor) for name, tensor in _tensors(net)}

@@ -18,7 +18,10 @@ GAMMA = 1e-2
 
 
 def compute(probe: Probe) -> float:
-    """log mean_s sum |f(x) - f(x + 0.01 e)| + sum over BatchNorm2d of log sqrt(mean running_var).
+    """Return the Zen-Score.
+
+    It is log mean_s sum |f(x) - f(x + 0.01 e)| + sum over BatchNorm2d of
+    log sqrt(mean running_var).
 
     f are the feature maps before global pooling (`features`), x and e are Gaussian noise of the
     images' shape, and the weights are drawn anew, N(0, 1) for Conv2d and Linear, norm layers 1 and
@@ -26,8 +29,10 @@ def compute(probe: Probe) -> float:
     read after the two passes, with the momentum and the history that the network has, as in the
     authors' and in Suite-Zero's code, although the formula means the variance itself.
 
-    Raises:
-        SwapError: If there are no feature maps, or they do not depend on the images.
+    Raises
+    ------
+    SwapError
+        If there are no feature maps, or they do not depend on the images.
     """
     generator = torch.Generator().manual_seed(probe.seed)
     state: dict[str, Tensor] = {**_gaussian(probe.net, generator), **scratch_buffers(probe.net)}
@@ -55,7 +60,7 @@ def _features(probe: Probe, images: Tensor, state: dict[str, Tensor]) -> Tensor:
 
 
 def _gaussian(net: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
-    """Parameters by name, drawn on the CPU in the order of `named_modules`."""
+    """Draw parameters, by name, on the CPU in the order of `named_modules`."""
     drawn: dict[str, Tensor] = {}
     for prefix, module in net.named_modules():
         own = {

@@ -19,17 +19,21 @@ BATCHES = 2
 
 
 def compute(probe: Probe) -> float:
-    """Sum over Conv2d and Linear layers of log sum_w mean|g_w| / std(g_w).
+    """Return the sum over Conv2d and Linear layers of log sum_w mean|g_w| / std(g_w).
 
     Mean and (population) standard deviation go over the minibatches; weights whose gradient is the
     same on all of them are left out, as are layers that the loss does not reach. The paper's
     equation has the deviation of |g_w|; the authors' code, which gave its results, that of g_w.
 
-    Settings:
-        zico_batches: How many parts of equal size the minibatch is cut into (2, as in the paper).
+    Raises
+    ------
+    SwapError
+        If the minibatch does not divide into that many parts.
 
-    Raises:
-        SwapError: If the minibatch does not divide into that many parts.
+    Notes
+    -----
+    Settings: ``zico_batches``, the number of equal parts that the minibatch is cut into (2, as in
+    the paper).
     """
     parts = int(probe.settings.get("zico_batches", BATCHES))
     samples = len(probe.images)
@@ -50,7 +54,7 @@ def _gradients(probe: Probe, rows: slice) -> list[Tensor | None]:
 
 
 def _steadiness(gradients: Tensor) -> float:
-    """Sum over weights of mean|g| / std(g): [minibatches, ...] -> a number."""
+    """Return the sum over weights of mean|g| / std(g): [minibatches, ...] -> a number."""
     # Some ten times faster than `std` over so short a dimension.
     deviation = (gradients - gradients.mean(0)).pow_(2).mean(0).sqrt_()
     ratio = gradients.abs().mean(0) / deviation

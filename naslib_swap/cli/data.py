@@ -59,7 +59,7 @@ def fetch(
     ] = False,
     quiet: Annotated[bool, typer.Option("--quiet", help="No progress bar, no messages.")] = False,
 ) -> None:
-    """Download public data into the cache, verified by its SHA-256; what is here is kept."""
+    """Download public data into the cache, verified by its SHA-256; what is there stays."""
     if bool(names) == everything:
         raise SwapError("data fetch needs either names from `naslib-swap data list` or --all")
     wanted = [catalogue.entry(name) for name in names or ()]

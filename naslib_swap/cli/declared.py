@@ -18,9 +18,9 @@ _TYPED = (int, float, bool)
 def command(*plans: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Make a command of a function: its first parameters get the options given for each plan.
 
-    The function takes one mapping per plan, of the options that stand on the command line by name,
-    and after these parameters of its own, declared as Typer wants them. Annotations are resolved
-    here, as Typer does not resolve them on Python 3.9.
+    The function takes one mapping per plan, from name to value, of the options on the command line,
+    and then its own parameters, declared as Typer wants them. Annotations are resolved here, since
+    Typer does not resolve them on Python 3.9.
     """
 
     def decorate(body: Callable[..., None]) -> Callable[..., None]:

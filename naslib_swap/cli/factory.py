@@ -1,4 +1,4 @@
-"""A model of the user's: imported, built, and what went wrong in it said in one line."""
+"""A model of the user's: imported and built; what went wrong is said in one line."""
 
 from __future__ import annotations
 

@@ -23,10 +23,10 @@ def print_table(
     bold: Collection[int] = (),
     keep: int = 2,
 ) -> None:
-    """Print a table, as many of its columns as the terminal is wide for, from the left.
+    """Print a table: as many of its columns, from the left, as fit the terminal.
 
-    ``left`` names the columns that are set to the left, ``bold`` the rows that stand out. At least
-    ``keep`` columns are printed; where some are not, a line says which.
+    ``left`` names the columns that are aligned to the left, ``bold`` the rows that are emphasised.
+    At least ``keep`` columns are printed; a line names those that are not.
     """
     console = Console()
     if not console.is_terminal:
@@ -48,7 +48,7 @@ def print_table(
     console.print(title, style="bold", highlight=False, markup=False)
     console.print(made)
     if shown < len(columns):
-        console.print(f"Not shown, for want of width: {', '.join(columns[shown:])}.", markup=False)
+        console.print(f"Too wide to show here: {', '.join(columns[shown:])}.", markup=False)
 
 
 def print_frame(title: str, view: pd.DataFrame, bold: Collection[int] = ()) -> None:

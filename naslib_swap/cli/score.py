@@ -88,7 +88,7 @@ def score(
 
 
 def _scored(name: str, batch: Any, plan: ScorePlan) -> dict[str, Any]:
-    """Return all that is said of one model."""
+    """Return everything that is reported about one model."""
     import torch
 
     from naslib_swap.score import swap_score
@@ -159,7 +159,7 @@ def _check_device(device: str | None) -> None:
 
 
 def _described(batch: Any) -> str:
-    """Kinds and shapes, such as ``float32 [32, 3, 8, 8]``."""
+    """Say kinds and shapes, such as ``float32 [32, 3, 8, 8]``."""
     from torch import Tensor
 
     if isinstance(batch, Tensor):
@@ -247,14 +247,14 @@ def _read(file: Path) -> Any:
         if isinstance(loaded, np.ndarray):
             return _as_tensor(loaded)
         return {name: _as_tensor(loaded[name]) for name in loaded.files}
-    except Exception as error:  # reported as it is: every reader has errors of its own
+    except Exception as error:  # reported as it is: every reader has its own errors
         raise BadFile(
             f"cannot read {file}: {_in_short(error)}. Expected .npy, .npz or .pt with numbers."
         ) from None
 
 
 def _in_short(error: Exception) -> str:
-    """The first sentence of an error, without the colours that torch puts in."""
+    """Return the first sentence of an error, without the colours that torch puts in."""
     plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error)).strip()
     return plain.split("\n")[0].split(". ")[0].rstrip(".") or type(error).__name__
 

@@ -1,4 +1,4 @@
-"""How commands speak, and how they end: Ctrl-C, termination, closed pipes, full disks, errors."""
+"""What commands print, and how they end: Ctrl-C, termination, closed pipes, full disks, errors."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ class Terminated(KeyboardInterrupt):
 
 
 def say(text: str) -> None:
-    """Print what is no result, such as notes and warnings."""
+    """Print what is not a result, such as notes and warnings."""
     print(text, file=sys.stderr, flush=True)
 
 
 def notes(quiet: bool) -> Callable[[str], None]:
-    """Return what says notes to the user, or nothing where it is to be quiet."""
+    """Return a function that prints notes; when quiet, it prints nothing."""
     return (lambda text: None) if quiet else say
 
 
@@ -48,7 +48,7 @@ def saved(what: Callable[[], str]) -> Iterator[None]:
 
 
 def show_traces(scores: pd.DataFrame) -> None:
-    """Show where failed scores failed, once per proxy; or how to have it shown."""
+    """Show where failed scores failed, once per proxy; or say how to show it."""
     failed = scores.dropna(subset=["trace"])
     if failed.empty:
         return

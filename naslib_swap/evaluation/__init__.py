@@ -1,1 +1,1 @@
-"""evaluation."""
+"""Comparing proxies with accuracies: plans, statistics, tables and pictures."""

@@ -31,12 +31,12 @@ def path_beside(table: Path) -> Path:
 
 
 def read_columns(table: Path) -> Columns:
-    """Read the recipes beside a table; none where there is no such file, as beside others' tables.
+    """Read the recipes beside a table; none where there is no such file, as for others' tables.
 
     Raises
     ------
     BadFile
-        If the file is none of this kind, or of an earlier version.
+        If the file is not of this kind, or of an earlier version.
     """
     path = path_beside(table)
     if not path.exists():
@@ -64,9 +64,9 @@ def write_columns(table: Path, columns: Columns) -> None:
 
 
 def check_columns(study: Study, table: Table, columns: Columns, *, anew: bool) -> None:
-    """Raise BadArgument where a study's scores would stand beside those of other recipes.
+    """Raise BadArgument where a column would mix a study's scores with those of other recipes.
 
-    Columns of unknown recipes, such as those of a benchmark's own table, are taken as they are.
+    Columns of unknown recipes, such as those of a benchmark's own table, are not checked.
     """
     rows = rows_of(table, study.space, study.task)
     replaced = frozenset(study.subjects if anew else ())

@@ -60,9 +60,9 @@ def compare(
     Examples
     --------
     >>> from naslib_swap import Plan, compare
-    >>> plan = Plan(archs=3, proxies=("params",))
-    >>> compare(plan)[0].table["n"].tolist()  # doctest: +SKIP
-    [3]
+    >>> outcome = compare(Plan(archs=20, proxies=("params", "depth")))[0]
+    >>> outcome.table[["proxy", "n"]].values.tolist()
+    [['depth', 20], ['params', 20]]
     """
     plans = [plan] if isinstance(plan, Plan) else list(plan)
     elsewhere = execution is not None and execution.address is not None

@@ -21,18 +21,39 @@ __all__ = ["Correlation", "correlate", "spearman"]
 class Correlation:
     """One proxy on one task. Correlations are positive where the proxy ranks as its users expect.
 
-    ``spearman`` and ``kendall`` (tau-b) are means over seeds, ``spearman_std`` and ``kendall_std``
-    the standard deviations over them. ``ci_low`` and ``ci_high`` bound a 95 % interval of
-    ``spearman``, ``kendall_low`` and ``kendall_high`` one of ``kendall``: percentiles of a
-    bootstrap over architectures, each resample averaged over the seeds. ``spearman_given_params``
-    and ``spearman_given_flops`` are partial correlations; ``spearman_within_depth`` is the mean
-    over depths, weighted by how many architectures each has. ``ndcg`` and ``regret`` are at the top
-    ``k``: the regret is the accuracy lost by training the proxy's k best instead of all, those
-    that it failed to score among them.
-    ``saturated_fraction`` is the share of scores at their upper bound. ``failed`` counts missing
-    scores. ``spearman_common`` is ``spearman`` on the ``n_common`` architectures that every
-    computed proxy scored: comparable where proxies failed. NaN where a statistic is not defined
-    (constant scores, say).
+    A statistic that is not defined, for constant scores for instance, is NaN.
+
+    Attributes
+    ----------
+    proxy, space, task
+        What was scored, and by what.
+    n, seeds
+        The number of architectures with a score and an accuracy, and the number of seeds.
+    spearman, kendall
+        Means over seeds; Kendall's is tau-b.
+    spearman_std, kendall_std
+        Standard deviations over seeds.
+    ci_low, ci_high
+        95 % interval of ``spearman``: percentiles of a bootstrap over architectures, each resample
+        averaged over the seeds.
+    kendall_low, kendall_high
+        The same for ``kendall``.
+    seconds_per_arch
+        What the proxy costs alone.
+    saturated_fraction
+        The share of scores at their upper bound.
+    spearman_given_params, spearman_given_flops
+        Partial correlations.
+    spearman_within_depth
+        The mean over depths, weighted by how many architectures each has.
+    k, ndcg, regret
+        Of the proxy's k best. The regret is the accuracy lost by training these instead of all,
+        including those that the proxy failed to score.
+    failed
+        The number of missing scores.
+    n_common, spearman_common
+        ``spearman`` on the architectures that every computed proxy scored, and their number: use it
+        to compare proxies of which some failed.
     """
 
     proxy: str
@@ -70,21 +91,21 @@ def correlate(
     k: int = 10,
     seed: int = 0,
 ) -> pd.DataFrame:
-    """Compare the scores of one task with its accuracies; one row a proxy, best first.
+    """Compare the scores of one task with its accuracies: one row per proxy, best first.
 
     Parameters
     ----------
     scores
         Columns ``space, task, proxy, arch, seed, value, saturation, seconds`` (of one space and
-        task); ``value`` is missing where scoring failed. The scores of ``params``, ``flops`` and
-        ``depth`` among them are what is held fixed.
+        task); ``value`` is missing where scoring failed. Partial correlations hold the scores of
+        ``params``, ``flops`` and ``depth`` among them fixed.
     accuracy
         Accuracy of each architecture; higher is better.
     directions
-        Whether a higher value of a proxy is meant to be better; True where it is not said.
+        Whether a higher value of a proxy is meant to be better; True for proxies not in it.
     computed
         The proxies whose failures decide which architectures are common to all; None for all of
-        them. A proxy that scored nothing at all has no say.
+        them. A proxy without any score does not count.
     k
         How many of a proxy's best are trained, for ndcg and regret.
 
@@ -123,7 +144,7 @@ def correlate(
 
 
 def _common(wide: Sequence[pd.DataFrame]) -> pd.Index | None:
-    """Architectures that all proxies scored under all seeds; None where there are no proxies."""
+    """Return architectures that all proxies scored under all seeds; None without any proxy."""
     complete = [v.index[v.notna().all(axis=1)] for v in wide if v.notna().any(axis=None)]
     return reduce(pd.Index.intersection, complete) if complete else None
 
@@ -178,7 +199,7 @@ def _correlation(
 
 
 def _interval(resampled: Sequence[Resampled], name: str) -> tuple[float, float]:
-    """Percentiles of the mean over seeds; the same resample for each, as they draw alike."""
+    """Return percentiles of the mean over seeds; all seeds have the same resamples."""
     values = [getattr(one, name) for one in resampled if len(one.spearman)]
     if not values:
         return float("nan"), float("nan")

@@ -55,7 +55,7 @@ def page(
     pictures: Mapping[tuple[str, str], Sequence[Picture]],
     overview: Sequence[Picture] = (),
 ) -> str:
-    """Return the page: an overview, then tables and pictures of each (space, task)."""
+    """Return the page: an overview, then tables and pictures for each (space, task)."""
     parts = [
         "<!doctype html>",
         '<html lang="en"><head><meta charset="utf-8">',

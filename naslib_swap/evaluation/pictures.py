@@ -43,7 +43,7 @@ def _colour(proxy: str) -> str:
 
 
 def ranking(title: str, table: pd.DataFrame) -> Figure:
-    """Spearman's correlation of each proxy with its interval, best on top."""
+    """Draw Spearman's correlation of each proxy with its interval, best on top."""
     rows = table.iloc[::-1].reset_index(drop=True)
     figure = _figure(7, 1.3 + 0.3 * len(rows))
     axes = figure.subplots()
@@ -84,7 +84,7 @@ def ranking(title: str, table: pd.DataFrame) -> Figure:
 
 
 def heatmap(table: pd.DataFrame) -> Figure:
-    """Proxies by tasks, coloured by Spearman's correlation, the best mean on top."""
+    """Draw proxies by tasks, coloured by Spearman's correlation, the best mean on top."""
     columns = list(dict.fromkeys(zip(table["space"], table["task"])))
     wide = table.pivot(index="proxy", columns=["space", "task"], values="spearman")[columns]
     mean = wide.mean(axis=1).sort_values(ascending=False)
@@ -114,7 +114,7 @@ def heatmap(table: pd.DataFrame) -> Figure:
 
 
 def proxies_against_proxies(title: str, scores: pd.DataFrame, order: Sequence[str]) -> Figure:
-    """Rank correlations between proxies, each turned so that higher is better; means over seeds."""
+    """Draw rank correlations between proxies: means over seeds, signs so that higher is better."""
     cells = rank_correlations(scores, order)
     figure = _figure(2.4 + 0.42 * len(order), 2.0 + 0.36 * len(order))
     axes = figure.subplots()
@@ -131,7 +131,7 @@ def proxies_against_proxies(title: str, scores: pd.DataFrame, order: Sequence[st
 
 
 def rank_correlations(scores: pd.DataFrame, order: Sequence[str]) -> np.ndarray:
-    """Spearman's correlation of each proxy with each, [proxies, proxies]; NaN where constant."""
+    """Return Spearman's correlations between proxies, [proxies, proxies]; NaN where constant."""
     directions = directions_of(order)
     mean = scores.pivot_table(index="arch", columns="proxy", values="value", aggfunc="mean")
     signed = pd.DataFrame(
@@ -144,11 +144,11 @@ def rank_correlations(scores: pd.DataFrame, order: Sequence[str]) -> np.ndarray:
 def scatter(
     title: str, scores: pd.DataFrame, accuracy: Mapping[str, float], order: Sequence[str]
 ) -> Figure:
-    """Score against accuracy, one panel a proxy; a score is the mean over seeds."""
+    """Draw score against accuracy, one panel per proxy; a score is the mean over seeds."""
     across = min(4, len(order))
     down = -(-len(order) // across)
     width, height = 2.3 * across + 1.4, 2.1 * down + 0.5
-    figure = _figure(width, height, layout=None)  # panels alike need no search for their places
+    figure = _figure(width, height, layout=None)  # panels of one size need no layout engine
     figure.subplots_adjust(
         left=0.6 / width,
         right=1 - 0.9 / width,
@@ -215,7 +215,7 @@ def scatter(
 
 
 def _floor(accuracy: pd.Series) -> float | None:
-    """Where to cut the axis, so that a few failed trainings do not flatten all the others."""
+    """Return where to cut the axis, so that a few failed trainings do not flatten the others."""
     low, high = accuracy.quantile(0.02), accuracy.max()
     floor = low - 0.5 * (high - low)
     return float(floor) if accuracy.min() < floor - 0.5 * (high - low) else None
@@ -261,7 +261,7 @@ def _headline(figure: Figure, title: str, width: float) -> None:
 
 
 def _svg(figure: Figure, name: str) -> str:
-    """The figure as SVG, the same text for the same figure."""
+    """Return the figure as SVG: the same text for the same figure."""
     import matplotlib as mpl
 
     buffer = io.StringIO()

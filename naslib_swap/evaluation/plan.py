@@ -1,4 +1,4 @@
-"""What a user asks a comparison for."""
+"""What a user asks of a comparison."""
 
 from __future__ import annotations
 
@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Plan(ScoringPlan):
-    """One task of one space, and how to compare proxies on it: the options of ``table``."""
+    """One task of one space, and how to compare proxies on it: the options of ``table``.
+
+    Examples
+    --------
+    >>> plan = Plan(space="nasbench101", archs=50, proxies=("swap", "params"))
+    >>> plan.truth_source()
+    'suite-zero'
+    """
 
     archs: Optional[int] = option(
         200, "Architectures to sample, or all.", read=count_or_all, shown="200"
@@ -37,7 +44,7 @@ class Plan(ScoringPlan):
     )
     truth_file: Optional[str] = option(None, "A file of accuracies, such as arch,val_accuracy CSV.")
     stored: Optional[str] = option(
-        None, "A source of scores to stand beside ours, e.g. suite-zero."
+        None, "A source of stored scores to show beside ours, e.g. suite-zero."
     )
     top: int = option(10, "k of nDCG and regret.", least=1)
 

@@ -1,4 +1,4 @@
-"""From a plan to the study that it amounts to."""
+"""From a plan to the study that it describes."""
 
 from __future__ import annotations
 

@@ -32,10 +32,16 @@ if TYPE_CHECKING:
 
 
 class Precomputed(NamedTuple):
-    """What came of it.
+    """The result of `precompute`.
 
-    ``path`` and ``table``: where it was written, and what. ``scores``: the new scores of each task,
-    one row per architecture and proxy. ``remarks``: what a user should be warned of.
+    Attributes
+    ----------
+    path, table
+        Where the table was written, and the table.
+    scores
+        The new scores of each task: one row per architecture and proxy.
+    remarks
+        What a user should be warned of.
     """
 
     path: Path
@@ -71,12 +77,24 @@ def precompute(
     note
         Called with what a user should know.
 
+    Returns
+    -------
+    Precomputed
+        Where the table is, and what is in it.
+
     Raises
     ------
     Unscorable
         If every score failed and the table would hold none.
     SwapError
-        A plan that cannot be met, a table that is none or was made with other settings.
+        A plan that cannot be met, a table that is not one or was made with other settings.
+
+    Examples
+    --------
+    >>> from naslib_swap import PrecomputePlan, precompute
+    >>> made = precompute(PrecomputePlan(archs=3, proxies=("params",)), "zc_mine.json")
+    >>> made.path.exists(), len(made.table["cifar10"])
+    (True, 3)
     """
     target = Path(out) if out is not None else Path(f"zc_{plan.space}_swap.json")
     if target.is_dir():

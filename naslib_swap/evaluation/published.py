@@ -1,4 +1,4 @@
-"""Scores that a source already stores, beside ours: do both rank alike?"""
+"""Scores that a source already stores, compared with ours."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ COLUMNS = ("proxy", "stored_n", "computed_spearman", "stored_spearman", "differe
 
 
 def stored_scores(study: Study, truth: GroundTruth) -> pd.DataFrame:
-    """Stored scores of a study's architectures by the proxies that it does not compute itself.
+    """Return stored scores of a study's architectures by proxies that it does not compute itself.
 
-    Rows like those of :func:`naslib_swap.scoring.study.gather`, under one seed; a missing value
-    where the source has none.
+    Rows are like those of :func:`naslib_swap.scoring.study.gather`, under one seed; a value is
+    missing where the source has none.
     """
     nan = np.nan
     rows = [
@@ -36,9 +36,12 @@ def beside_stored(
 ) -> pd.DataFrame:
     """Compare computed with stored scores, on the architectures that have both.
 
-    Returns one row a proxy: how many architectures, Spearman's correlation with the accuracies
-    computed (mean over seeds) and stored, the difference, and the ``agreement``: Spearman's
-    correlation of both scores with one another (of our mean over seeds).
+    Returns
+    -------
+    DataFrame
+        One row per proxy: how many architectures; Spearman's correlation with the accuracies,
+        computed (mean over seeds) and stored; their difference; and the ``agreement``, Spearman's
+        correlation between stored scores and our mean over seeds.
     """
     rows = []
     for proxy, stored in truth.proxies.items():

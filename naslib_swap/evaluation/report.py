@@ -56,11 +56,23 @@ _STORED_NOTES = (
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one task.
+    """The result of comparing one task.
 
-    ``table``: a row a proxy, see :class:`naslib_swap.evaluation.correlate.Correlation`, with
-    ``source`` "computed" or "stored". ``beside``: computed against stored scores. ``scores``: a row
-    an architecture, proxy and seed. ``remarks``: what a reader should be warned of.
+    Attributes
+    ----------
+    space, task, title
+        What was compared, and its name for people.
+    table
+        One row per proxy, see :class:`naslib_swap.evaluation.correlate.Correlation`, with
+        ``source`` "computed" or "stored".
+    beside
+        Computed against stored scores.
+    scores
+        One row per architecture, proxy and seed.
+    accuracy
+        The accuracies of the architectures.
+    remarks
+        What a reader should be warned of.
     """
 
     space: str
@@ -73,7 +85,7 @@ class Outcome:
     remarks: tuple[str, ...]
 
     def nothing_scored(self) -> str | None:
-        """What to tell the user where every score that was computed failed; else None."""
+        """Return what to tell the user where every computed score failed; else None."""
         computed = self.table.loc[self.table["source"] == "computed", "proxy"]
         return nothing_scored([self.scores[self.scores["proxy"].isin(computed)]])
 
@@ -110,13 +122,13 @@ def outcome_of(
 
 
 def directions_of(names: Sequence[str]) -> dict[str, bool]:
-    """Whether higher values of each proxy are better; True for those that are not known here."""
+    """Return whether higher values of each proxy are better; True for unknown proxies."""
     known = proxies.names()
     return {n: proxies.get(n).higher_is_better if n in known else True for n in names}
 
 
 def title_of(proxy: str) -> str:
-    """What tables and pictures call a proxy."""
+    """Return the name of a proxy in tables and pictures."""
     return proxies.get(proxy).title if proxy in proxies.names() else proxy
 
 
@@ -163,9 +175,9 @@ def presented(table: pd.DataFrame) -> pd.DataFrame:
             ]
         }
     )
-    alike = (table["n_common"] == table["n"]).all()  # then n and common say nothing new
+    all_common = (table["n_common"] == table["n"]).all()  # then n and common say nothing new
     for name, (heading, form) in SHOWN.items():
-        if alike and name in ("n", "spearman_common"):
+        if all_common and name in ("n", "spearman_common"):
             continue
         if name == "interval":
             cells = [
@@ -184,7 +196,7 @@ def presented(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def footnote(table: pd.DataFrame) -> str:
-    """What the headings of the table above it stand for."""
+    """Return what the headings of the table above it mean."""
     text = f"k = {int(table['k'].max())}."
     if (table["n_common"] == table["n"]).all():
         return text

@@ -39,8 +39,8 @@ def _pictures(out: Path, outcome: Outcome) -> list[Picture]:
     }
     captions = {
         "ranking": "Spearman correlation of each proxy with the accuracies",
-        "scatter": "Score against accuracy; one point an architecture",
-        "proxies": "Do proxies rank alike? Spearman correlation between them",
+        "scatter": "Score against accuracy; one point per architecture",
+        "proxies": "Do proxies agree? Spearman correlation between them",
     }
     return [
         (captions[kind], pictures.save(figure, out, f"{kind}-{name}"))

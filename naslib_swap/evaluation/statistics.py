@@ -13,31 +13,31 @@ Vector = np.ndarray[Any, Any]
 _NAN = float("nan")
 _LEAST_STRATUM = 5
 
-# Up to this many architectures all pairs are held in memory: 16 MB a matrix.
+# Up to this many architectures all pairs are held in memory: 16 MB per matrix.
 _PAIRWISE = 2000
 _RESAMPLES = 1000
 _RESAMPLES_OF_MANY = 200
 
 
 def spearman(x: Vector, y: Vector) -> float:
-    """Spearman's rank correlation of two vectors; NaN where either is constant."""
+    """Return Spearman's rank correlation of two vectors; NaN where either is constant."""
     if not _ranked(x, y):
         return _NAN
     return float(stats.spearmanr(x, y)[0])
 
 
 def kendall(x: Vector, y: Vector) -> float:
-    """Kendall's tau-b of two vectors; NaN where either is constant."""
+    """Return Kendall's tau-b of two vectors; NaN where either is constant."""
     if not _ranked(x, y):
         return _NAN
     return float(stats.kendalltau(x, y)[0])
 
 
 def partial_spearman(x: Vector, y: Vector, z: Vector) -> float:
-    """Spearman's correlation of x and y with z held fixed: (rxy - rxz ryz) / norm.
+    """Return Spearman's correlation of x and y with z held fixed: (rxy - rxz ryz) / norm.
 
     The norm is sqrt((1 - rxz^2)(1 - ryz^2)). Where z is missing, x and y are left out. NaN where z
-    explains x or y entirely, as it does itself.
+    ranks exactly as x or y does.
     """
     known = np.isfinite(z)
     x, y, z = x[known], y[known], z[known]
@@ -49,7 +49,7 @@ def partial_spearman(x: Vector, y: Vector, z: Vector) -> float:
 
 
 def within_spearman(x: Vector, y: Vector, strata: Vector) -> float:
-    """Mean of Spearman's correlations inside each stratum of at least 5, weighted by its size."""
+    """Return the mean of Spearman's correlations inside strata of 5 or more, weighted by size."""
     found, weights = [], []
     for value in np.unique(strata[np.isfinite(strata)]):
         inside = strata == value
@@ -60,7 +60,7 @@ def within_spearman(x: Vector, y: Vector, strata: Vector) -> float:
 
 
 def ndcg(score: Vector, truth: Vector, k: int) -> float:
-    """Normalised discounted cumulative gain of the k best scores, gains scaled to [0, 1].
+    """Return the normalised discounted cumulative gain of the k best, gains scaled to [0, 1].
 
     Tied scores share their gains (McSherry and Najork 2008), as in scikit-learn's ``ndcg_score``.
     """
@@ -75,10 +75,11 @@ def ndcg(score: Vector, truth: Vector, k: int) -> float:
 
 
 def regret(score: Vector, truth: Vector, k: int, best_of_all: float | None = None) -> float:
-    """Best accuracy of all, less the best of the k best scores; in the accuracy's own unit.
+    """Return the best accuracy of all minus the best among the k best scores, in its own unit.
 
-    ``best_of_all`` is given where architectures without a score count too; None takes the truth's.
-    Where equal scores compete for the last of the k places, chance decides: the expected regret.
+    Give ``best_of_all`` where architectures without a score count too; None takes the best of
+    ``truth``. Where equal scores compete for the last of the k places, chance decides: this is the
+    expected regret.
     """
     if len(score) < k or k < 1:
         return _NAN
@@ -95,7 +96,7 @@ def regret(score: Vector, truth: Vector, k: int, best_of_all: float | None = Non
 
 
 def _chance_of_none(special_ones: Vector, drawn: int, total: int) -> Vector:
-    """Chance that none of the special ones is among those drawn without replacement."""
+    """Return the chance that no special one is among those drawn without replacement."""
     left = total - special_ones
     possible = left >= drawn
     kept = np.where(possible, left, drawn)
@@ -110,7 +111,7 @@ def _chance_of_none(special_ones: Vector, drawn: int, total: int) -> Vector:
 
 
 class Resampled(NamedTuple):
-    """Both correlations over resampled architectures, one value a resample."""
+    """Both correlations over resampled architectures, one value per resample."""
 
     spearman: Vector
     kendall: Vector
@@ -119,10 +120,14 @@ class Resampled(NamedTuple):
 def bootstrap(x: Vector, y: Vector, *, seed: int = 0) -> Resampled:
     """Correlate architectures drawn with replacement, as many as there are, many times.
 
-    Where x is NaN, for want of a score, an architecture is drawn and then left out: the resamples
-    of one seed are the same architectures whichever scores are missing. Returns 1000 values of each
-    correlation (200 above 2000 architectures); NaN where a resample is constant, and none at all
-    where the vectors are.
+    An architecture without a score (x is NaN) is drawn and then left out, so that the resamples of
+    one seed are the same architectures, whatever scores are missing.
+
+    Returns
+    -------
+    Resampled
+        1000 values of each correlation (200 above 2000 architectures); NaN where a resample is
+        constant. No values where the vectors are constant.
     """
     present = ~np.isnan(x)
     if not _ranked(x[present], y[present]):
@@ -137,7 +142,7 @@ def bootstrap(x: Vector, y: Vector, *, seed: int = 0) -> Resampled:
 
 
 def _counts(drawn: Vector) -> Vector:
-    """How often each architecture was drawn: [resamples, n] of indices to as many counts."""
+    """Count how often each architecture was drawn: indices [resamples, n] to as many counts."""
     times, n = drawn.shape
     counts = np.zeros((times, n), dtype=np.float32)
     np.add.at(counts, (np.arange(times)[:, None], drawn), 1)
@@ -145,7 +150,7 @@ def _counts(drawn: Vector) -> Vector:
 
 
 def _by_pairs(x: Vector, y: Vector, w: Vector) -> Resampled:
-    """All resamples at once, from the sign of the difference of every pair.
+    """Correlate all resamples at once, from the sign of the difference of every pair.
 
     With w [resamples, n] the number of times that each was drawn and S the signs, ranks about their
     mean are S w / 2, concordant less discordant pairs w S_x S_y w / 2, untied pairs w S^2 w / 2.
@@ -167,7 +172,7 @@ def _one_by_one(x: Vector, y: Vector, drawn: Sequence[Vector]) -> Resampled:
 
 
 def percentiles(values: Vector, level: float = 0.95) -> tuple[float, float]:
-    """Percentile interval of resampled values; NaN where there are none."""
+    """Return the percentile interval of resampled values; NaN where there are none."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return _NAN, _NAN

@@ -2,7 +2,7 @@
 
 ``{task: {arch: {proxy: {"score", "time"}, "val_accuracy"}}}``. NAS-Bench-101's table nests one
 level deeper, under the name of the space, and holds plain numbers; NAS-Bench-301's keys are lists.
-A score that failed is left out: the -1e8 that NASLib's own scripts store would rank.
+A score that failed is left out: the -1e8 that NASLib's own scripts store would count as a value.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ def read_table(path: Path, space: str) -> Table:
 
 
 def rows_of(table: Table, space: str, task: str) -> dict[str, dict[str, Any]]:
-    """The rows of one task, by the canonical string of each architecture."""
+    """Return the rows of one task, by the canonical string of each architecture."""
     tasks = table.get(space, table) if spaces.get(space).flat_tables else table
     parse = canonical(space)
     return {parse(key): row for key, row in tasks.get(task, {}).items()}
@@ -54,12 +54,12 @@ def merged(
     task: str,
     anew: bool = False,
 ) -> Table:
-    """Return the table with scores of one task added; the given one stays as it is.
+    """Return a copy of the table with scores of one task added.
 
     ``scores`` has columns ``arch, proxy, value, seconds``; rows without a value are left out.
-    Scores that the table has already stay, unless ``anew``: then they are replaced, and go where
-    the new one failed. Architectures keep the key that the table knows them by; new ones get the
-    key that NASLib makes, and their accuracy where it is known.
+    Scores that the table already has stay, unless ``anew``: then they are replaced, or removed
+    where the new score failed. Architectures keep their key in the table; new ones get the key that
+    NASLib makes, and their accuracy where it is known.
     """
     result = copy.deepcopy(table)
     flat = spaces.get(space).flat_tables
@@ -89,5 +89,5 @@ def naslib_key(space: str, arch: str) -> str:
 
 
 def without_accuracy(table: Table, space: str, task: str) -> int:
-    """How many architectures of a task have scores but no accuracy."""
+    """Count the architectures of a task that have scores but no accuracy."""
     return sum("val_accuracy" not in row for row in rows_of(table, space, task).values())

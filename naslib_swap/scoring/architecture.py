@@ -105,5 +105,5 @@ class Architecture:
         }
 
     def __getstate__(self) -> dict[str, object]:
-        # What is derived stays at home: a job is small.
+        # Derived values are not sent to workers: a job stays small.
         return {n: self.__dict__[n] for n in ("space", "task", "text", "chosen")}

@@ -26,9 +26,14 @@ _WORKER_SECONDS = 120  # a worker that starts, or starts again, imports torch fi
 class Crew:
     """Workers that take tasks.
 
-    ``run`` yields results as they come, in any order, and takes few more tasks than there are
-    workers. ``alone`` runs one task apart from this process. Both raise one of ``lost`` when a
-    worker died.
+    Attributes
+    ----------
+    run
+        Yields results as they come, in any order; takes few more tasks than there are workers.
+    alone
+        Runs one task in another process.
+    lost
+        What both raise when a worker died.
     """
 
     run: Callable[[Iterable[Task]], Iterator[Any]]
@@ -38,7 +43,7 @@ class Crew:
 
 @contextmanager
 def crew(backend: str, workers: int, address: str | None = None) -> Iterator[Crew]:
-    """Start workers through joblib, or connect to a cluster; they are let go in the end.
+    """Start workers through joblib, or connect to a cluster; they are released at the end.
 
     ``loky`` starts processes; one worker is this process itself. ``dask`` and ``ray`` connect to
     the cluster at ``address`` and use all of it, or start ``workers`` processes where there is no
@@ -119,16 +124,16 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
 
 
 class _Lost:
-    """What a task gave whose workers died."""
+    """The result of a task whose workers died."""
 
     def __init__(self, error: BaseException) -> None:
         self.error = error
 
 
 def _reporting_backend() -> Any:
-    """joblib's Dask backend, less two habits that it has in joblib 1.6.
+    """Return joblib's Dask backend without two habits that it has in joblib 1.6.
 
-    It waits for ever for a task that Dask itself gave up, and runs tasks in this process while the
+    It waits forever for a task that Dask itself gave up, and runs tasks in this process while the
     cluster has a single thread.
     """
     from joblib._dask import DaskDistributedBackend
@@ -176,7 +181,7 @@ def _ray(stack: ExitStack, workers: int, address: str | None) -> Crew:
 
 
 def _require_answer(address: str) -> None:
-    """Ray itself takes minutes to give an address up at which nothing listens."""
+    """Raise LostWorker where nothing listens: Ray itself would try for minutes."""
     host, _, port = address.rpartition("://")[2].rpartition(":")
     if not port.isdecimal():  # "auto", say
         return
@@ -194,7 +199,7 @@ def _no_ray(address: str | None, error: Exception) -> LostWorker:
 
 
 def _streamed(workers: int) -> Callable[[Iterable[Task]], Iterator[Any]]:
-    # One task a batch: a kill then loses one architecture a worker.
+    # One task per batch: a kill then loses one architecture per worker.
     def run(tasks: Iterable[Task]) -> Iterator[Any]:
         parallel = joblib.Parallel(
             n_jobs=workers, batch_size=1, return_as="generator_unordered", pre_dispatch="2*n_jobs"
@@ -213,7 +218,7 @@ def _streamed_alone(workers: int) -> Callable[[Task], Any]:
 
 
 def _in_portions(workers: int) -> Callable[[Iterable[Task]], Iterator[Any]]:
-    """For backends that give results back all at once: a few tasks a worker at a time."""
+    """Run a few tasks per worker at a time, for backends that return all results at once."""
 
     def run(tasks: Iterable[Task]) -> Iterator[Any]:
         waiting = iter(tasks)

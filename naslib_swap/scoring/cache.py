@@ -28,7 +28,7 @@ class Kept:
     size
         In bytes.
     scores
-        How many scores it holds; None where it holds none by its nature, or an earlier version's.
+        How many scores it holds; None for downloads, and for files of earlier versions.
     """
 
     what: str
@@ -60,7 +60,7 @@ def contents(note: Callable[[str], None] = lambda text: None) -> list[Kept]:
 def prune(
     *, everything: bool = False, note: Callable[[str], None] = lambda text: None
 ) -> list[Kept]:
-    """Remove what is of no more use; nothing but files of ours is touched.
+    """Remove what is no longer used; only our own files are touched.
 
     Parameters
     ----------

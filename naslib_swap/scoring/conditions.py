@@ -98,30 +98,47 @@ def conditions_for(
     device: str = "cpu",
     **settings: Any,
 ) -> Conditions:
-    """Return the conditions for architectures of a space: what every door scores under.
+    """Return the conditions under which every door scores the architectures of a space.
 
     Parameters
     ----------
-    space, task, variant
-        What is scored; None takes the task's own variant.
+    space
+        The search space.
+    task
+        One of its tasks.
+    variant
+        Which of its networks; None takes the task's own.
     names
         The proxies. `mu` and `sigma` are derived where one of them reads these.
     images
         None takes crops of natural photographs; 0 samples take as many as suit the space.
-    mu, sigma
-        In thousands of parameters; None derives them by `rule` from the sizes of random
-        architectures of the space, which looks neither at accuracies nor at those scored.
+    mu
+        The size aimed at, in thousands of parameters. None derives it and `sigma` by `rule` from
+        the sizes of random architectures of the space, without looking at accuracies or at what is
+        scored.
+    sigma
+        The tolerance, in thousands of parameters.
     rule
         See :func:`naslib_swap.regularisation.from_sizes`.
     device
         Where networks run.
     **settings
-        Further ones, such as ``repeats``.
+        Further settings, such as ``repeats``.
+
+    Returns
+    -------
+    Conditions
+        What `score` and `Study` take.
 
     Raises
     ------
     BadArgument
         An unknown space, task, proxy or rule; only one of mu and sigma.
+
+    Examples
+    --------
+    >>> conditions_for("nasbench201", "cifar10", names=["swap"], repeats=8).settings
+    {'repeats': 8}
     """
     found = spaces.get(space)
     found.task(task)

@@ -18,10 +18,9 @@ BACKENDS = ("loky", "dask", "ray")
 
 @dataclass(frozen=True)
 class Workers:
-    """Where scores are computed; none of them depends on it.
+    """Where scores are computed; no score depends on it.
 
-    ``workers`` are processes; one is this process itself. For ``backend`` and ``address`` see
-    :func:`naslib_swap.scoring.backends.crew`.
+    One worker is this process itself. More: :func:`naslib_swap.scoring.backends.crew`.
 
     Raises
     ------

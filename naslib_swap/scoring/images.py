@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 class Digests(NamedTuple):
     """What identifies a minibatch: its pixels, and its labels where a user's file gives them.
 
-    Those of a known data set follow from the pixels, drawn ones from the seed.
+    The labels of a known data set follow from the pixels; drawn labels follow from the seed.
     """
 
     inputs: str
@@ -28,9 +28,20 @@ class Digests(NamedTuple):
 
 @dataclass(frozen=True)
 class Images:
-    """Where a minibatch comes from; see :func:`naslib_swap.inputs.load`.
+    """Where a minibatch of images comes from; see :func:`naslib_swap.inputs.load`.
 
-    `samples` is S. `resolution` is the height and width in pixels; 0 takes the task's own.
+    Attributes
+    ----------
+    source
+        The name of a data set, or a path.
+    samples
+        S, the size of the minibatch.
+    path
+        Where the data set is.
+    order
+        ``"first"`` takes the first images, ``"random"`` draws them from the seed.
+    resolution
+        Height and width in pixels; 0 takes the task's own.
     """
 
     source: str = "natural"

@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class ScoringPlan:
-    """What a user asks for, as far as single scores are concerned.
-
-    Each option is declared here once, for the library, YAML files and all commands.
-    """
+    """What single scores depend on: the options that library, YAML files and commands share."""
 
     space: str = option("nasbench201", "Search space.")
     task: str = option("cifar10", "Task of the space.")

@@ -9,7 +9,17 @@ from naslib_swap.scoring.recipe import Recipe
 
 
 class Key(NamedTuple):
-    """What identifies a score. `recipe` is a recipe's id."""
+    """What identifies a score.
+
+    Attributes
+    ----------
+    space, task, arch
+        The subject: `arch` is its canonical name.
+    proxy, seed
+        By what it was scored.
+    recipe
+        The id of the score's recipe.
+    """
 
     space: str
     task: str
@@ -21,15 +31,15 @@ class Key(NamedTuple):
 
 @dataclass(frozen=True)
 class Score:
-    """What scoring one subject by one proxy gave.
+    """The result of scoring one subject by one proxy.
 
     Attributes
     ----------
     value
         A finite number, or None where `error` says why there is none.
     seconds
-        What the proxy costs alone: its own time and that of every pass it used, even where another
-        proxy had already paid for the pass.
+        What the proxy costs alone: its own time and that of every pass it used, even if the pass
+        was computed for another proxy.
     error
         Kind and message of what went wrong, or None.
     saturation
@@ -46,7 +56,17 @@ class Score:
 
 
 class Record(NamedTuple):
-    """One score with what identifies it and what it was made with: what a store holds."""
+    """What a store holds of one score.
+
+    Attributes
+    ----------
+    key
+        What identifies it.
+    score
+        The result.
+    recipe
+        What it was made with.
+    """
 
     key: Key
     score: Score

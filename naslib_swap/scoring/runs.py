@@ -36,7 +36,7 @@ def run(
     Parameters
     ----------
     studies
-        What is wanted; at most one study about a task.
+        What is wanted; at most one study per task.
     store
         Open for appending.
     execution
@@ -50,6 +50,19 @@ def run(
     -------
     int
         The number of jobs done, one per network and seed.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from naslib_swap.scoring import Architecture, Study, gather
+    >>> from naslib_swap.scoring.store import LineStore
+    >>> net = Architecture("nasbench201", "cifar10", "(0, 2, 3, 2, 3, 1)")
+    >>> study = Study("nasbench201", "cifar10", {"mine": net}, ("params", "depth"))
+    >>> with LineStore(Path("scores.jsonl")) as store:
+    ...     jobs = run([study], store)
+    ...     table = gather([study], store)[0]
+    >>> jobs, table["value"].tolist()
+    (1, [21.0, 0.615386])
     """
     how = execution or Execution(workers=1)
     asked = list(studies)

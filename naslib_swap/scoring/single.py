@@ -63,7 +63,7 @@ def score(
     --------
     >>> subject = Architecture("nasbench201", "cifar10", "(0, 2, 3, 2, 3, 1)")
     >>> score(subject, ["depth"])["depth"].value
-    36.0
+    21.0
     """
     if conditions is None:
         if not isinstance(subject, Architecture):
@@ -84,8 +84,14 @@ def score(
 class Job(NamedTuple):
     """One subject under one seed, and the proxies that it still lacks.
 
-    ``digests`` identifies the inputs: a worker that finds others must not score on them.
-    ``registered`` are proxies and spaces that were added by hand, for the worker to know them.
+    Attributes
+    ----------
+    subject, seed, proxies, conditions
+        What is scored, and how.
+    digests
+        Identifies the inputs: a worker that has other inputs must not score on them.
+    registered
+        Proxies and spaces that were added by hand, so that the worker knows them.
     """
 
     subject: Subject

@@ -94,7 +94,7 @@ class LineStore:
         self._open.close()
 
     def append(self, records: Iterable[Record]) -> None:
-        """Write records, in one go, so that a kill loses all of them or none but a torn line."""
+        """Write records in one go: a kill loses all of them, or leaves one torn line."""
         data = "".join(f"{lines.write(record)}\n" for record in records).encode()
         start = os.fstat(self._file.fileno()).st_size
         try:
@@ -202,8 +202,8 @@ CREATE TABLE IF NOT EXISTS scores (
 class DatabaseStore:
     """Scores in one SQLite file, safe with any number of processes.
 
-    A file that cannot be used is said once, and scoring goes on without. A damaged score is said
-    once too, and made anew.
+    A file that cannot be used is reported once, and scoring goes on without it. Damaged scores are
+    reported once too, and made anew.
 
     Parameters
     ----------

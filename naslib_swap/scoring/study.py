@@ -30,7 +30,18 @@ COLUMNS = (
 class Study:
     """Subjects of one task, to be scored by some proxies under some seeds.
 
-    ``subjects`` maps what a table calls each of them to the subject.
+    Attributes
+    ----------
+    space, task
+        Names of both.
+    subjects
+        The subjects, by the name that a table gives them.
+    proxies
+        Names of the proxies.
+    seeds
+        Each gives other weights and, where inputs are drawn, other inputs.
+    conditions
+        What all scores share.
     """
 
     space: str
@@ -46,14 +57,14 @@ class Study:
 
 
 class Wanted(NamedTuple):
-    """The scores that some studies ask for: for each, the recipe that it should have."""
+    """The scores that some studies ask for, each with the recipe that it should have."""
 
     names: Mapping[tuple[str, str], frozenset[str]]
     recipes: Mapping[tuple[str, str, str, int], Recipe]
 
     @classmethod
     def of(cls, studies: Sequence[Study]) -> Wanted:
-        """Return what studies want, at most one of them about a task."""
+        """Return what studies want; there is at most one study per task."""
         names = {(s.space, s.task): frozenset(s.distinct()) for s in studies}
         recipes = {
             (study.space, study.task, proxy, seed): recipe
@@ -90,8 +101,12 @@ def recipes_of(study: Study) -> dict[tuple[str, int], Recipe]:
 class Survey(NamedTuple):
     """What a store holds of some studies.
 
-    ``scores``: those asked for. ``others``: how many scores of these subjects were made with other
-    recipes, by what differs.
+    Attributes
+    ----------
+    scores
+        Those asked for.
+    others
+        How many scores of these subjects were made with other recipes, by what differs.
     """
 
     scores: Mapping[Key, Score]
@@ -99,7 +114,7 @@ class Survey(NamedTuple):
 
 
 def survey(studies: Sequence[Study], records: Iterable[Record]) -> Survey:
-    """Look through records for what studies ask for; of scores stored twice the last one counts."""
+    """Look through records for what studies ask for; of equal keys the last one counts."""
     wanted = Wanted.of(studies)
     scores: dict[Key, Score] = {}
     others: dict[tuple[Recipe, Recipe], int] = {}
@@ -148,18 +163,25 @@ def missing(study: Study, done: Mapping[Key, Score], *, retry_failed: bool = Fal
 def gather(studies: Sequence[Study], store: Store) -> list[pd.DataFrame]:
     """Read the stored scores of each study, in one pass over the store.
 
+    Parameters
+    ----------
+    studies
+        What is wanted.
+    store
+        Where the scores are.
+
     Returns
     -------
     list of DataFrame
         One row per subject, proxy and seed that has a score, with `COLUMNS`; ``arch`` is what the
-        study calls the subject.
+        study calls the subject. See `run` for an example.
     """
     found = survey(studies, store.records()).scores
     return [_frame(_rows(study, found)) for study in studies]
 
 
 def _rows(study: Study, found: Mapping[Key, Score]) -> Iterator[tuple[object, ...]]:
-    # The order of writing depends on the workers; a table must not.
+    # The order of writing depends on the workers; that of a table must not.
     for (proxy, seed), recipe in sorted(recipes_of(study).items(), key=lambda item: item[0]):
         for arch, subject in sorted(study.subjects.items()):
             key = Key(study.space, study.task, subject.name, proxy, seed, recipe.id)
@@ -179,7 +201,7 @@ def _frame(rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
 
 
 def nothing_scored(frames: Iterable[pd.DataFrame]) -> str | None:
-    """What to tell the user where every score of a run failed; None where one did not."""
+    """Return what to tell the user where every score of a run failed; else None."""
     failed = 0
     reason = None
     for frame in frames:

@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 class Subject(Protocol):
-    """Something that proxies score. It travels to workers, so it is small plain data.
+    """Something that proxies score: small plain data, as it is sent to workers.
 
-    `space`, `task` and `name` identify it in a store, `variant` says which of its networks is
+    `space`, `task` and `name` identify it in a store; `variant` says which of its networks is
     meant. Subjects that are the same network have the same name.
     """
 
     @property
     def space(self) -> str:
-        """The search space it belongs to; empty where there is none."""
+        """The search space that it belongs to; empty where there is none."""
 
     @property
     def task(self) -> str:
-        """The task it is built for."""
+        """The task that it is built for."""
 
     @property
     def name(self) -> str:
@@ -43,14 +43,14 @@ class Subject(Protocol):
         """Return the proxy of that name for such subjects; BadArgument where there is none."""
 
     def probe(self, conditions: Conditions, seed: int) -> SharedPasses:
-        """Return what the proxies are asked with: the network of this seed, on its inputs."""
+        """Return what proxies are computed on: the network of this seed, on its inputs."""
 
 
 def part_seed(seed: int, space: str, *parts: str) -> int:
     """Return the seed of the last part's weights: of its network, of this and the parts before.
 
     This is the one rule for weights. A space names the parts of its networks, by default the
-    canonical architecture as a whole; never the task or the head. Networks that begin alike are
-    alike as far as they do.
+    canonical architecture as a whole; never the task or the head. Networks whose first parts are
+    the same have the same weights in these.
     """
     return derived_seed(seed, space, "/".join(parts))

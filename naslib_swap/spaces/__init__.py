@@ -1,7 +1,7 @@
-"""Search spaces, built natively: NASLib is not needed for any of them.
+"""Search spaces, built natively: none of them needs NASLib.
 
-What each module calls ``SPACE`` is found by its name. A space of your own is one file; an entry
-point in the group ``naslib_swap.spaces`` (or `register`) makes it known to every command.
+Each module defines ``SPACE``, one space or several. A space of your own is one file; an entry point
+in the group ``naslib_swap.spaces`` (or `register`) makes it known to every command.
 """
 
 from __future__ import annotations

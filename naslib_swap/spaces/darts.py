@@ -214,7 +214,7 @@ def genotype_string(arch: Arch) -> str:
 
 
 def read_genotype(text: object) -> Arch | None:
-    """Read a Genotype or NASLib's compact form; None when the text is neither."""
+    """Read a Genotype or NASLib's compact form; None where the text is neither."""
     if not isinstance(text, str):
         return None
     try:
@@ -225,7 +225,7 @@ def read_genotype(text: object) -> Arch | None:
 
 
 def is_genotype(arch: object) -> bool:
-    """Whether `arch` is a pair of valid cells."""
+    """Tell whether `arch` is a pair of valid cells."""
     return isinstance(arch, tuple) and len(arch) == 2 and all(map(_is_cell, arch))
 
 

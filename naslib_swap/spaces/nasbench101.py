@@ -3,7 +3,8 @@
 A cell is a directed graph of up to seven vertices: the input, up to five operations and the output.
 The network is a stem and three stacks of three cells with 128, 256 and 512 channels, halving the
 resolution between stacks. It is the network that NASLib uses: same structure, same initialisation.
-Today's nasbench_pytorch, which NASLib builds it with, adds a few scalars without use to each cell.
+Current versions of nasbench_pytorch, with which NASLib builds it, add a few unused scalars to each
+cell.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class Graph(NamedTuple):
         return len(self.operations) - 1
 
     def sources(self, vertex: int) -> list[int]:
-        """The vertices that feed one, in order."""
+        """Return the vertices that feed one, in order."""
         return [source for source in range(vertex) if (source, vertex) in self.edges]
 
 
@@ -123,7 +124,7 @@ class NasBench101(SearchSpace):
     def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
         """Add or remove one edge, or change one operation.
 
-        Changes that leave the network as it was are made only where no other are possible.
+        A change that leaves the network as it was is made only where no other is possible.
         """
         before = self._checked(arch)
         valid = [other for other in _neighbours(arch) if _is_cell(other)]
@@ -142,9 +143,9 @@ class NasBench101(SearchSpace):
     def canonical(self, arch: Arch) -> Arch:
         """Return the smallest of the architectures that are this network.
 
-        Vertices without a path from input to output go, inner vertices are put in each order that
-        the edges allow. Where the output's channels do not divide evenly, the order decides which
-        vertex gets one more: such orders are other networks.
+        Vertices without a path from input to output are removed; inner vertices are put in each
+        order that the edges allow. Where the output's channels do not divide evenly, the order
+        decides which vertex gets one more: such orders are other networks.
         """
         graph = self._checked(arch)
         inner = range(1, graph.output)
@@ -227,7 +228,7 @@ def prune(arch: Arch) -> Graph:
 
 
 def vertex_channels(graph: Graph, channels_in: int, channels_out: int) -> list[int]:
-    """Channels of each vertex (section 2.2 of the paper).
+    """Return the channels of each vertex (section 2.2 of the paper).
 
     The inner vertices that feed the output share its channels; where that leaves a remainder, the
     first ones get one more. Every other inner vertex has as many as the widest it feeds.
@@ -306,7 +307,7 @@ def _operation(operation: int, channels: int) -> nn.Module:
 
 
 def _plan() -> list[tuple[int, int]]:
-    """(channels_in, channels_out) of each cell; they double with each stack."""
+    """List (channels_in, channels_out) of each cell; they double with each stack."""
     widths = [
         _STEM_CHANNELS * 2**stack for stack in range(_STACKS) for _ in range(_CELLS_PER_STACK)
     ]
@@ -390,7 +391,7 @@ def _spread(graph: Graph) -> Arch:
 
 
 def _neighbours(arch: Arch) -> list[Arch]:
-    """All architectures that differ in one edge or one operation, valid or not."""
+    """List all architectures that differ in one edge or one operation, valid or not."""
     found = []
     for i, j in _SLOTS:
         place = i * VERTICES + j

@@ -185,7 +185,7 @@ def architecture_string(arch: Arch) -> str:
 
 
 def is_connected(arch: Arch) -> bool:
-    """Whether the cell's input reaches its output over edges other than "none"."""
+    """Tell whether the cell's input reaches its output over edges other than "none"."""
     reached = {0}
     for (start, end), operation in zip(EDGES, arch):
         if operation != _NONE and start in reached:

@@ -10,7 +10,7 @@ from naslib_swap.errors import SwapError
 
 
 def chosen_variant(variant: str | None, variants: tuple[str, ...], space: str) -> str:
-    """Return the variant asked for, the first one when none is; SwapError when there is none."""
+    """Return the variant of that name, the first one for None; SwapError on an unknown name."""
     if variant is None:
         return variants[0]
     if variant not in variants:

@@ -57,7 +57,7 @@ def _as_tuples(value: Any) -> Any:
 
 
 def is_index_tuple(value: object, length: int, choices: int) -> bool:
-    """Whether `value` is a tuple of `length` ints in `range(choices)`."""
+    """Tell whether `value` is a tuple of `length` ints in `range(choices)`."""
     return (
         isinstance(value, tuple)
         and len(value) == length

@@ -1,8 +1,7 @@
 """Pooling layers of the native networks: torch's, in the layout in which they are fast.
 
-On the CPU torch pools images whose channels lie last some four times as fast as others, and gives
-the same bits. Its backward pass gains nothing by that, so only passes without gradients change
-layouts.
+On the CPU torch pools images with channels last about four times as fast as others, and gives the
+same bits. The backward pass does not get faster, so only passes without gradients change layouts.
 """
 
 from __future__ import annotations

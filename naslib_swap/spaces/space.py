@@ -90,7 +90,7 @@ class SearchDefaults:
 
 
 class Moves(Protocol):
-    """How evolution walks a search space."""
+    """What evolution needs of a search space."""
 
     @property
     def name(self) -> str:
@@ -185,8 +185,9 @@ class SearchSpace(ABC):
         return arch
 
     def parts(self, arch: Arch) -> tuple[str, ...]:
-        """Name the parts of an architecture's network, first to last, for the seeds of their
-        weights; never the task or the head. Here: the canonical architecture as a whole.
+        """Name the parts of an architecture's network, first to last: they seed its weights.
+
+        Never the task or the head. Here: the canonical architecture as a whole.
         """
         return (self.encode(self.canonical(arch)),)
 

@@ -27,17 +27,17 @@ class TiedCells:
         self.parse = space.parse
 
     def sample(self, rng: np.random.Generator) -> Any:
-        """A random cell, twice."""
+        """Draw a random cell, and use it twice."""
         cell = self.space.sample(rng)[0]
         return cell, cell
 
     def mutate(self, arch: Any, rng: np.random.Generator) -> Any:
-        """The mutation of the wrapped space, done to both cells."""
+        """Mutate both cells in the same way, as the wrapped space does."""
         normal, reduction = self.space.mutate(arch, rng)
         changed = normal if normal != arch[0] else reduction
         return changed, changed
 
     def crossover(self, a: Any, b: Any, rng: np.random.Generator) -> Any:
-        """The crossover of the wrapped space, done to both cells."""
+        """Cross over both cells in the same way, as the wrapped space does."""
         cell = self.space.crossover(a, b, rng)[0]
         return cell, cell

@@ -41,8 +41,8 @@ TASKS = {
     "normal": Task((3, 256, 256), 3, "normal", "image", _PIXELS, _TRUTH),
     "autoencoder": Task((3, 256, 256), 3, "autoencoder", "image", _PIXELS, _TRUTH),
 }
-"""The seven tasks, with the class counts of the networks that NASLib builds. Each has a head of its
-own, so these are the variants of the spaces."""
+"""The seven tasks, with the class counts of the networks that NASLib builds. Each has its own
+head, so these are the variants of the spaces."""
 
 MICRO_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")
 """Operation names of the micro space; their positions are the benchmark's digits."""

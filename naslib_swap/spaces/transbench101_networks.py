@@ -1,6 +1,6 @@
 """Networks of TransNAS-Bench-101 (Duan et al., CVPR 2021, arXiv 2105.11871).
 
-An encoder, the same for all tasks, and one head a task: a linear classifier (on nine tiles for
+An encoder, the same for all tasks, and one head per task: a linear classifier (on nine tiles for
 jigsaw) or a decoder of convolutions and transposed convolutions. The discriminator that is trained
 beside the decoders of "normal" and "autoencoder" is no part of the forward pass and is not built.
 """
@@ -262,7 +262,7 @@ def _initialised(layers: list[nn.Module]) -> nn.Sequential:
 
 
 def _features(layer_codes: tuple[int, ...] | None) -> tuple[int, int]:
-    """The encoder's output channels, and how often a decoder doubles their resolution."""
+    """Return the encoder's output channels, and how often a decoder doubles their resolution."""
     plan = layer_plan(_MICRO_LAYERS if layer_codes is None else layer_codes)
     size = _DESIGN_SIZE // 4
     for _, _, stride in plan:

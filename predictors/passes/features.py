@@ -15,14 +15,14 @@ CONVOLUTIONS = (nn.Conv2d, nn.ConvTranspose2d)
 
 @dataclass
 class Features:
-    """The last feature maps seen of each sort, [S, C, H, W]."""
+    """The last feature maps seen of each kind, [S, C, H, W]."""
 
     pooled: Tensor | None = None  # went into a global pool
     convolved: Tensor | None = None  # went into a convolution
     returned: Tensor | None = None  # came out of any module but a pool
 
     def before_pooling(self, output: Any) -> Tensor | None:
-        """The feature maps before global pooling.
+        """Return the feature maps before global pooling.
 
         The input of the last adaptive pool; where there is none, the input of the last convolution
         if the network's output is itself a map (decoders), or else the last map that any module
@@ -37,7 +37,7 @@ class Features:
 
 @contextmanager
 def recording_features(net: nn.Module) -> Iterator[Features]:
-    """Note the feature maps of the forward passes inside; hooks are removed however it ends."""
+    """Record the feature maps of the forward passes inside; hooks are always removed."""
     seen = Features()
 
     def note(module: nn.Module, inputs: Any, output: Any) -> None:

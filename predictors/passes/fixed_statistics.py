@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 
 
 def normalised(x: Tensor, eps: float) -> Tensor:
-    """(x - mean) / sqrt(var + eps) by the statistics of the batch: [S, C, ...] -> the same."""
+    """Return (x - mean) / sqrt(var + eps) by the batch's statistics: [S, C, ...] -> the same."""
     variance, mean = _statistics(x)
     shape = (1, -1, *[1] * (x.ndim - 2))
     return (x - mean.view(shape)) * (variance + eps).rsqrt().view(shape)
@@ -19,8 +19,8 @@ def normalised(x: Tensor, eps: float) -> Tensor:
 class FixedStatistics(TorchFunctionMode):
     """Inside, `F.batch_norm` in train mode passes no gradient through its mean and variance.
 
-    Values stay as they are. Outputs then depend on their own image alone as far as gradients go, so
-    that one backward pass holds the gradients of every image.
+    Values do not change. For gradients, each output then depends on its own image alone, so that
+    one backward pass holds the gradients of every image.
     """
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:

@@ -34,12 +34,17 @@ class LayerCall:
 class ForwardPass:
     """What a forward pass in train mode leaves.
 
-    Attributes:
-        images: The leaf that the Jacobian is taken for, [S, ...].
-        output: The logits, [S, ...], with their graph.
-        calls: Every call of a Conv2d or Linear layer, in order.
-        active: For every call of a ReLU, as module or function, which of its values are above 0,
-            bool of the output's shape, in order.
+    Attributes
+    ----------
+    images
+        The leaf that the Jacobian is taken for, [S, ...].
+    output
+        The logits, [S, ...], with their graph.
+    calls
+        Every call of a Conv2d or Linear layer, in order.
+    active
+        For every call of a ReLU, as module or function, which of its values are above 0: bool of
+        the output's shape, in order.
     """
 
     images: Tensor
@@ -49,10 +54,11 @@ class ForwardPass:
 
 
 def forward_pass(probe: Probe) -> ForwardPass:
-    """Run the network in train mode, noting the calls of its layers and ReLUs.
+    """Run the network in train mode, recording the calls of its layers and ReLUs.
 
-    Outputs are noted without copies unless a module says that it works in place; where the network
-    turns out to have written into one of them (`y += x`), it runs once more, and copies are noted.
+    Outputs are recorded without copies unless a module says that it works in place. If the network
+    turns out to have written into one of them (`y += x`), it runs once more, and copies are
+    recorded.
     """
     copies = any(getattr(module, "inplace", False) for module in probe.net.modules())
     noted, versions = _pass(probe, copies=copies)
@@ -62,7 +68,7 @@ def forward_pass(probe: Probe) -> ForwardPass:
 
 
 def _pass(probe: Probe, *, copies: bool) -> tuple[ForwardPass, list[int]]:
-    """What a forward pass leaves, and the version of each layer's output when it was noted."""
+    """Return what a forward pass leaves, and each layer's output's version when it was recorded."""
     images = probe.images.clone()
     images.requires_grad_(images.is_floating_point())
     calls: list[LayerCall] = []
@@ -93,13 +99,15 @@ def _pass(probe: Probe, *, copies: bool) -> tuple[ForwardPass, list[int]]:
 
 
 def logits(output: Any, num_classes: int | None) -> Tensor:
-    """The tensor of class scores in whatever a network returns.
+    """Return the tensor of class scores in whatever a network returns.
 
     A tensor is returned as it is, a `logits` attribute or key is preferred, and of several tensors
     the first [S, num_classes] one is taken, or else the first.
 
-    Raises:
-        SwapError: If there is no tensor.
+    Raises
+    ------
+    SwapError
+        If there is no tensor.
     """
     if isinstance(output, Tensor):
         return output

@@ -15,19 +15,23 @@ Layer = Union[nn.Conv2d, nn.Linear, _BatchNorm]
 
 
 def layers_with_gradients(net: nn.Module) -> list[Layer]:
-    """The modules that `weight_gradients` knows: convolutions, linear and batch norm layers."""
+    """List the modules that `weight_gradients` knows: convolution, linear, batch norm layers."""
     known = (nn.Conv2d, nn.Linear, _BatchNorm)
     return [m for m in net.modules() if isinstance(m, known) and m.weight is not None]
 
 
 def weight_gradients(layer: Layer, given: Tensor, gradient: Tensor) -> Tensor:
-    """d loss / d weight for each image: [S, number of weights].
+    """Return d loss / d weight for each image: [S, number of weights].
 
-    Args:
-        layer: One of `layers_with_gradients`.
-        given: The layer's input, [S, ...].
-        gradient: d loss / d output, [S, ...], where images do not mix: the loss is a sum over
-            images, and batch norm statistics count as constants.
+    Parameters
+    ----------
+    layer
+        One of `layers_with_gradients`.
+    given
+        The layer's input, [S, ...].
+    gradient
+        d loss / d output, [S, ...], where images do not mix: the loss is a sum over images, and
+        batch norm statistics count as constants.
     """
     if isinstance(layer, nn.Conv2d):
         return _convolution(layer, given, gradient)
@@ -63,10 +67,10 @@ def _is_pointwise(layer: nn.Conv2d) -> bool:
 
 
 def _pointwise(given: Tensor, gradient: Tensor) -> Tensor:
-    """One product an image over its positions: faster than a convolution."""
+    """Compute one product per image over its positions: faster than a convolution."""
     return (gradient.flatten(2) @ given.flatten(2).transpose(1, 2)).flatten(1)
 
 
 def inner_products(gradients: Tensor) -> Tensor:
-    """Inner products of images' gradients [S, number of weights]: float64 [S, S]."""
+    """Return inner products of images' gradients: [S, number of weights] -> float64 [S, S]."""
     return (gradients @ gradients.T).double()

@@ -1,4 +1,4 @@
-"""Running a network so that nothing of the run is left behind."""
+"""Running a network so that the run leaves no trace in it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from naslib_swap.seeding import repeatable
 
 @contextmanager
 def isolated(net: nn.Module, seed: int) -> Iterator[None]:
-    """Train mode, gradients on, torch's generators seeded; all as it was on leaving.
+    """Set train mode and gradients, and seed torch's generators; restore all on leaving.
 
     Train mode makes normalisation layers use the statistics of the batch, as every proxy here
     expects. Gradients are switched on for all floating parameters, so that a score does not depend
@@ -42,7 +42,7 @@ def isolated(net: nn.Module, seed: int) -> Iterator[None]:
 
 
 def scratch_buffers(net: nn.Module) -> dict[str, Tensor]:
-    """Copies of the buffers (BatchNorm running statistics and the like), to be written into."""
+    """Copy the buffers (BatchNorm running statistics and the like), to be written into."""
     return {name: buffer.detach().clone() for name, buffer in net.named_buffers()}
 
 
@@ -53,14 +53,15 @@ def run(
     *,
     channels_last: bool = False,
 ) -> Any:
-    """The network's raw output for `inputs`, with `state` in place of its own tensors.
+    """Return the network's raw output for `inputs`, with `state` in place of its own tensors.
 
     `inputs` is a tensor, a tuple or list (positional) or a mapping (keywords). Without a `state`
     the network writes into copies of its buffers, which are then thrown away.
 
-    `channels_last` lays images on the CPU out so. Small networks run up to twice as fast, but
-    torch's batch normalisation then sums in float32 instead of float64, an error that gradients of
-    untrained networks blow up to a percent: only for what no other library's value is held against.
+    `channels_last` gives images on the CPU that memory layout. Small networks run up to twice as
+    fast, but torch's batch normalisation then sums in float32 instead of float64; gradients of
+    untrained networks magnify this error to a percent. Use it only for values that are not compared
+    with another library's.
     """
     state = scratch_buffers(net) if state is None else state
     # Copies, since a network may work in place.

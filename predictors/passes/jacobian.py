@@ -11,14 +11,15 @@ from naslib_swap.predictors.passes.probe import Probe
 
 
 def jacobian_pass(probe: Probe) -> Tensor:
-    """d (sum of all outputs) / d images, one row an image: [S, values of an image].
+    """Return d (sum of all outputs) / d images, one row per image: [S, values of an image].
 
     In train mode batch normalisation couples the images, so a row is not the gradient of its own
-    image's outputs alone; the published implementations take it so.
+    image's outputs alone; the published implementations do the same.
 
-    Raises:
-        SwapError: If the inputs are not floating-point numbers, or the output does not depend on
-            them.
+    Raises
+    ------
+    SwapError
+        If the inputs are not floating-point numbers, or the output does not depend on them.
     """
     forward = probe.forward()
     if not forward.images.requires_grad:

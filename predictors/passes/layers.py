@@ -10,7 +10,7 @@ WeightedLayer = Union[nn.Conv2d, nn.Linear]
 
 
 def weighted_layers(net: nn.Module) -> list[WeightedLayer]:
-    """All Conv2d and Linear modules, each once, in the order of `net.modules()`.
+    """List all Conv2d and Linear modules, each once, in the order of `net.modules()`.
 
     These are the layers whose `weight` NAS-Bench-Suite-Zero's measures sum over; biases and
     normalisation layers are not among them.
@@ -19,5 +19,5 @@ def weighted_layers(net: nn.Module) -> list[WeightedLayer]:
 
 
 def weights(net: nn.Module) -> list[Tensor]:
-    """The weights of `weighted_layers`."""
+    """List the weights of `weighted_layers`."""
     return [layer.weight for layer in weighted_layers(net)]

@@ -20,11 +20,15 @@ from naslib_swap.predictors.passes.probe import Probe
 class LossPass:
     """What the backward pass of the loss leaves.
 
-    Attributes:
-        gradients: (weight, its gradient) of every Conv2d and Linear layer that the loss reaches.
-        graph: The same with the gradients' own graph, or empty where none was asked for.
-        channels: (layer, importance of each of its output channels [C]) of every call; see
-            `channel_importance`.
+    Attributes
+    ----------
+    gradients
+        (weight, its gradient) of every Conv2d and Linear layer that the loss reaches.
+    graph
+        The same with the gradients' own graph; empty unless it was asked for.
+    channels
+        (layer, importance of each of its output channels [C]) of every call; see
+        `channel_importance`.
     """
 
     gradients: list[tuple[Tensor, Tensor]]
@@ -57,9 +61,10 @@ def loss_pass(probe: Probe, *, differentiable: bool = False) -> LossPass:
 
 
 def channel_importance(layer: WeightedLayer, output: Tensor, gradient: Tensor) -> Tensor:
-    """Half the mean over images of (sum over positions of output * gradient)^2: [S, ...] -> [C].
+    """Return the importance of each output channel in Fisher pruning: [S, ...] -> [C].
 
-    Fisher pruning's importance of an output channel (Theis et al. 2018, arXiv 1801.05787).
+    It is half the mean over images of (sum over positions of output * gradient)^2 (Theis et al.
+    2018, arXiv 1801.05787).
     Channels are dimension 1 of a convolution's output and the last of a linear layer's.
     """
     product = output * gradient

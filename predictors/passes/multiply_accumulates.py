@@ -13,28 +13,28 @@ aten = torch.ops.aten
 
 
 def _product(a: Tensor, b: Tensor) -> int:
-    """[..., N, K] by [..., K, M]."""
+    """Count those of [..., N, K] by [..., K, M]."""
     return a.numel() * b.shape[-1]
 
 
 def _convolution(x: Tensor, weight: Tensor, out: Tensor, transposed: bool) -> int:
-    """Each value of the output (transposed: of the input) meets one kernel."""
+    """Count one kernel for each value of the output (transposed: of the input)."""
     return (x if transposed else out).numel() * weight[0].numel()
 
 
 def _attention(query: Tensor, key: Tensor, value: Tensor) -> int:
-    """Queries [B, H, N, D] by keys [B, G, M, D], and the result by values [B, G, M, E]."""
+    """Count queries [B, H, N, D] by keys [B, G, M, D], and the result by values [B, G, M, E]."""
     rows = query.numel() // query.shape[-1]
     return rows * key.shape[-2] * (query.shape[-1] + value.shape[-1])
 
 
 def _recurrence(x: Tensor, weights: Sequence[Tensor]) -> int:
-    """Steps [..., I] by the matrices of all layers and directions that they pass through."""
+    """Count steps [..., I] by the matrices of all layers and directions that they pass through."""
     return x.numel() // x.shape[-1] * sum(w.numel() for w in weights if w.dim() == 2)
 
 
 def _fused_attention(x: Tensor, *weights: Tensor) -> int:
-    """Self-attention of x [B, N, E], and products of its rows by each weight matrix."""
+    """Count self-attention of x [B, N, E], and products of its rows by each weight matrix."""
     rows = x.numel() // x.shape[-1]
     return 2 * rows * x.shape[-2] * x.shape[-1] + rows * sum(w.numel() for w in weights)
 
@@ -81,12 +81,11 @@ class MultiplyAccumulates(TorchDispatchMode):
 
     Notes
     -----
-    Those of convolutions, matrix products, attention, recurrent and bilinear layers. They are
-    counted where torch calls its kernels, so modules and functions count alike, and also on the
-    meta device, where nothing is computed. What is done element by element, pooling and
-    normalisation add nothing. Twice the number is what ``torch.utils.flop_counter`` gives, which
-    takes twice as long for its account by module, and passes over attention on the CPU and
-    recurrent layers.
+    Convolutions, matrix products, attention, recurrent and bilinear layers count. They are counted
+    where torch calls its kernels, so modules and functions count in the same way, and also on the
+    meta device, where nothing is computed. Elementwise operations, pooling and normalisation add
+    nothing. ``torch.utils.flop_counter`` gives twice the number; it takes twice as long, as it
+    counts by module, and leaves out attention on the CPU and recurrent layers.
 
     Examples
     --------

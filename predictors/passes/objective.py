@@ -20,17 +20,22 @@ READS = frozenset({"loss", "targets"})
 
 
 def loss_of(probe: Probe, output: Tensor, rows: slice = slice(None)) -> Tensor:
-    """The loss of `output`, which belongs to these rows of the minibatch: a scalar.
+    """Return the loss of `output`, which belongs to these rows of the minibatch: a scalar.
 
+    Raises
+    ------
+    SwapError
+        For an unknown loss, or where neither targets nor labels fit the output.
+
+    Notes
+    -----
     Settings:
-        loss: One of `LOSSES`. Without it: the cross-entropy, or the L1 loss where the output has
-            the shape of the images (an autoencoder).
-        targets: Tensor [S, ...] for tasks whose targets are no labels. Without it: the labels for
-            outputs [S, classes]; the images for the L1 loss; for outputs [S, classes, ...] class
-            maps drawn from the seed.
 
-    Raises:
-        SwapError: For an unknown loss, or where neither targets nor labels fit the output.
+    - ``loss``: one of `LOSSES`. Without it: the cross-entropy, or the L1 loss where the output has
+      the shape of the images (an autoencoder).
+    - ``targets``: a tensor [S, ...] for tasks whose targets are not labels. Without it: the labels
+      for outputs [S, classes]; the images for the L1 loss; for outputs [S, classes, ...] class maps
+      drawn from the seed.
     """
     name = probe.settings.get("loss") or _usual_loss(probe, output)
     if name not in LOSSES:

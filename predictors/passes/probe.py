@@ -41,16 +41,15 @@ class Probe(SharedPasses):
     minibatch
         Has `images` [S, ...] and `labels` int64 [S].
     seed
-        Of every random choice that a pass or proxy makes.
+        Seeds every random choice that a pass or proxy makes.
     num_classes
         Tells the logits from other tensors where the network returns several.
     settings
-        What single proxies can be told; each names its settings in its docstring. Known so far:
-        `mu`, `sigma`, `repeats`, `batch_repeats`, `loss`, `targets`.
+        Settings of single proxies; each names its own in its docstring.
     known
         What is known of the network without building it.
     device
-        Of a network that is yet to be built; else the network's own.
+        The device of a network that is not built yet; None takes the network's own.
     """
 
     def __init__(
@@ -114,8 +113,8 @@ class Probe(SharedPasses):
     def loss(self, *, differentiable: bool = False) -> LossPass:
         """Return the gradient of the loss for every weighted layer, from one backward pass.
 
-        `differentiable` gradients have a graph of their own, for second derivatives. Where they
-        are there already, they serve those who ask for plain ones.
+        `differentiable` gradients have their own graph, for second derivatives. Once computed, they
+        also serve proxies that ask for plain ones.
         """
         from naslib_swap.predictors.passes.loss import loss_pass
 

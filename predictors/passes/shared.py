@@ -1,4 +1,4 @@
-"""Computations that several proxies ask for: done once, timed, and charged to all who ask."""
+"""Computations that several proxies ask for: done once, timed, and charged to each of them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 
 T = TypeVar("T")
 
-# No network is at fault where the machine has no room left, or no file handles.
+# Faults of the machine, not of a network: no room left, no file handles.
 _OF_THE_MACHINE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.EIO})
 
 
 class SharedPasses:
     """Results by name, each computed when first asked for.
 
-    A pass that fails fails again, with the same exception, for everybody who asks.
+    A pass that failed raises the same exception again whenever it is asked for.
 
     Parameters
     ----------
@@ -34,7 +34,7 @@ class SharedPasses:
         self._asked: set[str] = set()
 
     def once(self, name: str, compute: Callable[[], T]) -> T:
-        """Return the result of `compute`, kept under `name`; its time is charged to all who ask."""
+        """Return the result of `compute`, kept as `name`; its time is charged to all who ask."""
         self._asked |= {name} | self._uses.get(name, frozenset())
         if name in self._failures:
             raise self._failures[name]
@@ -49,7 +49,7 @@ class SharedPasses:
         Raises
         ------
         OSError
-            Where the machine is at fault, not the network: a full disk, say.
+            Where the machine is at fault, not the network: a full disk, for instance.
         """
         self._asked = set()
         paid_before = self._paid()
@@ -63,7 +63,7 @@ class SharedPasses:
         return result, own + sum(self._seconds.get(name, 0.0) for name in self._asked)
 
     def release(self) -> None:
-        """Forget the results of all passes, and with them the graph they hold."""
+        """Drop the results of all passes, and with them the graph that they hold."""
         self._results.clear()
 
     def _timed(self, name: str, compute: Callable[[], T]) -> T:

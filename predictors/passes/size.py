@@ -12,7 +12,7 @@ READS = frozenset({"mu", "sigma"})
 def regularised(probe: Probe, value: float, name: str) -> float:
     """Return log value - (theta - mu)^2 / sigma, theta = parameters in thousands.
 
-    `mu` and `sigma` come from the settings. `name` says for which proxy, where they are missing.
+    `mu` and `sigma` come from the settings. `name` names the proxy in the error.
 
     Raises
     ------

@@ -38,5 +38,5 @@ def test_a_narrow_terminal_gets_fewer_columns(
     shown = printed(capsys)
     assert "reg-SWAP" in shown
     assert "0.793" in shown
-    assert ("Not shown, for want of width" in " ".join(shown.split())) == bool(lacking)
+    assert ("Too wide to show here" in " ".join(shown.split())) == bool(lacking)
     assert ("0.72 to 0.85" in shown) == (width >= 45)

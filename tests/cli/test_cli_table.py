@@ -118,7 +118,7 @@ def test_a_configuration_and_what_wins_over_it(truth, tmp_path, call, no_picture
 
 
 def test_nasbench201_from_its_packaged_accuracies(tmp_path, call, no_pictures):
-    pytest.importorskip("analog_nasbench", reason="needs the analog extra")
+    pytest.importorskip("analognasbench", reason="needs the analog extra")
     status, printed, _ = call("table", "--archs", "5", "--samples", "4", "--proxies",
                               "swap,reg_swap,params", "--workers", "1",
                               "--out", str(tmp_path))  # fmt: skip
