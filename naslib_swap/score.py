@@ -123,8 +123,16 @@ class SwapScore:
 class RegularisedSwapScore:
     """A SWAP-Score weighed by the size of its network.
 
-    Rank by ``log_score``: ``score`` underflows to 0 a little way from ``mu`` where ``sigma`` is
-    small. ``mu`` and ``sigma`` are in thousands of parameters.
+    Attributes
+    ----------
+    score
+        The weighed score. It underflows to 0 a little way from ``mu`` where ``sigma`` is small.
+    log_score
+        Its logarithm, which does not underflow: rank by this.
+    mu, sigma
+        The size aimed at and the tolerance, in thousands of parameters.
+    swap
+        The SWAP-Score that was weighed.
     """
 
     score: float
@@ -183,6 +191,11 @@ def swap_score(
     device
         Where to run; by default where the network is.
 
+    Returns
+    -------
+    SwapScore
+        The score, its upper bound, and what was counted.
+
     Raises
     ------
     SwapError
@@ -195,6 +208,13 @@ def swap_score(
     -----
     Definition 3.2 of arXiv 2403.04161: the cardinality of the set of sample-wise patterns. Counts
     are exact for any S.
+
+    Examples
+    --------
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU())
+    >>> result = swap_score(net, torch.randn(16, 4))
+    >>> result.values, result.bound, dict(result.recorded)
+    (8, 8, {'relu': 1})
     """
     if repeats < 0:
         raise SwapError(f"got repeats={repeats}, expected 0 (weights as they are) or more.")
@@ -297,9 +317,37 @@ def regularised_swap_score(
 ) -> RegularisedSwapScore:
     """Weigh :func:`swap_score` by ``exp(-(theta - mu)^2 / sigma)`` (definition 3.4).
 
-    ``theta``, ``mu`` and ``sigma`` are in thousands of parameters; ``sigma`` is not squared.
-    ``parameters`` overrides the network's own count, for example to leave out an auxiliary head.
-    Further options are those of :func:`swap_score`.
+    Parameters
+    ----------
+    net
+        As for `swap_score`.
+    inputs
+        As for `swap_score`.
+    mu
+        The size aimed at, in thousands of parameters, as theta is.
+    sigma
+        The tolerance, in thousands of parameters; it is not squared.
+    parameters
+        Replaces the network's own count, for example to leave out an auxiliary head.
+    **options
+        Further options of `swap_score`.
+
+    Returns
+    -------
+    RegularisedSwapScore
+        Rank by its ``log_score``.
+
+    Raises
+    ------
+    SwapError
+        As for `swap_score`, and where ``mu`` or ``sigma`` is out of range.
+
+    Examples
+    --------
+    >>> net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.ReLU())
+    >>> result = regularised_swap_score(net, torch.randn(16, 4), mu=0.04, sigma=1.0)
+    >>> result.log_score == math.log(result.swap.score)  # theta is mu: 40 parameters
+    True
     """
     log_factor(0.0, mu, sigma)  # complain before the work, not after it
     swap = swap_score(net, inputs, **options)

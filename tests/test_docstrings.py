@@ -44,14 +44,8 @@ PUBLIC = {
     for name in package.__all__
     if name != "VERSION"
 }
-# Still to be brought to numpydoc's form.
-LATER = {
-    f"naslib_swap.{name}"
-    for name in ("RegularisedSwapScore", "regularised_swap_score", "swap_score")
-}
-CHECKED = {name: value for name, value in PUBLIC.items() if name not in LATER}
-FUNCTIONS = [name for name, value in CHECKED.items() if isfunction(value)]
-CLASSES = [name for name, value in CHECKED.items() if isinstance(value, type)]
+FUNCTIONS = [name for name, value in PUBLIC.items() if isfunction(value)]
+CLASSES = [name for name, value in PUBLIC.items() if isinstance(value, type)]
 
 
 def names_in(docstring: str) -> set[str]:
