@@ -158,7 +158,10 @@ def test_text_that_cannot_be_read(tmp_path: Path, suffix: str) -> None:
 def test_other_files_that_cannot_be_read(files: dict[str, str], tmp_path: Path) -> None:
     path = tmp_path / "latin1"
     path.write_bytes(b"caf\xe9\n")
-    arguments = ("--encoder", "1", "--text", files["text"], "--samples", "4")
+    arguments = (
+        *("--encoder", "1", "--benchmark", files["benchmark"]),
+        *("--text", files["text"], "--samples", "4"),
+    )
     with pytest.raises(SwapError, match=r"latin1 cannot be read"):
         _command(*arguments, "--tokenizer", str(path))
     with pytest.raises(SwapError, match="latin1 is no JSON"):
