@@ -310,6 +310,10 @@ class _PassThrough(TorchDispatchMode):
     calls. So what comes is what scripted functions and the like call.
     """
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # torch's own answer imports its compiler: a second and 70 MB
+
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         return func(*args, **(kwargs or {}))
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from naslib_swap import proxies
 from naslib_swap.evaluation.correlate import correlate
+from naslib_swap.evaluation.markdown import markdown_table
 from naslib_swap.evaluation.published import beside_stored, stored_scores
 from naslib_swap.files import write_text
 from naslib_swap.ground_truth import GroundTruth
@@ -232,21 +233,14 @@ def markdown(outcomes: Sequence[Outcome]) -> str:
     for outcome in outcomes:
         parts += [
             f"## {outcome.title}\n",
-            _markdown_table(presented(outcome.table)),
+            markdown_table(presented(outcome.table)),
             footnote(outcome.table) + "\n",
             *(f"- {remark}\n" for remark in outcome.remarks),
         ]
         if len(outcome.beside):
-            parts += [_STORED_NOTES + "\n", _markdown_table(presented_beside(outcome.beside))]
+            parts += [_STORED_NOTES + "\n", markdown_table(presented_beside(outcome.beside))]
     parts.append(NOTES + "\n")
     return "\n".join(parts)
-
-
-def _markdown_table(view: pd.DataFrame) -> str:
-    lines = ["| " + " | ".join(view.columns) + " |"]
-    lines.append("|" + "|".join(["---"] + ["---:"] * (len(view.columns) - 1)) + "|")
-    lines += ["| " + " | ".join(row) + " |" for row in view.itertuples(index=False)]
-    return "\n".join(lines) + "\n"
 
 
 def write_tables(out: Path, outcomes: Sequence[Outcome]) -> None:

@@ -53,6 +53,9 @@ _ZERO = "Krishnakumar et al., NAS-Bench-Suite-Zero, NeurIPS 2022, arXiv 2210.032
 _BERT = "Serianni and Kalita, Training-free NAS for RNNs and Transformers, ACL 2023"
 _CIFAR = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
 
+VERIFIED = "verified.json"
+"""In the cache folder: what was read and found to be right."""
+
 CATALOGUE: dict[str, Entry] = {
     entry.name: entry
     for entry in (
@@ -219,7 +222,7 @@ def verify(wanted: Entry, path: Path) -> None:
 
 def confirm(wanted: Entry, path: Path) -> None:
     """Do as `verify`, without reading a file again that has not changed since it was read last."""
-    _compare(wanted, path, verified.digest(path, cache_folder() / "verified.json", _sha256))
+    _compare(wanted, path, verified.digest(path, cache_folder() / VERIFIED, _sha256))
 
 
 def _compare(wanted: Entry, path: Path, found: str) -> None:

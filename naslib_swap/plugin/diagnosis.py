@@ -10,6 +10,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Optional
 
+from naslib_swap.errors import SwapError
 from naslib_swap.plugin import checkout, hook, placeholders, startup
 
 PACKAGES = (
@@ -45,7 +46,7 @@ class Finding:
 def diagnose() -> list[Finding]:
     """Look at everything; imports NASLib where it is found."""
     on = hook.is_installed()
-    findings = [_versions(), _hook(on), *_startup_files()]
+    findings = [_versions(), _kernel(), _hook(on), *_startup_files()]
     root = checkout.find()
     findings += [_naslib(root), *_data_folder()]
     if root is not None:
@@ -61,6 +62,19 @@ def _versions() -> Finding:
     found = [f"naslib-swap {__version__}", f"Python {sys.version.split()[0]}"]
     found += [f"{name} {_version(name) or 'absent'}" for name in PACKAGES]
     return Finding("versions", "ok", ", ".join(found))
+
+
+def _kernel() -> Finding:
+    from naslib_swap import patterns
+
+    try:
+        found = patterns.kernel()
+    except SwapError as error:
+        return Finding("kernel", "problem", str(error))
+    if found == "compiled":
+        return Finding("kernel", "ok", found)
+    advice = "counting takes several times as long; install a C compiler, then reinstall"
+    return Finding("kernel", "note", found, advice)
 
 
 def _version(name: str) -> Optional[str]:
@@ -167,7 +181,6 @@ def _advice(error: Exception) -> str:
 
 
 def _data_folder() -> Iterator[Finding]:
-    from naslib_swap.errors import SwapError
     from naslib_swap.ground_truth.catalogue import DATA_VARIABLE, data_folder
 
     try:
@@ -181,7 +194,6 @@ def _data_folder() -> Iterator[Finding]:
 
 def _tables(root: Path) -> Iterator[Finding]:
     from naslib_swap import spaces
-    from naslib_swap.errors import SwapError
     from naslib_swap.plugin import tables
 
     for space in spaces.names():

@@ -18,7 +18,6 @@ from typing import Any, Optional
 from naslib_swap.plugin.startup import PACKAGE, Finder, is_installed, is_ours
 
 _PLUGIN = "naslib_swap.plugin"
-_MEASURES = "naslib_swap.plugin.measures"
 PATCHES: dict[str, tuple[str, ...]] = {
     "naslib.utils": (
         "repairs.mean_squared_error",
@@ -31,9 +30,9 @@ PATCHES: dict[str, tuple[str, ...]] = {
     "naslib.defaults.predictor_evaluator": ("repairs.mean_squared_error",),
     "naslib.predictors.gp.gpwl_utils.vertex_histogram": ("repairs.collections_names_after",),
     "naslib.predictors.gp.gpwl_utils.wl_kernel": ("repairs.collections_in_wl_kernel",),
-    "naslib.predictors.zerocost": ("zero_cost.patch", f"{_MEASURES}.patch_zero_cost"),
-    "naslib.predictors.utils.pruners.measures": (f"{_MEASURES}.patch_registry",),
-    "naslib.predictors.utils.pruners.predictive": (f"{_MEASURES}.patch_find_measures",),
+    "naslib.predictors.zerocost": ("zero_cost.patch", "zero_cost.patch_query"),
+    "naslib.predictors.utils.pruners.measures": ("measures.patch_registry",),
+    "naslib.predictors.utils.pruners.predictive": ("zero_cost.patch_find_measures",),
     "naslib.search_spaces.core.graph": ("cloning.patch",),
     "naslib.search_spaces.nasbench101.graph": ("repairs.python_integers", "benchmarks.patch_query"),
     "naslib.search_spaces.nasbench201.graph": ("repairs.python_integers", "benchmarks.patch_query"),

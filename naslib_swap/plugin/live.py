@@ -19,9 +19,9 @@ from naslib_swap.errors import Unscorable
 from naslib_swap.plugin import failure, images, measures, settings
 from naslib_swap.plugin.keys import canonical
 from naslib_swap.plugin.settings import Settings
-from naslib_swap.plugin.tables import Scorer
 
 if TYPE_CHECKING:
+    from naslib_swap.plugin.tables import Scorer
     from naslib_swap.regularisation import Regularisation
     from naslib_swap.scoring import Architecture, Conditions, Recipe, Score
     from naslib_swap.scoring.store import Store

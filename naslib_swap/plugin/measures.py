@@ -1,9 +1,7 @@
 """Our proxies in NASLib's registry of measures: all that NASLib has no measure of its own for.
 
-`ZeroCost(method_type="swap").query(graph)` works then, and whatever is built on it. On a graph of a
-known search space, with NASLib's own loader or none, the score is that of
-`naslib_swap.plugin.live`. On any other network, or with a loader that the user gives, the network
-is scored as it is over the first batch.
+`ZeroCost(method_type="swap").query(graph)` works then, and whatever is built on it. A network is
+scored as it is over the first batch, unless `naslib_swap.plugin.zero_cost` knows its architecture.
 """
 
 from __future__ import annotations
@@ -65,64 +63,6 @@ def patch_registry(module: ModuleType) -> None:
     for name in proxies.names():
         if name not in known.available_measures and name not in known.naslibs_own:
             known.measure(name, copy_net=False)(functools.partial(score_batch, name))
-
-
-def patch_find_measures(module: ModuleType) -> None:
-    """Wrap `find_measures` of naslib.predictors.utils.pruners.predictive."""
-    original = module.find_measures  # type: ignore[attr-defined]
-
-    @functools.wraps(original)
-    def find_measures(
-        net_orig: Any,
-        dataloader: Any,
-        dataload_info: Any,
-        device: Any,
-        loss_fn: Any,
-        measure_names: Any = None,
-        measures_arr: Any = None,
-    ) -> Any:
-        names = list(measure_names or ())
-        if measures_arr is None and len(names) == 1 and is_ours(names[0]):
-            score = score_graph(names[0], net_orig, dataloader)
-            if score is not None:
-                return score
-        return original(
-            net_orig, dataloader, dataload_info, device, loss_fn, measure_names, measures_arr
-        )
-
-    module.find_measures = find_measures  # type: ignore[attr-defined]
-
-
-def patch_zero_cost(module: ModuleType) -> None:
-    """Let `ZeroCost.query` take a list of graphs, as the Omni predictors call it.
-
-    Breaks: AttributeError in `pre_compute` of OmniNGB and OmniSemiNAS. Where:
-    predictors/omni_ngb.py:71 and omni_seminas.py:819, against predictors/zerocost.py:27. Since:
-    always.
-    """
-    kind = module.ZeroCost  # type: ignore[attr-defined]
-    original = kind.query
-
-    @functools.wraps(original)
-    def query(self: Any, graph: Any, dataloader: Any = None, info: Any = None) -> Any:
-        if not isinstance(graph, (list, tuple)):
-            return original(self, graph, dataloader=dataloader, info=info)
-        loader = getattr(self, "train_loader", None) if dataloader is None else dataloader
-        return [original(self, one, dataloader=loader, info=info) for one in graph]
-
-    kind.query = query
-
-
-def score_graph(name: str, graph: Any, dataloader: Any) -> Optional[float]:
-    """Score a graph of a known search space by its architecture; None where it is not one."""
-    from naslib_swap.plugin import live, loaders
-
-    if dataloader is not None and not isinstance(dataloader, loaders.Lazy):
-        return None
-    space, dataset = _built_for(graph, dataloader)
-    if dataset is None:
-        return None
-    return live.reported(space, dataset, str(graph.get_hash()), name)["score"]
 
 
 @failure.loud
@@ -216,7 +156,7 @@ def _samples(net: Any) -> int:
     from naslib_swap import spaces
     from naslib_swap.scoring import Images
 
-    space, _ = _built_for(net, None)
+    space, _ = built_for(net, None)
     return spaces.get(space).samples if space in spaces.names() else Images.samples
 
 
@@ -229,7 +169,7 @@ def _settings(name: str, net: Any, wanted: Settings) -> dict[str, Any]:
         return found
     if wanted.mu is not None and wanted.sigma is not None:
         return {**found, "mu": wanted.mu, "sigma": wanted.sigma}
-    space, dataset = _built_for(net, None)
+    space, dataset = built_for(net, None)
     if dataset is None:
         raise BadArgument(
             f"{name} needs mu and sigma for a {type(net).__name__}, which is of no known search "
@@ -242,7 +182,7 @@ def _settings(name: str, net: Any, wanted: Settings) -> dict[str, Any]:
 _BY_CLASSES = {10: "cifar10", 100: "cifar100", 120: "ImageNet16-120"}
 
 
-def _built_for(graph: Any, dataloader: Any) -> tuple[str, Optional[str]]:
+def built_for(graph: Any, dataloader: Any) -> tuple[str, Optional[str]]:
     """Name the space of a graph, and the data set that it is built for.
 
     The data set is known by the loader, the graph's task, or its classes; None where it is none of

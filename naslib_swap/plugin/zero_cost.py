@@ -1,10 +1,14 @@
-"""NASLib's `ZeroCost`: its names are checked when it is made, and it takes any network for ours."""
+"""NASLib's `ZeroCost`: its names are checked when it is made, and it takes any network for ours.
+
+On a graph of a known search space, with NASLib's own loader or none, the score is that of
+`naslib_swap.plugin.live`. Any other network is scored as it is over the first batch.
+"""
 
 from __future__ import annotations
 
 import functools
 from types import ModuleType
-from typing import Any
+from typing import Any, Optional
 
 from naslib_swap.errors import SwapError
 from naslib_swap.plugin import failure
@@ -29,6 +33,66 @@ def patch(module: ModuleType) -> None:
 
     kind.__init__ = __init__
     kind.query = query
+
+
+def patch_query(module: ModuleType) -> None:
+    """Let `ZeroCost.query` take a list of graphs, as the Omni predictors call it.
+
+    Breaks: AttributeError in `pre_compute` of OmniNGB and OmniSemiNAS. Where:
+    predictors/omni_ngb.py:71 and omni_seminas.py:819, against predictors/zerocost.py:27. Since:
+    always.
+    """
+    kind = module.ZeroCost  # type: ignore[attr-defined]
+    original = kind.query
+
+    @functools.wraps(original)
+    def query(self: Any, graph: Any, dataloader: Any = None, info: Any = None) -> Any:
+        if not isinstance(graph, (list, tuple)):
+            return original(self, graph, dataloader=dataloader, info=info)
+        loader = getattr(self, "train_loader", None) if dataloader is None else dataloader
+        return [original(self, one, dataloader=loader, info=info) for one in graph]
+
+    kind.query = query
+
+
+def patch_find_measures(module: ModuleType) -> None:
+    """Wrap `find_measures` of naslib.predictors.utils.pruners.predictive."""
+    original = module.find_measures  # type: ignore[attr-defined]
+
+    @functools.wraps(original)
+    def find_measures(
+        net_orig: Any,
+        dataloader: Any,
+        dataload_info: Any,
+        device: Any,
+        loss_fn: Any,
+        measure_names: Any = None,
+        measures_arr: Any = None,
+    ) -> Any:
+        from naslib_swap.plugin import measures
+
+        names = list(measure_names or ())
+        if measures_arr is None and len(names) == 1 and measures.is_ours(names[0]):
+            score = score_graph(names[0], net_orig, dataloader)
+            if score is not None:
+                return score
+        return original(
+            net_orig, dataloader, dataload_info, device, loss_fn, measure_names, measures_arr
+        )
+
+    module.find_measures = find_measures  # type: ignore[attr-defined]
+
+
+def score_graph(name: str, graph: Any, dataloader: Any) -> Optional[float]:
+    """Score a graph of a known search space by its architecture; None where it is not one."""
+    from naslib_swap.plugin import live, loaders, measures
+
+    if dataloader is not None and not isinstance(dataloader, loaders.Lazy):
+        return None
+    space, dataset = measures.built_for(graph, dataloader)
+    if dataset is None:
+        return None
+    return live.reported(space, dataset, str(graph.get_hash()), name)["score"]
 
 
 def _check_name(name: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Optional
 
 from naslib_swap.errors import BadFile
-from naslib_swap.ground_truth.catalogue import CATALOGUE, cache_folder
+from naslib_swap.ground_truth.catalogue import CATALOGUE, VERIFIED, cache_folder
 from naslib_swap.scoring.recipe import VERSION
 from naslib_swap.scoring.store import DatabaseStore
 
@@ -54,7 +54,7 @@ def contents(note: Callable[[str], None] = lambda text: None) -> list[Kept]:
     found = []
     if store.path.is_file():
         found.append(_kept("scores", store.path, store.count()))
-    return [*found, *_earlier(), *_downloads()]
+    return [*found, *_earlier(), *_downloads(), *_digests()]
 
 
 def prune(
@@ -110,6 +110,11 @@ def _earlier() -> list[Kept]:
 def _downloads() -> list[Kept]:
     paths = {name: cache_folder() / entry.path for name, entry in CATALOGUE.items()}
     return [_kept(f"download {name}", path) for name, path in paths.items() if path.is_file()]
+
+
+def _digests() -> list[Kept]:
+    path = cache_folder() / VERIFIED
+    return [_kept("digests of downloads", path)] if path.is_file() else []
 
 
 def _kept(what: str, path: Path, scores: Optional[int] = None) -> Kept:

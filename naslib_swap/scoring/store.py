@@ -6,6 +6,7 @@ takes any number of processes and finds single scores: the store of a machine.
 
 from __future__ import annotations
 
+import functools
 import os
 import sqlite3
 from collections import Counter
@@ -64,7 +65,7 @@ class LineStore:
         self, path: str | os.PathLike[str], note: Callable[[str], None] = lambda text: None
     ) -> None:
         self.path = Path(path)
-        self._note = note
+        self._note = functools.lru_cache(maxsize=None)(note)  # the same text is said once
         self._open = ExitStack()
         self._file: Any = None
 

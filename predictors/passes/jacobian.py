@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor
 
 from naslib_swap.errors import SwapError
 from naslib_swap.predictors.passes.isolation import isolated
-from naslib_swap.predictors.passes.probe import Probe
+
+if TYPE_CHECKING:
+    from naslib_swap.predictors.passes.probe import Probe
 
 
 def jacobian_pass(probe: Probe) -> Tensor:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 import torch
 from torch import Tensor
@@ -13,7 +13,9 @@ from naslib_swap.predictors.passes.forward import LayerCall
 from naslib_swap.predictors.passes.isolation import isolated
 from naslib_swap.predictors.passes.layers import WeightedLayer, weights
 from naslib_swap.predictors.passes.objective import loss_of
-from naslib_swap.predictors.passes.probe import Probe
+
+if TYPE_CHECKING:
+    from naslib_swap.predictors.passes.probe import Probe
 
 
 @dataclass(frozen=True)

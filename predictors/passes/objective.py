@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Callable
+from typing import TYPE_CHECKING, Callable
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from naslib_swap.errors import SwapError
-from naslib_swap.predictors.passes.probe import Probe
+
+if TYPE_CHECKING:
+    from naslib_swap.predictors.passes.probe import Probe
 
 LOSSES: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "cross_entropy": F.cross_entropy,

@@ -53,6 +53,14 @@ def test_the_cache_is_shown_and_pruned(cache: Path):
     assert list(cache.iterdir()) == []
 
 
+def test_what_was_verified_goes_with_the_downloads(cache: Path):
+    (cache / "verified.json").write_text("{}")
+    (digests,) = json.loads(run("--json"))
+    assert digests["what"] == "digests of downloads"
+    run("--prune", "--all")
+    assert list(cache.iterdir()) == []
+
+
 def test_all_needs_prune():
     with pytest.raises(BadArgument, match="got --all alone, expected it with --prune"):
         run("--all")

@@ -178,6 +178,10 @@ def test_damaged_and_foreign_lines_are_said_left_out_and_kept(path):
         "scored again.",
     ]
     assert path.read_bytes() == before
+    notes.clear()
+    with LineStore(path, notes.append) as store:
+        assert list(store.records()) == list(store.records())
+    assert len(notes) == 2  # not once per reading
 
 
 def test_a_second_process_is_told_to_wait(path):
