@@ -20,10 +20,12 @@ from typing import Any
 
 import torch
 
-from naslib_swap import ground_truth
+from naslib_swap import Plan, ground_truth
+from naslib_swap.evaluation.planning import study_with
+from naslib_swap.scoring import Execution
 from naslib_swap.scoring.runs import run
-from naslib_swap.scoring.store import ScoreStore
-from naslib_swap.scoring.study import InputsSpec, Study, sample_architectures
+from naslib_swap.scoring.store import MemoryStore
+from naslib_swap.scoring.study import sample_architectures
 
 ROOT = Path(os.environ["NASLIB_ROOT"])
 PROXIES = (
@@ -87,19 +89,13 @@ def naslib_config(proxy: str, size: int) -> Any:
 
 
 def our_seconds(archs: tuple[str, ...]) -> float:
-    study = Study(
-        "nasbench201", "cifar10", archs, PROXIES, inputs=InputsSpec("natural", samples=SAMPLES)
-    )
-    warm = replace(study, archs=archs[:3], seeds=(1,))
-    workers = os.cpu_count() or 1
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        ScoreStore(Path(folder) / "scores.jsonl") as store,
-    ):
-        run([warm], store, workers=workers)  # joblib's workers stay, with what they imported
-        start = time.perf_counter()
-        run([study], store, workers=workers)
-        return (time.perf_counter() - start) / len(archs)
+    workers = Execution(workers=os.cpu_count())
+    study = study_with(Plan(proxies=PROXIES, samples=SAMPLES), archs)
+    warm = replace(study_with(Plan(proxies=PROXIES, samples=SAMPLES), archs[:3]), seeds=(1,))
+    run([warm], MemoryStore(), workers)  # joblib's workers stay, with what they imported
+    start = time.perf_counter()
+    run([study], MemoryStore(), workers)
+    return (time.perf_counter() - start) / len(archs)
 
 
 if __name__ == "__main__":

@@ -1,100 +1,87 @@
 """Rules for mu and sigma compared: Spearman with accuracy on every space at hand.
 
-    NASLIB_SWAP_DATA=... python benchmarks/regularisation.py [--archs 400] [--workers 2]
+    NASLIB_SWAP_DATA=... python benchmarks/regularisation.py [--archs 300] [--workers 2]
 
-SWAP is scored once for each architecture (16 CIFAR-10 images); the rules are then applied to the
-stored scores. Sizes come from 1000 architectures sampled at random, never from the ones scored.
+SWAP is scored once for each architecture, on as many images as suit the space; the rules are then
+applied to the stored scores. Sizes come from 1000 architectures sampled at random, never from the
+ones scored.
 """
 
 from __future__ import annotations
 
 import argparse
-import math
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
 
-from naslib_swap import ground_truth, spaces
-from naslib_swap.evaluation.correlate import spearman
-from naslib_swap.evaluation.report import scores_of
+from naslib_swap import Plan, compare, spaces
+from naslib_swap.evaluation.markdown import markdown_table
+from naslib_swap.evaluation.report import Outcome
+from naslib_swap.evaluation.statistics import spearman
 from naslib_swap.regularisation import RULES
-from naslib_swap.scoring.runs import run
-from naslib_swap.scoring.store import ScoreStore
-from naslib_swap.scoring.study import InputsSpec, Study, regularisation_of, sample_architectures
+from naslib_swap.scoring import Execution
+from naslib_swap.scoring.conditions import regularisation_of
 
-CASES = [
-    ("nasbench101", "cifar10", "suite-zero", None),
-    ("nasbench201", "cifar10", "suite-zero", None),
-    ("nasbench201", "cifar100", "suite-zero", None),
-    ("nasbench201", "ImageNet16-120", "suite-zero", None),
-    ("nasbench301", "cifar10", "suite-zero", None),
-    ("darts", "cifar10", "darts1000", "tiny"),
-    ("transbench101_micro", "class_scene", "suite-zero", None),
-    ("transbench101_macro", "class_scene", "suite-zero", None),
+PLANS = [
+    Plan(space=space, task=task, inputs=inputs, proxies=("swap", "params"))
+    for space, task, inputs in (
+        ("nasbench201", "cifar10", "cifar10"),
+        ("nasbench201", "cifar100", "cifar10"),
+        ("nasbench201", "ImageNet16-120", "natural"),
+        ("nasbench101", "cifar10", "cifar10"),
+        ("nasbench301", "cifar10", "cifar10"),
+        ("transbench101_micro", "class_scene", "natural"),
+        ("transbench101_macro", "class_scene", "natural"),
+    )
 ]
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("--archs", type=int, default=400)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--archs", type=int, default=300)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("results/regularisation"))
-    parser.add_argument("--spaces", nargs="*")
     options = parser.parse_args()
-    rows = []
-    for space, task, source, variant in CASES:
-        if options.spaces and space not in options.spaces:
-            continue
-        rows.append(compare(space, task, source, variant, options))
-        print(pd.DataFrame(rows).to_string(index=False, float_format="%.3f"), flush=True)
+    plans = [replace(plan, archs=options.archs, truth="suite-zero") for plan in PLANS]
+    outcomes = compare(plans, out=options.out, execution=Execution(workers=options.workers))
+    rows = [row(plan, outcome) for plan, outcome in zip(plans, outcomes)]
+    print(markdown_table(pd.DataFrame(rows)), end="")
 
 
-def compare(
-    space: str, task: str, source: str, variant: str | None, options: argparse.Namespace
-) -> dict[str, object]:
-    truth = ground_truth.load(source, space=space, task=task)
-    count = min(options.archs, len(truth.accuracy))
-    small = min(spaces.get(space).task(task).input_shape[-1], 32) < 32
-    inputs = InputsSpec("natural", 16) if small or "trans" in space else InputsSpec("cifar10", 16)
-    repeats = 32 if variant == "tiny" else 0
-    study = Study(
-        space=space,
-        task=task,
-        archs=sample_architectures(tuple(truth.accuracy), count, seed=0),
-        proxies=("swap", "params"),
-        inputs=inputs,
-        settings={"repeats": repeats, "batch_repeats": max(repeats, 1)},
-        variant=variant,
-    )
-    path = options.out / "scores.jsonl"
-    with ScoreStore(path) as store:
-        run([study], store, workers=options.workers)
-    wide = scores_of(study, path).pivot(index="arch", columns="proxy", values="value")
-    accuracy = pd.Series(truth.accuracy).reindex(wide.index).to_numpy(float)
-    row: dict[str, object] = {
-        "space": space,
-        "task": task,
-        "n": len(wide),
-        "params": spearman(wide["params"].to_numpy(), accuracy),
-        "swap": spearman(wide["swap"].to_numpy(), accuracy),
-    }
-    scored = spaces.get(space)
-    spec = spaces.get(space).task(task)
-    theta = [
-        scored.parameters(
-            scored.parse(arch),
-            variant=variant or spec.variant,
-            num_classes=spec.num_classes,
-            in_channels=spec.in_channels,
-        )
-        / 1000
-        for arch in wide.index
-    ]
+def row(plan: Plan, outcome: Outcome) -> dict[str, str]:
+    """Spearman of sizes, of SWAP, and of SWAP weighed by each rule."""
+    computed = outcome.scores[outcome.scores["seed"].notna()]
+    scores = computed.pivot(index="arch", columns="proxy", values="value").dropna()
+    accuracy = pd.Series(outcome.accuracy).reindex(scores.index)
+    space = spaces.get(plan.space)
+    task = space.task(plan.task)
+    found = {"params": scores["params"], "swap": scores["swap"]}
     for rule in RULES:
-        found = regularisation_of(space, task, variant=variant, rule=rule)
-        logs = [math.log(psi) + found.log_factor(size) for psi, size in zip(wide["swap"], theta)]
-        row[rule] = spearman(pd.Series(logs).to_numpy(), accuracy)
-    return row
+        size = regularisation_of(plan.space, plan.task, rule=rule)
+        found[rule] = pd.Series(
+            {
+                arch: size.of(
+                    scores["swap"][arch],
+                    space.parameters(
+                        space.parse(arch),
+                        variant=task.variant,
+                        num_classes=task.num_classes,
+                        in_channels=task.in_channels,
+                    )
+                    / 1000,
+                )
+                for arch in scores.index
+            }
+        )
+    return {
+        "space, task": f"{plan.space}, {plan.task}",
+        "n": str(len(scores)),
+        **{
+            name: f"{spearman(values.to_numpy(), accuracy.to_numpy()):.3f}"
+            for name, values in found.items()
+        },
+    }
 
 
 if __name__ == "__main__":
