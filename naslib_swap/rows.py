@@ -39,7 +39,7 @@ class Place:
 
 
 FIRST = Place()
-_BLOCK = 1 << 18  # values whose bits are made at a time
+_BLOCK = 1 << 16  # values whose bits are made at a time
 _LEAVE_OUT = (
     "activations=DEFAULT_ACTIVATIONS.with_module('ITS CLASS', Kind('experts', recorded=False))"
 )

@@ -133,8 +133,7 @@ def value_of(score: Score, name: str, scored: str) -> float:
         logger.error("%s", score.trace)
         raise SwapError(f"{name} failed on {scored}: {score.error}")
     if score.value is None:
-        reason = str(score.error).removeprefix("SwapError: ")
-        raise Unscorable(f"{name} has no score for {scored}: {reason}")
+        raise Unscorable(f"{name} has no score for {scored}: {score.error}")
     return score.value
 
 

@@ -70,9 +70,8 @@ def _score(probe: SharedPasses, proxy: Proxy) -> Score:
 
 
 def failure(error: Exception, seconds: float = 0.0) -> Score:
-    """Return a score without a value; its trace tells the line where it was no `SwapError`."""
-    kind = "SwapError" if isinstance(error, SwapError) else type(error).__name__
-    trace = None
-    if not isinstance(error, SwapError):
-        trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
-    return Score(None, seconds, f"{kind}: {error}", None, trace)
+    """Return a score without a value: a `SwapError`'s message, or what another is, and its trace."""
+    if isinstance(error, SwapError):
+        return Score(None, seconds, str(error))
+    trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+    return Score(None, seconds, f"{type(error).__name__}: {error}", None, trace)

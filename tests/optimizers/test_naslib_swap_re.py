@@ -258,7 +258,7 @@ _UNRELIABLE = """
     def unreliable(subject, names, *args, **options):
         calls.append(subject)
         if len(calls) in fails:
-            return dict.fromkeys(names, scoring.Score(None, error="SwapError: not this one"))
+            return dict.fromkeys(names, scoring.Score(None, error="not this one"))
         return score(subject, names, *args, **options)
 
     scoring.score = unreliable

@@ -24,7 +24,7 @@ RECIPE = Recipe("tiny", (3, 32, 32), 16, "0" * 16, settings=(("mu", 0.5), ("repe
 
 def _record(number: int = 0, value: float | None = 2.5, **fields: object) -> Record:
     key = Key("darts", "cifar10", f"arch {number} é|–", "swap", 0, RECIPE.id)
-    error = "SwapError: no" if value is None else None
+    error = "no" if value is None else None
     return Record(key, replace(Score(value, 0.25, error), **fields), RECIPE)
 
 
@@ -59,7 +59,7 @@ finite = st.floats(allow_nan=False, allow_infinity=False)
     ),
 )
 def test_what_is_written_is_read(key, value, saturation, recipe):
-    error = "SwapError: no" if value is None else None
+    error = "no" if value is None else None
     record = Record(key._replace(recipe=recipe.id), Score(value, 0.5, error, saturation), recipe)
     line = lines.write(record)
     assert "\n" not in line
