@@ -70,7 +70,7 @@ def _score(probe: SharedPasses, proxy: Proxy) -> Score:
 
 
 def failure(error: Exception, seconds: float = 0.0) -> Score:
-    """Return a score without a value: a `SwapError`'s message, or what another is, and its trace."""
+    """Return a score without a value: a `SwapError`'s message; of others the kind and trace."""
     if isinstance(error, SwapError):
         return Score(None, seconds, str(error))
     trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
