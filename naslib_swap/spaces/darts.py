@@ -57,7 +57,69 @@ _EXAMPLE: tuple[CellEdges, CellEdges] = (
 _ASSIGNMENT = re.compile(r"\s*[A-Za-z_]\w*\s*=(?=\s*Genotype\b)")
 
 
-class Darts(SearchSpace):
+class GenotypeSpace(SearchSpace):
+    """Spaces whose architectures are pairs of DARTS cells, in whatever form."""
+
+    def genotype(self, arch: Arch) -> Arch:
+        """Return the DARTS architecture that an architecture of this space is.
+
+        Raises
+        ------
+        BadArgument
+            If it is none of this space's.
+        """
+        raise NotImplementedError
+
+    def of(self, genotype: Arch) -> Arch:
+        """Return a DARTS architecture in this space's form."""
+        return genotype
+
+    def sample(self, rng: np.random.Generator) -> Arch:
+        """Draw operations uniformly, and two different inputs for each node."""
+        return self.of((sample_cell(rng), sample_cell(rng)))
+
+    def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
+        """Mutate an operation or a connection, by a coin (Figure 9 of arXiv 2605.07378)."""
+        move = (mutate_operation, mutate_connection)[int(rng.integers(2))]
+        return self.of(move(self.genotype(arch), rng))
+
+    def crossover(self, a: Arch, b: Arch, rng: np.random.Generator) -> Arch:
+        """Take each node, with both of its edges, from either parent."""
+        return self.of(uniform_crossover(self.genotype(a), self.genotype(b), rng))
+
+    def canonical(self, arch: Arch) -> Arch:
+        """Put the two edges of each node in order: their sum does not depend on it."""
+        return self.of(ordered(self.genotype(arch)))
+
+    def cells(self, arch: Arch) -> tuple[CellGraph, ...]:
+        """Return both cells; equal ones once."""
+        return cell_graphs(self.genotype(arch))
+
+    def depth(self, arch: Arch) -> int:
+        """Weighted layers on the longest path of the default variant."""
+        normal, reduce = self.genotype(arch)
+        return network_depth(normal, reduce, SCALES[self.variants[0]])
+
+    def build(
+        self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
+    ) -> nn.Module:
+        """Build the network for images [S, in_channels, H, W]; returns class scores."""
+        scale = SCALES[chosen_variant(variant, self.variants, self.name)]
+        check_sizes(num_classes, in_channels)
+        normal, reduce = self.genotype(arch)
+        return DartsNetwork(normal, reduce, scale, num_classes, in_channels)
+
+    def parameters(
+        self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
+    ) -> int:
+        """Count the parameters of the variant, exactly."""
+        scale = SCALES[chosen_variant(variant, self.variants, self.name)]
+        check_sizes(num_classes, in_channels)
+        normal, reduce = self.genotype(arch)
+        return network_parameters(normal, reduce, scale, num_classes, in_channels)
+
+
+class Darts(GenotypeSpace):
     """Pairs of a normal and a reduction cell.
 
     An architecture is `(normal, reduce)`, each a tuple of eight (operation, input) pairs, two for
@@ -98,31 +160,17 @@ class Darts(SearchSpace):
 
     def encode(self, arch: Arch) -> str:
         """Write the Genotype form, as `genotype_string`."""
-        return genotype_string(self._checked(arch))
+        return genotype_string(self.genotype(arch))
 
-    def sample(self, rng: np.random.Generator) -> Arch:
-        """Draw operations uniformly, and two different inputs for each node."""
-        return sample_cell(rng), sample_cell(rng)
-
-    def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
-        """Mutate an operation or a connection, by a coin (Figure 9 of arXiv 2605.07378)."""
-        return (mutate_operation, mutate_connection)[int(rng.integers(2))](self._checked(arch), rng)
-
-    def crossover(self, a: Arch, b: Arch, rng: np.random.Generator) -> Arch:
-        """Take each node, with both of its edges, from either parent."""
-        return uniform_crossover(self._checked(a), self._checked(b), rng)
-
-    def canonical(self, arch: Arch) -> Arch:
-        """Put the two edges of each node in order: their sum does not depend on it."""
-        return ordered(self._checked(arch))
+    def genotype(self, arch: Arch) -> Arch:
+        """Return the architecture, once it is known to be one."""
+        if not is_genotype(arch):
+            raise unknown_architecture(arch, "DARTS", _EXPECTED, repr(_EXAMPLE))
+        return arch
 
     def moves(self, variant: str | None) -> Moves:
         """Tie the cells where only one of them is scored."""
         return TiedCells(self) if variant == "tiny" else self
-
-    def cells(self, arch: Arch) -> tuple[CellGraph, ...]:
-        """Return both cells; equal ones once."""
-        return cell_graphs(self._checked(arch))
 
     def described(self, arch: Arch) -> dict[str, Any]:
         """Return the fields of a Genotype."""
@@ -134,34 +182,6 @@ class Darts(SearchSpace):
             "reduce": reduction,
             "reduce_concat": concat,
         }
-
-    def depth(self, arch: Arch) -> int:
-        """Weighted layers on the longest path of the default variant."""
-        normal, reduce = self._checked(arch)
-        return network_depth(normal, reduce, SCALES[self.variants[0]])
-
-    def build(
-        self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
-    ) -> nn.Module:
-        """Build the network for images [S, in_channels, H, W]; returns class scores."""
-        scale = SCALES[chosen_variant(variant, self.variants, self.name)]
-        check_sizes(num_classes, in_channels)
-        normal, reduce = self._checked(arch)
-        return DartsNetwork(normal, reduce, scale, num_classes, in_channels)
-
-    def parameters(
-        self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
-    ) -> int:
-        """Count the parameters of the variant, exactly."""
-        scale = SCALES[chosen_variant(variant, self.variants, self.name)]
-        check_sizes(num_classes, in_channels)
-        normal, reduce = self._checked(arch)
-        return network_parameters(normal, reduce, scale, num_classes, in_channels)
-
-    def _checked(self, arch: Arch) -> Arch:
-        if not is_genotype(arch):
-            raise unknown_architecture(arch, "DARTS", _EXPECTED, repr(_EXAMPLE))
-        return arch
 
 
 _EXPECTED = (

@@ -8,29 +8,10 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-from torch import nn
-
-from naslib_swap.spaces.darts import (
-    SEARCHED,
-    cell_graphs,
-    mutate_connection,
-    mutate_operation,
-    ordered,
-    read_genotype,
-    sample_cell,
-    uniform_crossover,
-)
+from naslib_swap.spaces.darts import SEARCHED, GenotypeSpace, read_genotype
 from naslib_swap.spaces.darts_cells import EDGES
-from naslib_swap.spaces.darts_networks import (
-    SCALES,
-    DartsNetwork,
-    network_depth,
-    network_parameters,
-)
-from naslib_swap.spaces.networks import check_sizes, chosen_variant
 from naslib_swap.spaces.notation import unknown_architecture
-from naslib_swap.spaces.space import Arch, CellGraph, SearchSpace, Task
+from naslib_swap.spaces.space import Arch, Task
 
 _unknown = partial(
     unknown_architecture,
@@ -46,7 +27,7 @@ _unknown = partial(
 )
 
 
-class NasBench301(SearchSpace):
+class NasBench301(GenotypeSpace):
     """Pairs of a normal and a reduction cell without "none".
 
     An architecture is NASLib's compact form, `(normal, reduce)`, each a tuple of eight
@@ -73,57 +54,18 @@ class NasBench301(SearchSpace):
 
     def encode(self, arch: Arch) -> str:
         """Write the compact form with tuples."""
-        return str(compact(self._genotype(arch)))
-
-    def sample(self, rng: np.random.Generator) -> Arch:
-        """Draw operations uniformly, and two different inputs for each node."""
-        return compact((sample_cell(rng), sample_cell(rng)))
-
-    def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
-        """Mutate an operation or a connection, by a coin."""
-        move = (mutate_operation, mutate_connection)[int(rng.integers(2))]
-        return compact(move(self._genotype(arch), rng))
-
-    def crossover(self, a: Arch, b: Arch, rng: np.random.Generator) -> Arch:
-        """Take each node, with both of its edges, from either parent."""
-        return compact(uniform_crossover(self._genotype(a), self._genotype(b), rng))
-
-    def canonical(self, arch: Arch) -> Arch:
-        """Put the two edges of each node in order: their sum does not depend on it."""
-        return compact(ordered(self._genotype(arch)))
-
-    def cells(self, arch: Arch) -> tuple[CellGraph, ...]:
-        """Return both cells."""
-        return cell_graphs(self._genotype(arch))
+        return str(compact(self.genotype(arch)))
 
     def naslib_key(self, arch: Arch) -> str:
         """Write the compact form with lists inside, as the keys of NASLib's table are."""
         return str([list(cell) for cell in arch])
 
-    def depth(self, arch: Arch) -> int:
-        """Weighted layers on the longest path; the same in both variants."""
-        normal, reduce = self._genotype(arch)
-        return network_depth(normal, reduce, SCALES[self.variants[0]])
+    def of(self, genotype: Arch) -> Arch:
+        """Return NASLib's compact form."""
+        return compact(genotype)
 
-    def build(
-        self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
-    ) -> nn.Module:
-        """Build the network for images [S, in_channels, H, W]; returns class scores."""
-        scale = SCALES[chosen_variant(variant, self.variants, self.name)]
-        check_sizes(num_classes, in_channels)
-        normal, reduce = self._genotype(arch)
-        return DartsNetwork(normal, reduce, scale, num_classes, in_channels)
-
-    def parameters(
-        self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
-    ) -> int:
-        """Count the parameters of the variant, exactly."""
-        scale = SCALES[chosen_variant(variant, self.variants, self.name)]
-        check_sizes(num_classes, in_channels)
-        normal, reduce = self._genotype(arch)
-        return network_parameters(normal, reduce, scale, num_classes, in_channels)
-
-    def _genotype(self, arch: Arch) -> Arch:
+    def genotype(self, arch: Arch) -> Arch:
+        """Return the DARTS architecture."""
         genotype = read_genotype(repr(arch)) if isinstance(arch, tuple) else None
         if genotype is None or not _is_searched(genotype) or compact(genotype) != arch:
             raise _unknown(arch)
