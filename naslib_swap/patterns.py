@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import math
 import os
 from typing import Any
 
@@ -68,6 +69,17 @@ def _load(choice: str) -> tuple[Any, str]:
             "unset the variable."
         )
     return None, reason
+
+
+def fills_samples(score: float, samples: int) -> bool:
+    """Whether a SWAP-Score is within 5 % of 2^S, all that S samples can show of rectifiers.
+
+    Examples
+    --------
+    >>> fills_samples(65_000, 16), fills_samples(65_000, 2048)
+    (True, False)
+    """
+    return score > 0 and math.log2(score) > samples + math.log2(0.95)
 
 
 class PatternCounter:

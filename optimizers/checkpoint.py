@@ -68,7 +68,7 @@ def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
     try:
         body = json.loads(text)
         written_format, written = body["format"], dict(body["identity"])
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise _damaged(path, "it does not say which search it is of") from error
     if written_format != FORMAT:
         raise BadFile(

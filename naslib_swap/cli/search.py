@@ -73,11 +73,13 @@ def _print(result: SearchResult, out: str) -> None:
         f"score {best.score:.6g}; {len(result.state.history)} architectures scored{failed}, "
         f"{result.ending.seconds:.1f} s ({_ENDINGS[result.ending.reason]}); files in {out}"
     )
+    from naslib_swap.patterns import fills_samples
+
     samples = result.recipe.samples
-    if result.plan.proxy == "swap" and best.score > 0.95 * (1 << samples):
+    if result.plan.proxy == "swap" and fills_samples(best.score, samples):
         typer.echo(
             f"warning: the best score is near the highest that {samples} images can give, "
-            f"{1 << samples}; more --samples tell architectures apart better",
+            f"{2**samples}; more --samples tell architectures apart better",
             err=True,
         )
 

@@ -190,7 +190,9 @@ def _scores(subject: Architecture, names: tuple[str, ...], wanted: Settings) -> 
 
 def _look_at_bound(space: str, swap: Score, samples: int) -> None:
     # Where the bound is the number of values, more samples would not raise it.
-    if (swap.saturation or 0) > 0.95 and (swap.value or 0) > 0.95 * 2**samples:
+    from naslib_swap.patterns import fills_samples
+
+    if (swap.saturation or 0) > 0.95 and fills_samples(swap.value or 0, samples):
         _warn_of_bound(space, samples)
 
 

@@ -109,6 +109,7 @@ def test_damage_is_named_and_the_file_left_alone(half_way, tmp_path, damage):
         '{"format": 2, "identity": 3, "state": {}}',
         '{"format": 2, "identity": {}, "state": []}',
         '{"format": 2, "identity": {}, "state": {"history": [{"arch": "a"}]}}',
+        "[" * 100_000 + "]" * 100_000,
     ],
 )
 def test_a_checksum_that_fits_other_content_is_damage_too(tmp_path, body):
