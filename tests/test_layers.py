@@ -110,3 +110,13 @@ def test_only_the_plugin_imports_naslib():
         if any(name.split(".")[0] == "naslib" for name in statements(path))
     ]
     assert wrong == []
+
+
+def test_nothing_is_imported_that_only_unix_has():
+    only_unix = {"fcntl", "grp", "posix", "pwd", "resource", "termios"}
+    wrong = {
+        module: found
+        for module, path in MODULES.items()
+        if (found := only_unix.intersection(name.split(".")[0] for name in statements(path)))
+    }
+    assert wrong == {}
