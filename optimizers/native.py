@@ -14,8 +14,8 @@ from naslib_swap.optimizers import search as steps
 from naslib_swap.optimizers.evolution import Evolution
 from naslib_swap.optimizers.plan import SearchPlan
 from naslib_swap.optimizers.result import SearchResult, write
-from naslib_swap.proxies import get
 from naslib_swap.scoring.execution import Workers
+from naslib_swap.scoring.recipe import Recipe
 
 _TOP = 10
 
@@ -83,8 +83,11 @@ def search(
     limits = asked.limits()
     if limits is not None:
         limits.check(walk, np.random.default_rng([asked.seed, 2]))
-    recipe = measure.conditions.recipe(
-        measure.subject(walk.sample(np.random.default_rng(0))), get(asked.proxy), asked.seed
+    recipe = Recipe.of(
+        measure.subject(walk.sample(np.random.default_rng(0))),
+        asked.proxy,
+        measure.conditions,
+        asked.seed,
     )
     identity = asked.identity(recipe)
     with steps.alone(folder) if folder is not None else nullcontext():

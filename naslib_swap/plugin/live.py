@@ -21,7 +21,6 @@ from naslib_swap.plugin.keys import canonical
 from naslib_swap.plugin.settings import Settings
 
 if TYPE_CHECKING:
-    from naslib_swap.plugin.tables import Scorer
     from naslib_swap.regularisation import Regularisation
     from naslib_swap.scoring import Architecture, Conditions, Recipe, Score
     from naslib_swap.scoring.store import Store
@@ -32,15 +31,6 @@ FAILED = -1e8
 """NASLib's sign for an architecture that a proxy gives no score for."""
 
 _TOGETHER = ("swap", "reg_swap")  # one pass gives both
-
-
-def scorer(space: str, dataset: str) -> Scorer:
-    """Return what scores the architectures of one space and data set on demand."""
-
-    def wanted(arch: str, name: str) -> Optional[Mapping[str, float]]:
-        return reported(space, dataset, arch, name)
-
-    return wanted
 
 
 @failure.loud
@@ -136,6 +126,7 @@ def regularisation(space: str, dataset: str, wanted: Settings) -> Regularisation
 def recipe(space: str, dataset: str, name: str) -> Recipe:
     """Return what all scores of a space and data set by one proxy are made with now."""
     from naslib_swap import spaces
+    from naslib_swap.scoring import Recipe
 
     if not measures.is_ours(name):
         return _recipe_of_naslib(_loader(space, dataset))
@@ -144,7 +135,7 @@ def recipe(space: str, dataset: str, name: str) -> Recipe:
     subject = architecture(space, dataset, spaces.get(space).example, wanted)
     names = _TOGETHER if name in _TOGETHER else (name,)
     made = conditions(space, dataset, names, wanted)
-    return made.recipe(subject, subject.proxy(name), wanted.seed)
+    return Recipe.of(subject, name, made, wanted.seed)
 
 
 @functools.cache
@@ -165,11 +156,11 @@ def _advice(dataset: str) -> str:
 def _scores(subject: Architecture, names: tuple[str, ...], wanted: Settings) -> Mapping[str, Score]:
     """Return the scores of an architecture by some proxies; those that the store lacks are made."""
     from naslib_swap import scoring
-    from naslib_swap.scoring import Key, Record
+    from naslib_swap.scoring import Key, Recipe, Record
 
     made = conditions(subject.space, subject.task, names, wanted)
     store, seed = _store(wanted.keep), wanted.seed
-    recipes = {name: made.recipe(subject, subject.proxy(name), seed) for name in names}
+    recipes = {name: Recipe.of(subject, name, made, seed) for name in names}
     keys = {
         name: Key(subject.space, subject.task, subject.name, name, seed, recipe.id)
         for name, recipe in recipes.items()

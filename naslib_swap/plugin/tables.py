@@ -108,7 +108,7 @@ def table(space: str, dataset: str, root: Path) -> Table:
     from naslib_swap.plugin import live
     from naslib_swap.plugin.measures import known_measures
 
-    scorer = telling(live.scorer(space, dataset))
+    scorer = telling(functools.partial(live.reported, space, dataset))
     return Table(space, dataset, Path(root), scorer, known_measures)
 
 

@@ -13,13 +13,10 @@ from naslib_swap import proxies, spaces
 from naslib_swap.errors import BadArgument
 from naslib_swap.regularisation import DEFAULT_RULE, RULES, Regularisation, from_sizes
 from naslib_swap.scoring.images import Digests, Images
-from naslib_swap.scoring.recipe import Recipe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from naslib_swap.proxies import Proxy
-    from naslib_swap.scoring.subject import Subject
 
 _SIZES = 1000  # architectures whose sizes give mu and sigma
 
@@ -62,27 +59,6 @@ class Conditions:
     inputs: Inputs = field(default_factory=Images)
     settings: Mapping[str, Any] = field(default_factory=dict)
     device: str = "cpu"
-
-    def recipe(self, subject: Subject, proxy: Proxy, seed: int) -> Recipe:
-        """Return what a score of this subject by this proxy is made with under a seed.
-
-        Raises
-        ------
-        SwapError
-            If the inputs cannot be loaded.
-        """
-        looks = "data" in proxy.needs
-        digests = self.inputs.digests(subject.takes, seed) if looks else Digests("")
-        return Recipe(
-            variant=subject.variant,
-            shape=self.inputs.shape(subject.takes),
-            samples=self.inputs.samples if looks else 0,
-            digest=digests.inputs,
-            labels=digests.labels if "labels" in proxy.needs else "",
-            device=self.device.split(":")[0],
-            settings=tuple((k, self.settings[k]) for k in sorted(proxy.reads & set(self.settings))),
-            source=self.inputs.source if looks else "",
-        )
 
 
 def conditions_for(

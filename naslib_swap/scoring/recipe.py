@@ -7,7 +7,13 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+from naslib_swap.scoring.images import Digests
+
+if TYPE_CHECKING:
+    from naslib_swap.scoring.conditions import Conditions
+    from naslib_swap.scoring.subject import Subject
 
 VERSION = 3
 """Counted up when a score changes for the same subject, proxy, seed and inputs. Stored scores of
@@ -47,6 +53,30 @@ class Recipe:
     settings: tuple[tuple[str, Any], ...] = ()
     version: int = VERSION
     source: str = field(default="", compare=False)
+
+    @classmethod
+    def of(cls, subject: Subject, name: str, conditions: Conditions, seed: int) -> Recipe:
+        """Return what the score of a subject by the proxy of that name is made with under a seed.
+
+        Raises
+        ------
+        SwapError
+            An unknown proxy, or inputs that cannot be loaded.
+        """
+        proxy, inputs = subject.proxy(name), conditions.inputs
+        looks = "data" in proxy.needs
+        digests = inputs.digests(subject.takes, seed) if looks else Digests("")
+        read = sorted(proxy.reads & set(conditions.settings))
+        return cls(
+            variant=subject.variant,
+            shape=inputs.shape(subject.takes),
+            samples=inputs.samples if looks else 0,
+            digest=digests.inputs,
+            labels=digests.labels if "labels" in proxy.needs else "",
+            device=conditions.device.split(":")[0],
+            settings=tuple((setting, conditions.settings[setting]) for setting in read),
+            source=inputs.source if looks else "",
+        )
 
     @cached_property
     def id(self) -> str:

@@ -12,6 +12,7 @@ from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.scoring.architecture import Architecture
 from naslib_swap.scoring.conditions import Conditions, conditions_for
 from naslib_swap.scoring.network import failure, score_network
+from naslib_swap.scoring.recipe import Recipe
 from naslib_swap.scoring.record import Key, Record, Score
 from naslib_swap.seeding import one_thread
 
@@ -132,7 +133,7 @@ def records(job: Job, scores: dict[str, Score]) -> list[Record]:
     """Return the scores of a job as a store keeps them."""
     subject, made = job.subject, []
     for name, found in scores.items():
-        recipe = job.conditions.recipe(subject, subject.proxy(name), job.seed)
+        recipe = Recipe.of(subject, name, job.conditions, job.seed)
         key = Key(subject.space, subject.task, subject.name, name, job.seed, recipe.id)
         made.append(Record(key, found, recipe))
     return made

@@ -92,7 +92,7 @@ def recipes_of(study: Study) -> dict[tuple[str, int], Recipe]:
     if subject is None:
         return {}
     return {
-        (name, seed): study.conditions.recipe(subject, subject.proxy(name), seed)
+        (name, seed): Recipe.of(subject, name, study.conditions, seed)
         for name in study.proxies
         for seed in study.seeds
     }

@@ -28,7 +28,7 @@ from naslib_swap.flexibert.plan import FlexibertPlan
 from naslib_swap.flexibert.subject import TextEncoder
 from naslib_swap.flexibert.texts import Texts
 from naslib_swap.flexibert.weights import draw
-from naslib_swap.scoring import Conditions, Execution, Study, gather, score
+from naslib_swap.scoring import Conditions, Execution, Recipe, Study, gather, score
 from naslib_swap.scoring.images import Digests
 from naslib_swap.scoring.runs import run
 from naslib_swap.scoring.store import LineStore
@@ -313,7 +313,7 @@ def test_a_gpu_generator_comes_back() -> None:
 def test_recipes_tell_apart_what_matters() -> None:
     def recipe(proxy: str, subject: TextEncoder, samples: int = 6, **changed: str) -> str:
         conditions = Conditions(Given(samples), {**SETTINGS, **changed})
-        return conditions.recipe(subject, subject.proxy(proxy), 0).id
+        return Recipe.of(subject, proxy, conditions, 0).id
 
     trained = _trained(TEXTS[0])
     base = recipe("swap", trained)

@@ -148,7 +148,7 @@ def test_an_architecture_without_a_score_is_the_worst_and_not_kept(mine, caplog,
     mine(undefined, better)
     with pytest.raises(Unscorable, match=r"mine has no score for .*: the network has no third"):
         score("mine")
-    assert live.scorer(*TASK)(ARCH, "mine") == {"score": sign, "time": 0.0}
+    assert live.reported(*TASK, ARCH, "mine") == {"score": sign, "time": 0.0}
     assert "it is reported as" in caplog.text
     assert machine_store().count() == 0
 
@@ -156,7 +156,7 @@ def test_an_architecture_without_a_score_is_the_worst_and_not_kept(mine, caplog,
 def test_a_proxy_that_breaks_down_is_an_error_with_its_trace(mine, caplog):
     mine(lambda probe: 1 / 0)
     with pytest.raises(SwapError, match=r"mine failed on .*: ZeroDivisionError: division by zero"):
-        live.scorer(*TASK)(ARCH, "mine")
+        live.reported(*TASK, ARCH, "mine")
     assert "1 / 0" in caplog.text
 
 

@@ -11,7 +11,7 @@ import torch
 from naslib_swap import proxies, spaces
 from naslib_swap.errors import BadFile, SwapError
 from naslib_swap.proxies import Proxy
-from naslib_swap.scoring import VERSION, Architecture, Execution, Images, Study, run, score
+from naslib_swap.scoring import VERSION, Architecture, Execution, Images, Recipe, Study, run, score
 from naslib_swap.scoring import single as single_module
 from naslib_swap.scoring.backends import Crew, processors
 from naslib_swap.scoring.runs import score_jobs
@@ -273,9 +273,9 @@ def test_labels_of_the_users_own_belong_to_the_scores_of_what_reads_them(study, 
 
 def test_the_same_images_by_another_name_are_the_same_recipe(study, tmp_path, data_dir):
     file = data_dir / "images" / "cifar10_train_first512.npz"
-    subject, proxy = next(iter(study.subjects.values())), proxies.get("swap")
+    subject = next(iter(study.subjects.values()))
     ids = {
-        replace(study.conditions, inputs=images).recipe(subject, proxy, 0).id
+        Recipe.of(subject, "swap", replace(study.conditions, inputs=images), 0).id
         for images in (Images("cifar10", 6, path=str(file)), Images("cifar10", 6, str(file)))
     }
     assert len(ids) == 1
