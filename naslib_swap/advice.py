@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from naslib_swap.arguments import Arguments, tensors_in
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import SwapError, Unscorable
 
 
 @contextmanager
@@ -30,7 +30,7 @@ def advised(net: nn.Module, arguments: Arguments, *, mode: str) -> Iterator[None
 
     Raises
     ------
-    SwapError
+    Unscorable
         In place of an error whose cause is known. Other errors pass as they are.
     """
     try:
@@ -44,7 +44,7 @@ def advised(net: nn.Module, arguments: Arguments, *, mode: str) -> Iterator[None
         if advice is None:
             raise
         reason = str(error).strip().split("\n")[0].split(". ")[0].rstrip(".")
-        raise SwapError(f"{type(net).__name__} failed ({reason}). {advice}") from error
+        raise Unscorable(f"{type(net).__name__} failed ({reason}). {advice}") from error
 
 
 def refuse_vmap(output: Any, depth: int = 0) -> None:
@@ -52,11 +52,11 @@ def refuse_vmap(output: Any, depth: int = 0) -> None:
 
     Raises
     ------
-    SwapError
+    Unscorable
         If the forward pass itself calls ``vmap``, which hides a dimension of its activations.
     """
     if isinstance(output, Tensor) and torch._C._functorch.maybe_get_level(output) > depth:
-        raise SwapError(
+        raise Unscorable(
             "the forward pass calls torch.func.vmap, whose activations cannot be told apart by "
             "sample. Score a network that works on the whole batch, [S, ...], instead."
         )

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, Unscorable
 
 Inputs = Union[Tensor, Sequence[Any], Mapping[str, Any]]
 Network = Union[nn.Module, "functools.partial[Any]"]
@@ -84,26 +84,26 @@ class Arguments:
         lengths = [length for value in given for length in _lengths(value)]
         sizes = {length for length, _ in lengths if length != 1}
         if not lengths:
-            raise SwapError(
+            raise Unscorable(
                 "got inputs without a tensor that has a batch dimension, expected [S, ...] with "
                 "S samples along dimension 0. For an object of another kind (a graph, say), pass a "
                 "module that takes the tensor with one row per sample and builds the object."
             )
         if len(sizes) > 1:
             shapes = ", ".join(text for _, text in lengths)
-            raise SwapError(
+            raise Unscorable(
                 f"got inputs of shapes {shapes}, expected one number of samples along dimension 0 "
                 "of each (or 1, for what all samples share). Pass what is no batch by "
                 "swap_score(functools.partial(net, name=value), inputs)."
             )
         for tensor in tensors:
             if tensor.numel() == 0 and (0 in sizes or tensor is tensors[0]):
-                raise SwapError(
+                raise Unscorable(
                     f"got an empty minibatch of shape {tuple(tensor.shape)}, expected at least 2 "
                     "samples."
                 )
             if tensor.is_floating_point() and bool(torch.isnan(tensor).any()):
-                raise SwapError(
+                raise Unscorable(
                     f"got inputs of shape {tuple(tensor.shape)} with NaN in them, expected numbers."
                 )
         if bound is not None:
@@ -123,7 +123,7 @@ def module_of(net: Network) -> tuple[nn.Module, functools.partial[Any] | None]:
 
     Raises
     ------
-    SwapError
+    BadArgument
         If it is neither a module nor a partial of one.
     """
     # A partial of a partial is one partial.
@@ -132,7 +132,7 @@ def module_of(net: Network) -> tuple[nn.Module, functools.partial[Any] | None]:
     if not isinstance(module, nn.Module):
         given = getattr(module, "__name__", type(module).__name__)
         of = "" if bound is None else "a functools.partial of "
-        raise SwapError(
+        raise BadArgument(
             f"got {of}{given}, expected a torch.nn.Module or a functools.partial of one. Wrap "
             "other functions in a module that calls them in its forward pass."
         )
@@ -171,7 +171,7 @@ def _as_arguments(inputs: Inputs) -> tuple[tuple[Any, ...], dict[str, Any]]:
     if isinstance(inputs, Sequence) and not isinstance(inputs, (str, bytes)):
         return tuple(inputs), {}
     _refuse_arrays(inputs)
-    raise SwapError(
+    raise BadArgument(
         f"got inputs of type {type(inputs).__name__}, expected a tensor [S, ...], a "
         "sequence (positional arguments) or a mapping (keyword arguments)."
     )
@@ -195,7 +195,7 @@ def tensors_in(value: Any) -> Iterator[Tensor]:
 def _refuse_arrays(value: Any) -> None:
     for leaf in _leaves(value):
         if isinstance(leaf, np.ndarray):
-            raise SwapError(
+            raise BadArgument(
                 f"got a numpy array of shape {leaf.shape}, expected a tensor. Pass "
                 "torch.from_numpy(array).float(), or .long() for token numbers."
             )

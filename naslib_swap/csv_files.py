@@ -6,7 +6,7 @@ import csv
 import io
 from pathlib import Path
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadFile
 from naslib_swap.quoting import one_line
 from naslib_swap.reading import damage, read_text
 
@@ -27,7 +27,7 @@ def read_rows(path: Path) -> list[list[str]]:
 
     Raises
     ------
-    SwapError
+    BadFile
         The file cannot be read, is damaged, empty or too large, or a row is longer than the first.
     """
     name = one_line(path)
@@ -40,12 +40,12 @@ def read_rows(path: Path) -> list[list[str]]:
                 continue
             width = len(rows[0]) if rows else MOST_COLUMNS
             if len(row) > width:
-                raise SwapError(
+                raise BadFile(
                     f"{name}, line {reader.line_num}: {len(row)} cells; expected at most {width}"
                 )
             if (len(rows) + 1) * len(rows[0] if rows else row) > MOST_CELLS:
-                raise SwapError(f"{name} holds more than {MOST_CELLS:,} cells")
+                raise BadFile(f"{name} holds more than {MOST_CELLS:,} cells")
             rows.append(row + [""] * (width - len(row)) if rows else row)
     if not rows:
-        raise SwapError(f"{name} cannot be read as CSV: it is empty")
+        raise BadFile(f"{name} cannot be read as CSV: it is empty")
     return rows

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 
 
 def malformed(device: str) -> Exception | None:
@@ -31,13 +31,13 @@ def usable(device: torch.device | str) -> torch.device:
 
     Raises
     ------
-    SwapError
+    BadArgument
         If torch does not know it, this machine does not have it, or it holds no values (``meta``).
     """
     error = refusal(str(device))
     if error is not None or torch.device(device).type == "meta":
         why = "it holds no values" if error is None else str(error).strip().split("\n")[0][:80]
-        raise SwapError(
+        raise BadArgument(
             f"cannot use device={str(device)!r} ({why.rstrip('.')}), expected 'cpu', or 'cuda' "
             "where torch sees a GPU."
         ) from error

@@ -12,11 +12,11 @@ class SwapError(ValueError):
 
 
 class BadArgument(SwapError):
-    """An unknown name, or a value out of its range."""
+    """An unknown name, a value out of its range, or one of the wrong type."""
 
 
 class BadFile(SwapError):
-    """A file or folder that is missing, damaged, or cannot be written."""
+    """What is missing, damaged, unexpected, or cannot be read or written: a file, a download."""
 
 
 class Unscorable(SwapError):

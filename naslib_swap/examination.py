@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from naslib_swap.activations import ActivationTable, Calls, Rewrite, recording
 from naslib_swap.dropout import WITHOUT_DROPOUT, without_dropout
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import SwapError, Unscorable
 from naslib_swap.movements import Watch
 from naslib_swap.rows import (
     FIRST,
@@ -111,7 +111,7 @@ def examine(
 
     Raises
     ------
-    SwapError
+    Unscorable
         Activations in other threads; rows that cannot be told apart.
     """
     hidden = thorough or seen.class_key not in _open_classes
@@ -161,7 +161,7 @@ def _hides_calls(
         for handle in handles:
             handle.remove()
     if threads - {threading.get_ident()}:
-        raise SwapError(
+        raise Unscorable(
             f"{type(seen.net).__name__} runs modules in {len(threads)} threads, and activations in "
             "other threads than the caller's cannot be seen; expected one thread. Score the "
             "network without DataParallel or its like."

@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadFile
 
 
 def write_bytes(path: Path, data: bytes) -> None:
@@ -16,7 +16,7 @@ def write_bytes(path: Path, data: bytes) -> None:
 
     Raises
     ------
-    SwapError
+    BadFile
         If the file cannot be written; nothing is left behind.
     """
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -30,7 +30,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     except OSError as error:
         with suppress(OSError):  # it may not even exist; the error to report is the first
             part.unlink()
-        raise SwapError(
+        raise BadFile(
             f"cannot write {path}: {error.strerror or error}. Give a folder that you may write to "
             "and that has room."
         ) from None

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import Unscorable
 from naslib_swap.seeding import whole_seed
 
 _WEIGHTED = (
@@ -49,7 +49,7 @@ class StandardNormal:
 
     Raises
     ------
-    SwapError
+    Unscorable
         If nothing would be drawn, so that every repeat would be the same; if a weight is computed
         from other parameters (weight or spectral normalisation), shares its elements (expanded) or
         is no floating number (quantised); or if a module of an unknown kind holds a matrix or
@@ -89,7 +89,7 @@ class StandardNormal:
                 else:
                     self._constant.append((tensor, value))
         if not self._drawn:
-            raise SwapError(
+            raise Unscorable(
                 f"{type(net).__name__} has no convolution or linear layer, expected at least one "
                 "to re-initialise. Score it with repeats=0."
             )
@@ -97,7 +97,7 @@ class StandardNormal:
         known = {id(tensor) for tensor in (*self._drawn, *(tensor for tensor, _ in self._constant))}
         left = [name for name in left if id(net.get_parameter(name)) not in known]
         if left:
-            raise SwapError(
+            raise Unscorable(
                 f"{type(net).__name__} holds parameters of unknown kinds ({', '.join(left[:3])}"
                 f"{', ...' if len(left) > 3 else ''}), which re-initialisation would leave as "
                 "built; expected convolutions, linear, recurrent and attention layers of torch. "
@@ -155,7 +155,7 @@ class StandardNormal:
 
     def _require_drawable(self, module: nn.Module, name: str, tensor: Tensor) -> None:
         if id(tensor) not in self._names:
-            raise SwapError(
+            raise Unscorable(
                 f"the {name} of a {type(module).__name__} is computed from other "
                 "parameters (weight_norm, spectral_norm or another parametrisation), "
                 "expected a parameter to draw anew. Remove the parametrisation, or score "
@@ -164,7 +164,7 @@ class StandardNormal:
         shared = any(n > 1 and s == 0 for n, s in zip(tensor.shape, tensor.stride()))
         if shared or not tensor.is_floating_point():
             given = "expanded from fewer numbers" if shared else f"of type {tensor.dtype}"
-            raise SwapError(
+            raise Unscorable(
                 f"the {name} of a {type(module).__name__} is {given}, expected floating numbers "
                 "with memory of their own to draw anew. Score with repeats=0."
             )

@@ -23,7 +23,7 @@ def read_json(path: Path, what: str = "JSON") -> Any:
 
     Raises
     ------
-    SwapError
+    BadFile
         The file cannot be read, is too large, is no JSON, or nests too deeply.
     """
     return parse_json(read_bytes(path), one_line(path), what)

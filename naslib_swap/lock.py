@@ -8,7 +8,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadFile
 
 
 @contextmanager
@@ -26,7 +26,7 @@ def held(lock_file: Path, *, taken: str, what: str) -> Iterator[None]:
 
     Raises
     ------
-    SwapError
+    BadFile
         Another process holds it, or the folder cannot be written.
     """
     lock = FileLock(lock_file)
@@ -34,9 +34,9 @@ def held(lock_file: Path, *, taken: str, what: str) -> Iterator[None]:
         lock_file.parent.mkdir(parents=True, exist_ok=True)
         lock.acquire(timeout=0)
     except Timeout:
-        raise SwapError(taken) from None
+        raise BadFile(taken) from None
     except OSError as error:
-        raise SwapError(
+        raise BadFile(
             f"cannot write {what}: {error.strerror or error}. Give a folder that you may write to."
         ) from None
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadFile
 
 DEEPEST = 64
 MOST_ITEMS = 10_000_000
@@ -33,7 +33,7 @@ def check_nesting(value: Any, what: str) -> None:
 
     Raises
     ------
-    SwapError
+    BadFile
         More than `DEEPEST` levels (or a cycle), or more than `MOST_ITEMS` items.
     """
     level, total = [value], 1
@@ -43,12 +43,12 @@ def check_nesting(value: Any, what: str) -> None:
             children = _children(item)
             total += len(children)
             if total > MOST_ITEMS:
-                raise SwapError(f"{what} is refused: it holds more than {MOST_ITEMS:,} items")
+                raise BadFile(f"{what} is refused: it holds more than {MOST_ITEMS:,} items")
             below += [child for child in children if isinstance(child, _CONTAINERS)]
         if not below:
             return
         level = below
-    raise SwapError(f"{what} is refused: it nests more than {DEEPEST} levels deep")
+    raise BadFile(f"{what} is refused: it nests more than {DEEPEST} levels deep")
 
 
 _CONTAINERS = (list, tuple, dict, set, frozenset, Record)

@@ -19,7 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, Unscorable
 from naslib_swap.pattern_keys import CompiledKeys, Keys, StagedKeys, count_union
 
 _CHOICE = "NASLIB_SWAP_KERNEL"
@@ -35,7 +35,7 @@ def kernel() -> str:
 
     Raises
     ------
-    SwapError
+    BadArgument
         If the environment variable ``NASLIB_SWAP_KERNEL`` is neither ``compiled`` nor ``numpy``
         (nor empty), or if it asks for a compiled kernel that is not there.
 
@@ -54,7 +54,7 @@ def _load(choice: str) -> tuple[Any, str]:
     if choice == "numpy":
         return None, f"{_CHOICE}=numpy"
     if choice not in ("", "compiled"):
-        raise SwapError(
+        raise BadArgument(
             f"got {_CHOICE}={choice}, expected compiled or numpy, or nothing for the fastest."
         )
     try:
@@ -64,7 +64,7 @@ def _load(choice: str) -> tuple[Any, str]:
     except ImportError as error:
         reason = f"the compiled kernel does not load: {error}"
     if choice == "compiled":
-        raise SwapError(
+        raise BadArgument(
             f"got {_CHOICE}=compiled, but {reason}. Install again where there is a C compiler, or "
             "unset the variable."
         )
@@ -95,7 +95,7 @@ class PatternCounter:
 
     def __init__(self, samples: int, device: torch.device | str = "cpu") -> None:
         if samples < 2:
-            raise SwapError(
+            raise Unscorable(
                 f"got a minibatch of {samples} sample(s), expected at least 2: a pattern over one "
                 "sample is a single sign. Pass more inputs."
             )
@@ -121,7 +121,7 @@ class PatternCounter:
         if not activation.numel():
             return
         if activation.device.type != self._device.type:
-            raise SwapError(
+            raise Unscorable(
                 f"got an activation of {name} on {activation.device}, expected {self._device}: "
                 "where the minibatch is. Move the network there as a whole."
             )
@@ -133,7 +133,7 @@ class PatternCounter:
     def merge(self, other: PatternCounter) -> None:
         """Take in all that another counter of as many samples has seen."""
         if other.samples != self.samples:
-            raise SwapError(
+            raise BadArgument(
                 f"got a counter of {other.samples} samples, expected {self.samples}: patterns over "
                 "other minibatches cannot be the same"
             )
@@ -168,14 +168,14 @@ class PatternCounter:
 
         Raises
         ------
-        SwapError
+        Unscorable
             If an activation held NaN: it has no sign.
         """
         if self._nan:
             bad = torch.stack([torch.as_tensor(nan) for _, nan in self._nan]).nonzero()
             if len(bad):
                 name = self._nan[int(bad[0])][0]
-                raise SwapError(
+                raise Unscorable(
                     f"{len(bad)} of {len(self._nan)} activations hold NaN, the first of them "
                     f"{name}; expected numbers, since NaN has no sign. Check the network's weights "
                     "and the inputs' scale."

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadFile, SwapError
 from naslib_swap.quoting import one_line
 
 MOST_BYTES = 1 << 28
@@ -23,7 +23,7 @@ _DECOMPRESSED: dict[str, Any] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma
 
 @contextmanager
 def damage(what: str) -> Iterator[None]:
-    """Turn whatever a decoder raises on a foreign file into one `SwapError`.
+    """Turn whatever a decoder raises on a foreign file into one `BadFile`.
 
     Decoders of foreign formats fail in almost any way on damaged files, so every `Exception`
     counts: keep only the decoding inside.
@@ -38,12 +38,12 @@ def damage(what: str) -> Iterator[None]:
     except SwapError:
         raise
     except RecursionError as error:
-        raise SwapError(f"{what}: it is nested too deeply") from error
+        raise BadFile(f"{what}: it is nested too deeply") from error
     except MemoryError as error:
-        raise SwapError(f"{what}: it asks for more memory than there is") from error
+        raise BadFile(f"{what}: it asks for more memory than there is") from error
     except Exception as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else error
-        raise SwapError(f"{what}: {one_line(reason) or type(error).__name__}") from error
+        raise BadFile(f"{what}: {one_line(reason) or type(error).__name__}") from error
 
 
 def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
@@ -51,7 +51,7 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
 
     Raises
     ------
-    SwapError
+    BadFile
         It cannot be read, or has more than `most` bytes.
     """
     with damage(f"{one_line(path)} cannot be read"), open(path, "rb") as file:
@@ -59,10 +59,10 @@ def read_bytes(path: Path, most: int = MOST_BYTES) -> bytes:
 
 
 def within(file: IO[bytes], name: object, most: int = MOST_BYTES) -> bytes:
-    """Read an open file to its end; `SwapError` when there are more than `most` bytes."""
+    """Read an open file to its end; `BadFile` when there are more than `most` bytes."""
     content = file.read(most + 1)
     if len(content) > most:
-        raise SwapError(
+        raise BadFile(
             f"{one_line(name)} holds more than {most:,} bytes, which is more than any file of "
             "this kind needs; nothing of it was read"
         )
@@ -81,7 +81,7 @@ def read_text(path: Path, most: int = MOST_BYTES) -> str:
 
     Raises
     ------
-    SwapError
+    BadFile
         It cannot be read, is too large, or is no UTF-8.
     """
     content, suffix = read_bytes(path, most), Path(path).suffix.lower()

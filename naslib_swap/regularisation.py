@@ -24,7 +24,7 @@ def log_factor(theta: float, mu: float, sigma: float) -> float:
 
     Raises
     ------
-    SwapError
+    BadArgument
         If ``mu`` or ``sigma`` is not finite, or ``sigma`` is not positive.
     """
     if not math.isfinite(mu) or not math.isfinite(sigma) or sigma <= 0:
@@ -43,7 +43,7 @@ def log_regularised(value: float, theta: float, mu: float, sigma: float) -> floa
 
     Raises
     ------
-    SwapError
+    BadArgument
         If ``value`` is negative or not a number, or as for `log_factor`.
     """
     if not value >= 0:
@@ -88,7 +88,7 @@ def from_sizes(
 
     Raises
     ------
-    SwapError
+    BadArgument
         An unknown rule, no sizes, or equal sizes where the rule needs a spread.
     """
     if rule not in RULES:

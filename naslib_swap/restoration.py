@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import Unscorable
 
 # What a module registers; a change in one of these says that a module rebuilds itself.
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
@@ -32,7 +32,7 @@ def restored(net: nn.Module) -> Iterator[None]:
 
     Raises
     ------
-    SwapError
+    Unscorable
         If it holds lazy modules that were never run, or tensors on the meta device: they have no
         values. On leaving, where a module's own ``train()`` fails. All else is restored even then.
 
@@ -93,12 +93,12 @@ def _require_values(net: nn.Module, tensors: list[Tensor]) -> None:
     for name, tensor in (*net.named_parameters(), *net.named_buffers()):
         given = f"got a {type(net).__name__} whose {name!r} is"
         if nn.parameter.is_lazy(tensor):
-            raise SwapError(
+            raise Unscorable(
                 f"{given} lazy, expected weights that have a shape. Run the network once on a "
                 "minibatch, then score it."
             )
         if tensor.is_meta:
-            raise SwapError(
+            raise Unscorable(
                 f"{given} on the meta device, expected weights that have values. Build it without "
                 "torch.device('meta'), or call net.to_empty(device='cpu') and initialise it."
             )
@@ -114,7 +114,7 @@ def _return_to_mode(module: nn.Module, training: bool) -> None:
     try:
         module.train(training)
     except Exception as error:
-        raise SwapError(
+        raise Unscorable(
             f"{type(module).__name__}.train({training}) raised {type(error).__name__}: {error}. "
             "The network is as it was, except for what that call had begun."
         ) from error

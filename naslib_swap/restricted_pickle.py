@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Callable
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadFile
 from naslib_swap.nesting import Record, check_nesting
 from naslib_swap.quoting import listed, one_line
 from naslib_swap.reading import MOST_BYTES, damage, within
@@ -57,7 +57,7 @@ def load_pickle(content: bytes, allowed: Allowed, *, what: str, encoding: str = 
 
     Raises
     ------
-    SwapError
+    BadFile
         The pickle is truncated, is no pickle, names any other type, or nests or expands beyond the
         budget; nothing that it names is imported or called.
     """
@@ -72,7 +72,7 @@ def load_torch_pickle(path: Path) -> Any:
 
     Raises
     ------
-    SwapError
+    BadFile
         It is no such archive, holds anything but plain data, or is beyond the budget.
     """
     name = one_line(path)
@@ -117,7 +117,7 @@ class _Machine:
             opcodes[opcode](self)
             self._steps += 1
             if self._steps > MOST_STEPS:
-                raise SwapError(f"{self._what} is refused: it takes more than {MOST_STEPS:,} steps")
+                raise BadFile(f"{self._what} is refused: it takes more than {MOST_STEPS:,} steps")
 
     # Reading the arguments of opcodes.
 
@@ -247,7 +247,7 @@ class _Machine:
     def name(self, module: Any, name: Any) -> None:
         if (module, name) not in self._allowed:
             expected = listed(sorted({known for _, known in self._allowed})) or "plain data only"
-            raise SwapError(
+            raise BadFile(
                 f"{self._what} is refused: its pickle asks for {one_line(module, 60)}."
                 f"{one_line(name, 60)}, which it has no need of (expected {expected}); nothing of "
                 "it was run"

@@ -17,7 +17,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from naslib_swap.activations import Kind, Rewrite
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import Unscorable
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ def find_layout(run: Callable[[Tensor], Traces], samples: int, name: str) -> Lay
 
     Raises
     ------
-    SwapError
+    Unscorable
         Rows depend on several samples, or come and go with the samples' content.
     """
     everyone = torch.arange(samples)
@@ -213,7 +213,7 @@ def find_layout(run: Callable[[Tensor], Traces], samples: int, name: str) -> Lay
     def moved_by(group: Tensor) -> list[list[Tensor]]:
         after = run(torch.where(group, (everyone + 1) % samples, everyone))
         if after.shapes != before.shapes:
-            raise SwapError(
+            raise Unscorable(
                 f"activations of {name} change in number or shape with what the samples hold "
                 "(experts that tokens are sent to, for instance), so that rows cannot be told "
                 f"apart; expected the same for all inputs. Leave that part out with {_LEAVE_OUT}."
@@ -319,9 +319,9 @@ def _by_owner(
     return [Place(sample=owners[call], number=numbers[call]) for call in calls]
 
 
-def _mixed(seen: tuple[str, tuple[int, ...]], samples: int, name: str) -> SwapError:
+def _mixed(seen: tuple[str, tuple[int, ...]], samples: int, name: str) -> Unscorable:
     kind, shape = seen
-    return SwapError(
+    return Unscorable(
         f"rows of a {kind} of {name}, of shape {list(shape)}, change with several of the {samples} "
         "samples; expected rows that belong to one sample each. Check that the inputs have samples "
         "along dimension 0: one image is [1, C, H, W], and layers without batch_first take "

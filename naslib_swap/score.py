@@ -30,7 +30,7 @@ from naslib_swap.advice import advised, refuse_vmap
 from naslib_swap.arguments import Arguments, Inputs, Network, module_of
 from naslib_swap.devices import device_of, usable
 from naslib_swap.dropout import WITHOUT_DROPOUT, without_dropout
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, Unscorable
 from naslib_swap.examination import PLAIN, Examined, Plan, examine, remembered
 from naslib_swap.initialisation import StandardNormal
 from naslib_swap.movements import Watch
@@ -217,17 +217,17 @@ def swap_score(
     (8, 8, {'relu': 1})
     """
     if repeats < 0:
-        raise SwapError(f"got repeats={repeats}, expected 0 (weights as they are) or more.")
+        raise BadArgument(f"got repeats={repeats}, expected 0 (weights as they are) or more.")
     if not all(isinstance(n, (int, np.integer)) for n in (repeats, batch_repeats)):
-        raise SwapError(
+        raise BadArgument(
             f"got repeats={repeats} and batch_repeats={batch_repeats}, expected whole numbers."
         )
     if batch_repeats < 1:
-        raise SwapError(f"got batch_repeats={batch_repeats}, expected 1 or more.")
+        raise BadArgument(f"got batch_repeats={batch_repeats}, expected 1 or more.")
     if mode not in ("train", "eval"):
-        raise SwapError(f"got mode={mode!r}, expected 'train' or 'eval'.")
+        raise BadArgument(f"got mode={mode!r}, expected 'train' or 'eval'.")
     if check_rows not in (True, False, "auto"):
-        raise SwapError(f"got check_rows={check_rows!r}, expected True, False or 'auto'.")
+        raise BadArgument(f"got check_rows={check_rows!r}, expected True, False or 'auto'.")
     net, bound = module_of(net)
     _require_visible(net)
 
@@ -490,7 +490,7 @@ def _count_together(
 def _require_visible(net: nn.Module) -> None:
     if any(map(_is_opaque, net.modules())):
         hidden = [name or "itself" for name, m in net.named_modules() if _is_opaque(m)]
-        raise SwapError(
+        raise Unscorable(
             f"{type(net).__name__} holds scripted, traced or compiled code "
             f"({', '.join(hidden[:3])}), whose activations cannot be seen; expected plain modules. "
             "Pass the network as it was before torch.jit or torch.compile."
@@ -506,7 +506,7 @@ def _is_opaque(module: nn.Module) -> bool:
 def _require_values(counter: PatternCounter, calls: Calls, net: nn.Module) -> None:
     if not counter.values:
         seen = ", ".join(sorted(calls.unrecorded)) or "none"
-        raise SwapError(
+        raise Unscorable(
             f"{type(net).__name__} showed no activation to record (seen but not recorded: {seen}); "
             "expected ReLU, GELU, SiLU or the like, as a module or a function outside scripted or "
             "compiled code. Pass activations=DEFAULT_ACTIVATIONS.with_module(...) or "

@@ -14,7 +14,7 @@ from typing import Any, Callable
 import numpy as np
 import torch
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 
 # Global generators are for one thread at a time. Reentrant: what is seeded may seed again.
 _ALONE = threading.RLock()
@@ -47,7 +47,7 @@ def seeded(seed: int) -> Iterator[None]:
 
     Raises
     ------
-    SwapError
+    BadArgument
         If the seed is no whole number, or does not fit into 64 bits.
 
     Notes
@@ -75,7 +75,9 @@ def whole_seed(seed: int) -> int:
     except TypeError:
         whole = None
     if whole is None or not -(2**63) <= whole < 2**64:
-        raise SwapError(f"got seed={seed!r}, expected a whole number of at most 64 bits.") from None
+        raise BadArgument(
+            f"got seed={seed!r}, expected a whole number of at most 64 bits."
+        ) from None
     return whole
 
 

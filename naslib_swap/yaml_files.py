@@ -22,7 +22,7 @@ def parse_yaml(text: str, name: str) -> Any:
 
     Raises
     ------
-    SwapError
+    BadFile
         It is no YAML, names a type of its own, nests too deeply or expands too far.
     """
     with damage(f"{name} is no YAML"):

@@ -18,7 +18,7 @@ from naslib.optimizers.core.metaclasses import MetaOptimizer
 from naslib.search_spaces.core.query_metrics import Metric
 
 from naslib_swap import __version__, proxies, spaces
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile, SwapError, Unscorable
 from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, Failure, each
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
@@ -39,7 +39,7 @@ class SwapRE(MetaOptimizer):
 
     Raises
     ------
-    SwapError
+    BadArgument
         A setting out of its range; a search space that naslib-swap does not build itself.
     """
 
@@ -59,7 +59,7 @@ class SwapRE(MetaOptimizer):
         """Take the space to search; accuracies are read from `dataset_api` where it has them."""
         name = search_space.get_type()
         if name not in spaces.names():
-            raise SwapError(
+            raise BadArgument(
                 f"swap_re cannot search {name!r}: expected one of {', '.join(spaces.names())}"
             )
         self.search_space = search_space
@@ -208,7 +208,7 @@ class _Measure:
     def __call__(self, arch: Any) -> Scored:
         found = live.score(self.space.name, self.dataset, self.space.encode(arch), self.proxy)
         if found is None:
-            raise SwapError(f"{self.proxy} gives no score for {self.space.encode(arch)}")
+            raise Unscorable(f"{self.proxy} gives no score for {self.space.encode(arch)}")
         size = self.space.parameters(
             arch,
             variant=self.task.variant,
@@ -240,14 +240,14 @@ class _Checkpointed(torch.nn.Module):
     def load_state_dict(self, state: Any, *_: Any, **__: Any) -> Any:  # type: ignore[override]
         names = [name for name in state if name.startswith("swap_re.")]
         if len(names) != 1:
-            raise SwapError(
+            raise BadFile(
                 "this checkpoint is not one of swap_re's: resume it with the optimiser that "
                 "wrote it, or start anew"
             )
         body = json.loads(bytes(state[names[0]].cpu().numpy()))
         for key, value in self.identity.items():
             if body["identity"].get(key) != value:
-                raise SwapError(
+                raise BadArgument(
                     f"this checkpoint belongs to another search: its {key} is "
                     f"{body['identity'].get(key)!r}, this search's is {value!r}"
                 )

@@ -55,7 +55,7 @@ def alone(folder: Path) -> AbstractContextManager[None]:
 
     Raises
     ------
-    SwapError
+    BadFile
         On entering: another process searches there; the folder cannot be written to.
     """
     taken = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import Unscorable
 from naslib_swap.predictors.passes.probe import Probe
 from naslib_swap.proxies import Proxy
 
@@ -23,12 +23,12 @@ def compute(probe: Probe) -> float:
 
     Raises
     ------
-    SwapError
+    Unscorable
         If the network's output is not [S, classes].
     """
     output = probe.forward().output
     if output.ndim != 2:
-        raise SwapError(
+        raise Unscorable(
             f"EPE-NAS is defined for class scores [S, classes], not for outputs of shape "
             f"{tuple(output.shape)}"
         )

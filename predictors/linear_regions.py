@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from naslib_swap.activations import Kind, recording
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import Unscorable
 from naslib_swap.predictors.passes.forward import RECTIFIERS
 from naslib_swap.predictors.passes.isolation import isolated, run, scratch_buffers
 from naslib_swap.predictors.passes.probe import Probe
@@ -28,7 +28,7 @@ def compute(probe: Probe) -> Measurement:
 
     Raises
     ------
-    SwapError
+    Unscorable
         If the images are smaller than the crops, or no ReLU ran on them.
 
     Notes
@@ -56,7 +56,7 @@ def compute(probe: Probe) -> Measurement:
     with isolated(probe.net, probe.seed), torch.no_grad(), recording(probe.net, note):
         run(probe.net, crops, state, channels_last=True)
     if not patterns:
-        raise SwapError("no ReLU ran with one row per image; linear regions are regions of ReLUs")
+        raise Unscorable("no ReLU ran with one row per image; linear regions are regions of ReLUs")
     regions = _distinct_rows(np.concatenate(patterns, axis=1))
     return Measurement(regions, regions / samples)
 
@@ -65,7 +65,7 @@ def _crops(images: Tensor, samples: int, size: int, generator: torch.Generator) 
     """Cut crops at random places of random images: [S, ..., H, W] -> [samples, ..., size, size]."""
     room = [edge - size + 1 for edge in images.shape[-2:]]
     if images.ndim < 4 or min(room) < 1:
-        raise SwapError(
+        raise Unscorable(
             f"images of shape {tuple(images.shape[1:])} hold no crops of {size} by {size} pixels; "
             "linear regions need images at least that large"
         )

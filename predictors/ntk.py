@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import Node
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, Unscorable
 from naslib_swap.predictors.passes.fixed_statistics import FixedStatistics
 from naslib_swap.predictors.passes.forward import logits
 from naslib_swap.predictors.passes.image_gradients import (
@@ -32,7 +32,7 @@ def compute(probe: Probe) -> float:
 
     Raises
     ------
-    SwapError
+    Unscorable
         If the kernel is singular, or a layer does not keep one row per image.
 
     Notes
@@ -46,11 +46,13 @@ def compute(probe: Probe) -> float:
     """
     how = probe.settings.get("ntk_statistics", STATISTICS[0])
     if how not in STATISTICS:
-        raise SwapError(f"unknown ntk_statistics {how!r}; expected one of {', '.join(STATISTICS)}")
+        raise BadArgument(
+            f"unknown ntk_statistics {how!r}; expected one of {', '.join(STATISTICS)}"
+        )
     kernel = _kernel_by_batch(probe) if how == "batch" else _kernel_at_once(probe)
     eigenvalues = torch.linalg.eigvalsh(kernel)
     if eigenvalues[0] <= len(kernel) * torch.finfo(kernel.dtype).eps * eigenvalues[-1]:
-        raise SwapError(
+        raise Unscorable(
             "the tangent kernel is singular: at least two images have the same gradients to within "
             "rounding"
         )
@@ -60,7 +62,7 @@ def compute(probe: Probe) -> float:
 def _kernel_at_once(probe: Probe) -> Tensor:
     images = probe.images.clone()
     if not images.is_floating_point():
-        raise SwapError(
+        raise Unscorable(
             f"ntk needs floating-point inputs, not {images.dtype}; set ntk_statistics to 'batch'"
         )
     images.requires_grad_()
@@ -84,7 +86,7 @@ def _kernel_at_once(probe: Probe) -> Tensor:
         for handle in handles:
             handle.remove()
     if not rows:
-        raise SwapError("the output does not depend on the images: no path joins them")
+        raise Unscorable("the output does not depend on the images: no path joins them")
     return torch.stack([inner_products(gradients) for gradients in rows.values()]).sum(0)
 
 
@@ -96,7 +98,7 @@ def _adding(
     def add(gradients: Any) -> None:
         gradient = gradients[0]
         if len(gradient) != samples:
-            raise SwapError(
+            raise Unscorable(
                 f"a layer gave {len(gradient)} rows for {samples} images; set ntk_statistics to "
                 "'batch' for networks that fold other dimensions into the batch"
             )

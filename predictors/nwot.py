@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import Unscorable
 from naslib_swap.predictors.passes.probe import Probe
 from naslib_swap.proxies import Proxy
 
@@ -20,24 +20,24 @@ def compute(probe: Probe) -> float:
 
     Raises
     ------
-    SwapError
+    Unscorable
         If no ReLU ran, if one does not keep the batch as its first dimension, or if K is singular.
     """
     patterns = probe.forward().active
     if not patterns:
-        raise SwapError("no ReLU ran; NWOT is defined on the patterns of ReLUs")
+        raise Unscorable("no ReLU ran; NWOT is defined on the patterns of ReLUs")
     samples = len(probe.images)
     kernel = torch.zeros(samples, samples, dtype=torch.float64, device=probe.device)
     for active in patterns:
         if len(active) != samples:
-            raise SwapError(
+            raise Unscorable(
                 f"a ReLU gave {len(active)} rows for {samples} images; NWOT needs the batch as "
                 "the first dimension of every ReLU"
             )
         kernel += agreement(active)
     score = float(torch.linalg.slogdet(kernel).logabsdet)
     if score == -math.inf:
-        raise SwapError("K is singular: at least two images have the same pattern at every ReLU")
+        raise Unscorable("K is singular: at least two images have the same pattern at every ReLU")
     return score
 
 

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import Unscorable
 from naslib_swap.predictors.passes.forward import logits
 from naslib_swap.predictors.passes.isolation import isolated, run
 from naslib_swap.predictors.passes.layers import weights
@@ -27,7 +27,7 @@ def compute(probe: Probe) -> float:
 
     Raises
     ------
-    SwapError
+    Unscorable
         If the flow is 0: nothing connects the image with the output, or a final tanh or sigmoid
         saturates, as in the decoders of TransNAS-Bench-101.
     """
@@ -42,7 +42,7 @@ def compute(probe: Probe) -> float:
     pairs = zip(layers, gradients)
     flow = float(sum((w.detach() * g).abs().sum() for w, g in pairs if g is not None))
     if flow == 0:
-        raise SwapError(
+        raise Unscorable(
             "the flow is 0: no path of non-zero weights joins the image and the output, or the "
             "output saturates (a final tanh or sigmoid)"
         )

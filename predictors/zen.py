@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import Unscorable
 from naslib_swap.predictors.passes.features import recording_features
 from naslib_swap.predictors.passes.isolation import isolated, run, scratch_buffers
 from naslib_swap.predictors.passes.probe import Probe
@@ -31,7 +31,7 @@ def compute(probe: Probe) -> float:
 
     Raises
     ------
-    SwapError
+    Unscorable
         If there are no feature maps, or they do not depend on the images.
     """
     generator = torch.Generator().manual_seed(probe.seed)
@@ -44,7 +44,7 @@ def compute(probe: Probe) -> float:
         shaken = _features(probe, first + GAMMA * second, state)
         difference = float((calm - shaken).abs().flatten(1).sum(1).mean())
         if difference == 0:
-            raise SwapError("the feature maps do not depend on the images: no path joins them")
+            raise Unscorable("the feature maps do not depend on the images: no path joins them")
         score = math.log(difference)
         variances = [state[name].mean() for name in _running_variances(probe.net)]
         return score + sum(math.log(variance) / 2 for variance in variances)
@@ -55,7 +55,7 @@ def _features(probe: Probe, images: Tensor, state: dict[str, Tensor]) -> Tensor:
         output: Any = run(probe.net, images, state, channels_last=True)
     found = features.before_pooling(output)
     if found is None:
-        raise SwapError("no feature maps [S, C, H, W] were seen; Zen-Score needs convolutions")
+        raise Unscorable("no feature maps [S, C, H, W] were seen; Zen-Score needs convolutions")
     return found
 
 

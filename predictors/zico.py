@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import Unscorable
 from naslib_swap.predictors.passes.forward import logits
 from naslib_swap.predictors.passes.isolation import isolated, run
 from naslib_swap.predictors.passes.layers import weights
@@ -27,7 +27,7 @@ def compute(probe: Probe) -> float:
 
     Raises
     ------
-    SwapError
+    Unscorable
         If the minibatch does not divide into that many parts.
 
     Notes
@@ -38,7 +38,7 @@ def compute(probe: Probe) -> float:
     parts = int(probe.settings.get("zico_batches", BATCHES))
     samples = len(probe.images)
     if parts < 2 or samples < parts or samples % parts:
-        raise SwapError(f"{samples} images cannot be cut into {parts} equal minibatches for ZiCo")
+        raise Unscorable(f"{samples} images cannot be cut into {parts} equal minibatches for ZiCo")
     size = samples // parts
     layers = [_gradients(probe, slice(start, start + size)) for start in range(0, samples, size)]
     found = (_steadiness(torch.stack(layer)) for layer in zip(*layers) if layer[0] is not None)

@@ -13,7 +13,7 @@ from rich.progress import TransferSpeedColumn as SpeedColumn
 from rich.table import Column, Table
 
 from naslib_swap.cli.declared import command
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile, SwapError
 from naslib_swap.ground_truth import catalogue
 from naslib_swap.ground_truth.catalogue import CATALOGUE, Entry
 
@@ -61,7 +61,7 @@ def fetch(
 ) -> None:
     """Download public data into the cache, verified by its SHA-256; what is there stays."""
     if bool(names) == everything:
-        raise SwapError("data fetch needs either names from `naslib-swap data list` or --all")
+        raise BadArgument("data fetch needs either names from `naslib-swap data list` or --all")
     wanted = [catalogue.entry(name) for name in names or ()]
     if everything:
         wanted = [entry for entry in CATALOGUE.values() if entry.url is not None]
@@ -75,7 +75,7 @@ def fetch(
         if not quiet:
             typer.echo(f"{entry.name}: {path}")
     if failures:
-        raise SwapError("; ".join(failures))
+        raise BadFile("; ".join(failures))
 
 
 @app.command()

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile
 
 if TYPE_CHECKING:
     from torch import nn
@@ -31,24 +31,24 @@ def build(name: str) -> nn.Module:
 
     home, colon, attribute = name.rpartition(":")
     if not colon or not home or not attribute:
-        raise SwapError(
+        raise BadArgument(
             f"got the model {name!r}, expected package.module:factory or path/to/file.py:factory."
         )
     factory = getattr(_imported(home), attribute, None)
     if factory is None:
-        raise SwapError(f"{home!r} has no {attribute!r}, expected a factory of a torch module.")
+        raise BadArgument(f"{home!r} has no {attribute!r}, expected a factory of a torch module.")
     if isinstance(factory, nn.Module):
         return factory
     if not callable(factory):
-        raise SwapError(f"{attribute!r} is {type(factory).__name__}, expected a factory.")
+        raise BadArgument(f"{attribute!r} is {type(factory).__name__}, expected a factory.")
     try:
         net = factory()
     except Exception as error:  # the user's code may raise anything
-        raise SwapError(
+        raise BadArgument(
             f"cannot build {name}: {cause(error)}. Expected a factory that works without arguments."
         ) from error
     if not isinstance(net, nn.Module):
-        raise SwapError(f"{name} returned {type(net).__name__}, expected a torch.nn.Module.")
+        raise BadArgument(f"{name} returned {type(net).__name__}, expected a torch.nn.Module.")
     return net
 
 
@@ -70,18 +70,18 @@ def cause(error: Exception) -> str:
 
 def _imported(home: str) -> ModuleType:
     if home.endswith(".py") and not Path(home).is_file():
-        raise SwapError(f"there is no Python file {home!r}, expected one with a factory.")
+        raise BadFile(f"there is no Python file {home!r}, expected one with a factory.")
     try:
         if home.endswith(".py"):
             return _executed(Path(home).resolve())
         sys.path.insert(0, "")
         return importlib.import_module(home)
     except ImportError as error:
-        raise SwapError(
+        raise BadArgument(
             f"cannot import {home!r}: {cause(error)}. Is its folder on PYTHONPATH?"
         ) from error
     except Exception as error:  # the user's code may raise anything
-        raise SwapError(f"cannot import {home!r}: {cause(error)}.") from error
+        raise BadArgument(f"cannot import {home!r}: {cause(error)}.") from error
 
 
 def _executed(path: Path) -> ModuleType:

@@ -9,7 +9,7 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 from naslib_swap.evaluation import statistics
 from naslib_swap.evaluation.statistics import Resampled, Vector, spearman
 from naslib_swap.ground_truth.table import require_ranks
@@ -111,14 +111,14 @@ def correlate(
 
     Raises
     ------
-    SwapError
+    BadArgument
         Fewer than three architectures that have both scores and an accuracy, or accuracies that
         are all equal.
     """
     known = scores[scores["arch"].isin(accuracy.keys())]
     archs = known["arch"].unique()
     if len(archs) < 3:
-        raise SwapError(
+        raise BadArgument(
             f"got {len(archs)} architectures with both a score and an accuracy, expected at least "
             "3: a correlation needs them."
         )

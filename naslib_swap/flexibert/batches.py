@@ -12,7 +12,7 @@ import torch
 from tokenizers import BertWordPieceTokenizer, Tokenizer
 from torch import Tensor
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile, SwapError
 from naslib_swap.flexibert.documents import OPENWEBTEXT, load_documents
 from naslib_swap.ground_truth.catalogue import data_folder
 from naslib_swap.reading import damage, read_text
@@ -49,7 +49,7 @@ class TextBatch:
     def cut(self, samples: int, length: int) -> TextBatch:
         """Return the first ``samples`` documents, cut to their first ``length`` tokens."""
         if samples > len(self.input_ids) or length > self.input_ids.shape[1]:
-            raise SwapError(
+            raise BadArgument(
                 f"got a batch of {tuple(self.input_ids.shape)} documents and tokens, which cannot "
                 f"be cut to ({samples}, {length})"
             )
@@ -95,7 +95,7 @@ def load(
         Too few documents; unknown source or tokenizer; ids beyond ``vocab_size``.
     """
     if samples < 2 or length < 2:
-        raise SwapError(f"got {samples} samples of {length} tokens; expected at least 2 of each")
+        raise BadArgument(f"got {samples} samples of {length} tokens; expected at least 2 of each")
     documents = load_documents(source, samples)
     encode, name = _tokenizer(tokenizer, documents)
     encode.enable_truncation(length)
@@ -103,7 +103,7 @@ def load(
     encodings = encode.encode_batch(documents)
     ids = np.array([encoding.ids for encoding in encodings], dtype=np.int64)
     if ids.max() >= vocab_size:
-        raise SwapError(
+        raise BadArgument(
             f"the tokenizer {name} gave id {ids.max()}; expected ids below vocab_size={vocab_size}"
         )
     input_ids = torch.from_numpy(ids)
@@ -142,7 +142,7 @@ def _tokenizer(choice: str, documents: list[str]) -> tuple[Tokenizer, str]:
 
 def _from_vocabulary(path: Path) -> Tokenizer:
     if not path.is_file():
-        raise SwapError(
+        raise BadFile(
             f"there is no vocabulary {path}; expected a WordPiece vocabulary file, 'hub', "
             "'trained' or 'auto'"
         )
@@ -150,7 +150,7 @@ def _from_vocabulary(path: Path) -> Tokenizer:
     entries = [line.rstrip() for line in read_text(path).rstrip("\n").split("\n")]
     missing = [token for token in ("[PAD]", "[UNK]", "[CLS]", "[SEP]") if token not in entries]
     if missing:
-        raise SwapError(f"the vocabulary {path} lacks {', '.join(missing)}; use a BERT vocabulary")
+        raise BadFile(f"the vocabulary {path} lacks {', '.join(missing)}; use a BERT vocabulary")
     with damage(f"the vocabulary {path} cannot be used"):
         vocabulary = {entry: number for number, entry in enumerate(entries)}
         return BertWordPieceTokenizer(vocabulary, lowercase=True)._tokenizer
@@ -160,7 +160,7 @@ def _from_hub() -> Tokenizer:
     try:
         return Tokenizer.from_pretrained(HUB_TOKENIZER)
     except Exception as error:  # the tokenizers library raises bare Exceptions
-        raise SwapError(
+        raise BadFile(
             f"the tokenizer of {HUB_TOKENIZER} could not be downloaded: {error}. Give a "
             "vocabulary file, or 'trained'"
         ) from error

@@ -15,7 +15,7 @@ from typing import Optional
 import numpy as np
 import pandas as pd
 
-from naslib_swap.errors import BadArgument, BadFile, SwapError
+from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.flexibert.encoder import Encoder, from_dict, from_json, parse, sample
 from naslib_swap.ground_truth import catalogue
 from naslib_swap.ground_truth.table import number
@@ -40,7 +40,7 @@ def _locate(name: str, path: Optional[str]) -> Path:
     if path is None:
         return catalogue.locate(name)
     if not Path(path).is_file():
-        raise SwapError(f"there is no file {path}; expected a copy of {catalogue.entry(name).path}")
+        raise BadFile(f"there is no file {path}; expected a copy of {catalogue.entry(name).path}")
     return Path(path)
 
 
@@ -56,29 +56,29 @@ def load_benchmark(path: Optional[str] = None) -> list[BenchmarkEntry]:
     found = _locate("bert-benchmark", path)
     given = read_json(found)
     if not isinstance(given, list):
-        raise SwapError(f"{found} holds a {type(given).__name__}; expected a list of encoders")
+        raise BadFile(f"{found} holds a {type(given).__name__}; expected a list of encoders")
     entries = [_entry(found, i, item) for i, item in enumerate(given)]
     return sorted(entries, key=lambda entry: entry.id)
 
 
 def _entry(path: Path, position: int, item: object) -> BenchmarkEntry:
     if not isinstance(item, Mapping):
-        raise SwapError(f"{path}: entry {position} is {shown(item)}; expected a mapping")
+        raise BadFile(f"{path}: entry {position} is {shown(item)}; expected a mapping")
     missing = [key for key in ("id", "scores", "hparams") if key not in item]
     if missing:
-        raise SwapError(f"{path}: entry {position} lacks {', '.join(missing)}")
+        raise BadFile(f"{path}: entry {position} lacks {', '.join(missing)}")
     scores = item["scores"]
     if not isinstance(scores, Mapping):
-        raise SwapError(
+        raise BadFile(
             f"{path}: entry {position} has the scores {shown(scores)}; expected a mapping"
         )
     lacking = [task for task in (*TASKS, AVERAGE) if task not in scores]
     if lacking:
-        raise SwapError(f"{path}: entry {position} lacks the scores of {', '.join(lacking)}")
+        raise BadFile(f"{path}: entry {position} lacks the scores of {', '.join(lacking)}")
     values = {task: number(scores[task]) for task in (*TASKS, AVERAGE)}
     wrong = [task for task, value in values.items() if value is None]
     if wrong:
-        raise SwapError(
+        raise BadFile(
             f"{path}: entry {position} has the score {shown(scores[wrong[0]], 40)} of {wrong[0]}; "
             "expected a finite number"
         )
@@ -89,11 +89,11 @@ def _entry(path: Path, position: int, item: object) -> BenchmarkEntry:
 
 
 def by_id(entries: list[BenchmarkEntry], number: int) -> BenchmarkEntry:
-    """Return the encoder with a benchmark id; SwapError where there is none."""
+    """Return the encoder with a benchmark id; BadArgument where there is none."""
     for entry in entries:
         if entry.id == number:
             return entry
-    raise SwapError(
+    raise BadArgument(
         f"the benchmark has no encoder {number}; expected an id from {entries[0].id} to "
         f"{entries[-1].id}"
     )
@@ -135,7 +135,7 @@ def load_released(path: Optional[str] = None) -> pd.DataFrame:
 
     Raises
     ------
-    SwapError
+    BadFile
         There is no such file, it cannot be downloaded, or it has no column ``ID``.
     """
     found = _locate("bert-activation", path)

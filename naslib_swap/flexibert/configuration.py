@@ -8,7 +8,7 @@ from typing import Any, Optional
 
 from transformers import PretrainedConfig
 
-from naslib_swap.errors import BadArgument
+from naslib_swap.errors import BadArgument, Unscorable
 from naslib_swap.flexibert.choices import FIDELITIES, MAX_LENGTH
 from naslib_swap.flexibert.encoder import Encoder, from_dict, to_dict
 
@@ -70,6 +70,8 @@ class FlexiBertConfig(PretrainedConfig):
     ------
     BadArgument
         Where the architecture or the fidelity is not valid.
+    Unscorable
+        Where the fidelity cannot build the architecture: its width is no multiple of the heads.
     """
 
     model_type = "naslib_swap_flexibert"
@@ -113,7 +115,7 @@ class FlexiBertConfig(PretrainedConfig):
         self.layer_norm_eps = layer_norm_eps
         for number, layer in enumerate(encoder.layers):
             if self.hidden_size % layer.heads:
-                raise BadArgument(
+                raise Unscorable(
                     f"layer {number} has {layer.heads} heads, which do not divide the width "
                     f"{self.hidden_size} of fidelity {fidelity!r}."
                 )

@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile, SwapError
 from naslib_swap.ground_truth.catalogue import data_folder
 
 OPENWEBTEXT = "openwebtext"
@@ -33,9 +33,9 @@ def load_documents(source: str, count: int) -> list[str]:
     except SwapError:
         raise
     except (OSError, ValueError) as error:  # not UTF-8, no Parquet, no right to read it
-        raise SwapError(f"cannot read the text {source}: {error}") from error
+        raise BadFile(f"cannot read the text {source}: {error}") from error
     if len(found) < count:
-        raise SwapError(
+        raise BadFile(
             f"{source} has {len(found)} documents; expected at least {count}. Ask for fewer "
             "samples, or give more text"
         )
@@ -50,12 +50,12 @@ def _documents(source: str) -> Iterator[str]:
     path = Path(source)
     readers = {".jsonl": _jsonl, ".txt": _lines, ".parquet": _parquet}
     if path.suffix not in readers:
-        raise SwapError(
+        raise BadArgument(
             f"unknown text source {source!r}; expected {OPENWEBTEXT!r} or a path that ends in "
             f"{', '.join(readers)}"
         )
     if not path.is_file():
-        raise SwapError(f"there is no file {source}; give the path of a text file")
+        raise BadFile(f"there is no file {source}; give the path of a text file")
     return readers[path.suffix](path)
 
 
@@ -67,7 +67,7 @@ def _jsonl(path: Path) -> Iterator[str]:
             try:
                 text = json.loads(line)["text"]
             except (ValueError, KeyError, TypeError, RecursionError) as error:
-                raise SwapError(
+                raise BadFile(
                     f'{path}, line {number}: expected a JSON object with "text", got '
                     f"{line.strip()[:60]!r}"
                 ) from error
@@ -85,7 +85,7 @@ def _parquet(path: Path) -> Iterator[str]:
 
     file = pyarrow.parquet.ParquetFile(path)
     if "text" not in file.schema_arrow.names:
-        raise SwapError(
+        raise BadFile(
             f"{path} has the columns {', '.join(file.schema_arrow.names)}; expected one named text"
         )
     for batch in file.iter_batches(batch_size=256, columns=["text"]):
@@ -94,7 +94,7 @@ def _parquet(path: Path) -> Iterator[str]:
 
 def _text(where: str, value: object) -> str:
     if not isinstance(value, str):
-        raise SwapError(f'{where}: expected a document under "text", got {value!r}')
+        raise BadFile(f'{where}: expected a document under "text", got {value!r}')
     return value
 
 
@@ -105,7 +105,7 @@ def _streamed() -> Iterator[str]:
         rows = datasets.load_dataset("Skylion007/openwebtext", split="train", streaming=True)
         yield from (row["text"] for row in rows)
     except (OSError, ConnectionError, datasets.exceptions.DatasetsError) as error:
-        raise SwapError(
+        raise BadFile(
             "OpenWebText could not be streamed (no network, or no access); give the path of a "
             f".jsonl, .txt or .parquet file instead, or set NASLIB_SWAP_DATA: {error}"
         ) from error

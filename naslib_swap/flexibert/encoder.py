@@ -13,7 +13,7 @@ from typing import Any, Union
 
 import numpy as np
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.json_files import parse_json
 
 OPERATIONS: dict[str, tuple[Union[str, int], ...]] = {
@@ -52,25 +52,25 @@ class Layer:
 
     def __post_init__(self) -> None:
         if not isinstance(self.operation, str) or self.operation not in OPERATIONS:
-            raise SwapError(
+            raise BadArgument(
                 f"unknown operation {self.operation!r}; expected one of {', '.join(OPERATIONS)}"
             )
         if self.operation == "DSC":
             kernel = self.parameter
             if not _is_count(kernel) or int(kernel) % 2 == 0:
-                raise SwapError(
+                raise BadArgument(
                     f"operation DSC got the parameter {kernel!r}; expected an odd kernel size, "
                     "such as 5 or 9"
                 )
         elif self.parameter not in OPERATIONS[self.operation]:
             known = ", ".join(str(p) for p in OPERATIONS[self.operation])
-            raise SwapError(
+            raise BadArgument(
                 f"operation {self.operation} got the parameter {self.parameter!r}; "
                 f"expected one of {known}"
             )
         for name in ("heads", "feed_forward_dimension", "feed_forward_layers"):
             if not _is_count(getattr(self, name)):
-                raise SwapError(
+                raise BadArgument(
                     f"a layer's {name} is {getattr(self, name)!r}; expected a whole number of at "
                     "least 1"
                 )
@@ -85,14 +85,14 @@ class Encoder:
 
     def __post_init__(self) -> None:
         if not _is_count(self.hidden_size):
-            raise SwapError(
+            raise BadArgument(
                 f"hidden_size is {self.hidden_size!r}; expected a whole number of at least 1"
             )
         if not self.layers:
-            raise SwapError("the encoder has no layers; expected at least one")
+            raise BadArgument("the encoder has no layers; expected at least one")
         for number, layer in enumerate(self.layers):
             if self.hidden_size % layer.heads:
-                raise SwapError(
+                raise BadArgument(
                     f"layer {number} has {layer.heads} heads, which do not divide the hidden size "
                     f"{self.hidden_size}; choose a number of heads that does"
                 )
@@ -111,7 +111,7 @@ def from_dict(given: Mapping[str, Any]) -> Encoder:
     """Read an encoder from the benchmark's notation.
 
     ``given`` has ``hidden_size`` and ``nas_config.encoder_layers`` (or ``encoder_layers`` itself).
-    A whole entry of the benchmark is accepted too. SwapError names what is missing.
+    A whole entry of the benchmark is accepted too. BadArgument names what is missing.
     """
     for key in ("hparams", "model_hparam_overrides"):
         given = _inside(given, key)
@@ -120,13 +120,13 @@ def from_dict(given: Mapping[str, Any]) -> Encoder:
         key for key, home in (("hidden_size", given), ("encoder_layers", inner)) if key not in home
     ]
     if missing:
-        raise SwapError(
+        raise BadArgument(
             f"the encoder lacks {' and '.join(missing)}; expected "
             '{"hidden_size": 256, "nas_config": {"encoder_layers": [...]}}'
         )
     layers = inner["encoder_layers"]
     if not isinstance(layers, (list, tuple)):
-        raise SwapError(f"encoder_layers is a {type(layers).__name__}; expected a list of layers")
+        raise BadArgument(f"encoder_layers is a {type(layers).__name__}; expected a list of layers")
     return Encoder(given["hidden_size"], tuple(_layer(i, layer) for i, layer in enumerate(layers)))
 
 
@@ -134,16 +134,16 @@ def _inside(given: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """Return the mapping under a key, or, without that key, what was given."""
     inner = given.get(key, given)
     if not isinstance(inner, Mapping):
-        raise SwapError(f"the encoder's {key} is {inner!r}; expected a mapping")
+        raise BadArgument(f"the encoder's {key} is {inner!r}; expected a mapping")
     return inner
 
 
 def _layer(number: int, given: Any) -> Layer:
     if not isinstance(given, Mapping):
-        raise SwapError(f"layer {number} is {given!r}; expected a mapping with {_LAYER_KEYS}")
+        raise BadArgument(f"layer {number} is {given!r}; expected a mapping with {_LAYER_KEYS}")
     missing = [key for key in _LAYER_KEYS if key not in given]
     if missing:
-        raise SwapError(
+        raise BadArgument(
             f"layer {number} lacks {', '.join(missing)}; expected the keys {', '.join(_LAYER_KEYS)}"
         )
     return Layer(*(given[key] for key in _LAYER_KEYS))
@@ -170,10 +170,10 @@ def to_dict(encoder: Encoder) -> dict[str, Any]:
 
 
 def from_json(text: str) -> Encoder:
-    """Read an encoder from JSON text; SwapError where it is no JSON object."""
+    """Read an encoder from JSON text; BadFile where it is no JSON object."""
     given = parse_json(text, "the encoder")
     if not isinstance(given, Mapping):
-        raise SwapError(f"the encoder's JSON is a {type(given).__name__}; expected an object")
+        raise BadFile(f"the encoder's JSON is a {type(given).__name__}; expected an object")
     return from_dict(given)
 
 
@@ -212,11 +212,11 @@ _LAYER = re.compile(r"([A-Z]+)-(\w+)-(\d+)-(\d+)x(\d+)")
 
 
 def parse(text: str) -> Encoder:
-    """Read an encoder from :func:`encode`'s notation; SwapError on anything else."""
+    """Read an encoder from :func:`encode`'s notation; BadArgument on anything else."""
     hidden, *layers = text.strip().split("/")
     matches = [_LAYER.fullmatch(layer) for layer in layers]
     if not hidden.isdecimal() or not layers or not all(matches):
-        raise SwapError(
+        raise BadArgument(
             f"cannot read the encoder {text!r}; expected a hidden size and layers, such as "
             "256/SA-WMA-4-1024x3/LT-DCT-2-512x1"
         )

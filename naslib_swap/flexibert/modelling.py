@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from transformers import AutoConfig, AutoModel, PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutput
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 from naslib_swap.flexibert.configuration import FlexiBertConfig
 from naslib_swap.flexibert.mixing import build_mixing
 
@@ -137,11 +137,11 @@ class FlexiBertModel(PreTrainedModel):
     ) -> Tensor:
         """What the first layer gets, [B, T, W]; arguments as of :meth:`forward`."""
         if (input_ids is None) == (inputs_embeds is None):
-            raise SwapError("pass either input_ids or inputs_embeds, one of them")
+            raise BadArgument("pass either input_ids or inputs_embeds, one of them")
         words = self.embeddings.words(input_ids) if inputs_embeds is None else inputs_embeds
         batch, length = words.shape[:2]
         if length > self.config.max_position_embeddings:
-            raise SwapError(
+            raise BadArgument(
                 f"got documents of {length} tokens, expected at most "
                 f"{self.config.max_position_embeddings}: cut them, or raise "
                 "max_position_embeddings"

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from naslib_swap import spaces
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadFile, SwapError
 from naslib_swap.ground_truth.table import GroundTruth, Source, add_accuracy
 from naslib_swap.nesting import Record
 from naslib_swap.quoting import one_line
@@ -38,7 +38,7 @@ def load_analog(space: str, task: str, path: Path | None) -> GroundTruth:
         what=f"{PACKAGE} data {one_line(place)}",
     )
     if not isinstance(data, dict) or not data:
-        raise SwapError(f"{place}: expected a dict of architectures, found {type(data).__name__}")
+        raise BadFile(f"{place}: expected a dict of architectures, found {type(data).__name__}")
     key_of = spaces.get(space).encode
     accuracy: dict[str, float] = {}
     for arch, values in data.items():
@@ -51,7 +51,7 @@ def _baseline(values: Any, key: str, place: Path) -> float:
     found = isinstance(values, _Architecture)
     value = values.fields.get("baseline_accuracy") if found else None
     if not isinstance(value, float):
-        raise SwapError(f"{place}: architecture {key} has no baseline_accuracy")
+        raise BadFile(f"{place}: architecture {key} has no baseline_accuracy")
     return value
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.ground_truth import verified
 from naslib_swap.reading import damage
 
@@ -177,19 +177,19 @@ CATALOGUE: dict[str, Entry] = {
 
 
 def entry(name: str) -> Entry:
-    """The catalogue's entry of that name; SwapError when there is none."""
+    """The catalogue's entry of that name; BadArgument when there is none."""
     if name not in CATALOGUE:
-        raise SwapError(f"unknown data {name!r}: expected one of {', '.join(CATALOGUE)}")
+        raise BadArgument(f"unknown data {name!r}: expected one of {', '.join(CATALOGUE)}")
     return CATALOGUE[name]
 
 
 def data_folder() -> Path | None:
-    """The folder that NASLIB_SWAP_DATA names; SwapError when it names none that exists."""
+    """The folder that NASLIB_SWAP_DATA names; BadFile when it names none that exists."""
     named = os.environ.get(DATA_VARIABLE)
     if not named:
         return None
     if not Path(named).is_dir():
-        raise SwapError(
+        raise BadFile(
             f"{DATA_VARIABLE} names {named}, which is no folder; correct it, or unset it to use "
             "downloads"
         )
@@ -216,7 +216,7 @@ def find(wanted: Entry) -> Path | None:
 
 
 def verify(wanted: Entry, path: Path) -> None:
-    """Read the file; `SwapError` unless its SHA-256 is the catalogue's."""
+    """Read the file; `BadFile` unless its SHA-256 is the catalogue's."""
     _compare(wanted, path, _sha256(path))
 
 
@@ -227,7 +227,7 @@ def confirm(wanted: Entry, path: Path) -> None:
 
 def _compare(wanted: Entry, path: Path, found: str) -> None:
     if found != wanted.sha256:
-        raise SwapError(
+        raise BadFile(
             f"{path} is not {wanted.name}: its sha256 is {found}, expected {wanted.sha256}; remove "
             f"the file and run `naslib-swap data fetch {wanted.name}`"
         )
@@ -261,12 +261,12 @@ def download(wanted: Entry, progress: Any = False) -> Path:
 
     Raises
     ------
-    SwapError
+    BadFile
         It has no public address, cannot be downloaded, or what arrived is something else.
     """
     target = cache_folder() / wanted.path
     if wanted.url is None:
-        raise SwapError(
+        raise BadFile(
             f"{wanted.name} has no public download: put the file at {by_hand(wanted)} "
             f"(sha256 {wanted.sha256})"
         )
@@ -283,7 +283,7 @@ def download(wanted: Entry, progress: Any = False) -> Path:
             downloader=pooch.HTTPDownloader(progressbar=progress, timeout=30),
         )
     except (requests.RequestException, OSError, ValueError) as error:
-        raise SwapError(
+        raise BadFile(
             f"{wanted.name} could not be downloaded from {wanted.url}: {_reason(error)}; put the "
             f"file at {by_hand(wanted)} by hand (sha256 {wanted.sha256})"
         ) from error

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from naslib_swap.csv_files import read_rows
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.ground_truth import catalogue
 from naslib_swap.ground_truth.table import (
     FAILED,
@@ -54,11 +54,11 @@ def load_csv(space: str, task: str, path: Path | None) -> GroundTruth:
         architecture; one architecture has two accuracies; fewer than three rows have an accuracy.
     """
     if path is None:
-        raise SwapError("the source 'csv' needs a path: that of a table with arch,val_accuracy")
+        raise BadArgument("the source 'csv' needs a path: that of a table with arch,val_accuracy")
     columns, notes = _without_index(_columns(path), path)
     missing = [column for column in (ARCH, ACCURACY) if column not in columns]
     if missing:
-        raise SwapError(
+        raise BadFile(
             f"{one_line(path)} lacks the column{'s' if len(missing) > 1 else ''} "
             f"{', '.join(missing)}; expected {ARCH},{ACCURACY}, found {listed(columns)}"
         )
@@ -71,7 +71,7 @@ def load_darts1000(space: str, task: str, path: Path | None) -> GroundTruth:
     place = catalogue.locate("darts1000") if path is None else path
     rows = read_rows(place)
     if len(rows[0]) != 2:
-        raise SwapError(
+        raise BadFile(
             f"{one_line(place)}: expected two columns, genotype and accuracy; found {len(rows[0])}"
         )
     genotypes, accuracies = (list(column) for column in zip(*rows))
@@ -85,7 +85,7 @@ def load_nasbench201(space: str, task: str, path: Path | None) -> GroundTruth:
     columns = _columns(place)
     wanted = f"{task}:{ACCURACY}"
     if ARCH not in columns or wanted not in columns:
-        raise SwapError(
+        raise BadFile(
             f"{one_line(place)} lacks the columns {ARCH}, {wanted}; found {listed(columns)}"
         )
     named = {
@@ -101,9 +101,9 @@ def _columns(path: Path) -> Columns:
     names = [name.strip() for name in names]
     twice = sorted({name for name in names if name and names.count(name) > 1})
     if twice:
-        raise SwapError(f"{one_line(path)} has two columns {shown(twice[0], 60)}; rename one")
+        raise BadFile(f"{one_line(path)} has two columns {shown(twice[0], 60)}; rename one")
     if not rows:
-        raise SwapError(f"{one_line(path)} holds no rows")
+        raise BadFile(f"{one_line(path)} holds no rows")
     return {name: list(column) for name, column in zip(names, zip(*rows))}
 
 

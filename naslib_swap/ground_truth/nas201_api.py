@@ -9,7 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile, SwapError
 from naslib_swap.ground_truth.table import GroundTruth, Source, add_accuracy, canonical
 from naslib_swap.nesting import check_nesting
 from naslib_swap.quoting import one_line, shown
@@ -22,7 +22,7 @@ _DATA_SETS = {"cifar10": "cifar10-valid"}
 def load_nas201_api(space: str, task: str, path: Path | None) -> GroundTruth:
     """Load validation accuracies after 200 epochs, the mean over the training seeds."""
     if path is None:
-        raise SwapError(
+        raise BadArgument(
             "the source 'nas-bench-201-api' needs a path: that of NAS-Bench-201-v1_1-096897.pth "
             "(see github.com/D-X-Y/NAS-Bench-201)"
         )
@@ -36,7 +36,7 @@ def load_nas201_api(space: str, task: str, path: Path | None) -> GroundTruth:
         with damage(f"{name} is not laid out as NAS-Bench-201's file"):
             info = api.get_more_info(index, _DATA_SETS.get(task, task), hp="200", is_random=False)
         if "valid-accuracy" not in info:
-            raise SwapError(f"{name}: {shown(text)} has no validation accuracy on {task}")
+            raise BadFile(f"{name}: {shown(text)} has no validation accuracy on {task}")
         add_accuracy(accuracy, key_of(text), float(info["valid-accuracy"]), name)
     return GroundTruth(space, task, "nas-bench-201-api", accuracy)
 

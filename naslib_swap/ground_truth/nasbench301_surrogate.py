@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from naslib_swap import spaces
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile, SwapError
 from naslib_swap.ground_truth.table import GroundTruth, Source
 
 Genotype = namedtuple("Genotype", "normal normal_concat reduce reduce_concat")
@@ -21,7 +21,8 @@ Genotype = namedtuple("Genotype", "normal normal_concat reduce reduce_concat")
 def load_surrogate(space: str, task: str, path: Path | None) -> GroundTruth:
     """Open the ensemble in the folder `path`; accuracies are predicted when they are asked for."""
     if path is None or not path.is_dir():
-        raise SwapError(
+        kind = BadArgument if path is None else BadFile
+        raise kind(
             "the source 'nasbench301-surrogate' needs a path: the folder of an ensemble, such as "
             f"nb_models_1.0/xgb_v1.0 (see github.com/automl/nasbench301), not {path}"
         )
@@ -35,7 +36,7 @@ def load_surrogate(space: str, task: str, path: Path | None) -> GroundTruth:
     try:
         ensemble = nasbench301.load_ensemble(str(path))
     except (OSError, IndexError, KeyError, ValueError) as error:
-        raise SwapError(f"{path} holds no NAS-Bench-301 ensemble: {error!r}") from error
+        raise BadFile(f"{path} holds no NAS-Bench-301 ensemble: {error!r}") from error
     return GroundTruth(space, task, "nasbench301-surrogate", Predictions(space, ensemble))
 
 
@@ -58,13 +59,13 @@ class Predictions(dict[str, float]):
         return True
 
     def __missing__(self, text: str) -> float:
-        """Predict for an architecture in the canonical notation; SwapError for anything else."""
+        """Predict for an architecture in the canonical notation; BadArgument for anything else."""
         from naslib_swap.spaces.darts import read_genotype
 
         canonical = self._space.encode(self._space.parse(text))
         genotype = read_genotype(canonical)
         if genotype is None:
-            raise SwapError(f"{text!r} is no DARTS cell")
+            raise BadArgument(f"{text!r} is no DARTS cell")
         normal, reduce = (list(cell) for cell in genotype)
         config = Genotype(normal, [2, 3, 4, 5], reduce, [2, 3, 4, 5])
         value = float(self._ensemble.predict(config, representation="genotype", with_noise=False))

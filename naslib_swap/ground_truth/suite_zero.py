@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from naslib_swap import spaces
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.ground_truth import catalogue
 from naslib_swap.ground_truth.table import GroundTruth, Source, canonical, number, read_accuracies
 from naslib_swap.json_files import read_json
@@ -26,7 +26,7 @@ def load_suite_zero(space: str, task: str, path: Path | None) -> GroundTruth:
         name = spaces.get(space).suite_zero
         if not name:
             known = [other for other in spaces.names() if spaces.get(other).suite_zero]
-            raise SwapError(
+            raise BadArgument(
                 f"Suite-Zero has no table of the space {space!r}; expected one of "
                 f"{', '.join(known)}, or a path"
             )
@@ -37,15 +37,13 @@ def load_suite_zero(space: str, task: str, path: Path | None) -> GroundTruth:
         tables = tables[space]
     rows = tables.get(task)
     if not isinstance(rows, dict):
-        raise SwapError(f"{name} has no task {task!r}; it holds {listed(tables) or 'none'}")
+        raise BadFile(f"{name} has no task {task!r}; it holds {listed(tables) or 'none'}")
     key_of = canonical(space)
     keys = {text: key_of(text) for text in rows}
     for text, row in rows.items():
         accuracy = row.get("val_accuracy") if isinstance(row, dict) else None
         if isinstance(accuracy, bool) or not isinstance(accuracy, (int, float)):
-            raise SwapError(
-                f"{name}: {task}, {shown(text, 100)}: expected a number as val_accuracy"
-            )
+            raise BadFile(f"{name}: {task}, {shown(text, 100)}: expected a number as val_accuracy")
     accuracies, notes = read_accuracies(
         ((keys[text], row["val_accuracy"]) for text, row in rows.items()), name
     )
@@ -68,7 +66,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not isinstance(tables, dict) or not all(
         isinstance(table, dict) for table in tables.values()
     ):
-        raise SwapError(
+        raise BadFile(
             f"{one_line(path)}: expected an object of tasks, each an object of architectures"
         )
     return tables

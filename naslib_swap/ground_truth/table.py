@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from naslib_swap import spaces
-from naslib_swap.errors import BadArgument, SwapError
+from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.quoting import shown
 
 FAILED = -1e8
@@ -72,11 +72,11 @@ def canonical(space: str) -> Callable[[str], str]:
 
 
 def add_accuracy(accuracy: dict[str, float], key: str, value: float, where: str) -> None:
-    """Enter an accuracy; SwapError when it is not finite or contradicts an earlier one."""
+    """Enter an accuracy; BadFile when it is not finite or contradicts an earlier one."""
     if not math.isfinite(value):
-        raise SwapError(f"{where}: the accuracy of {key} is {value}; expected a finite number")
+        raise BadFile(f"{where}: the accuracy of {key} is {value}; expected a finite number")
     if accuracy.setdefault(key, value) != value:
-        raise SwapError(
+        raise BadFile(
             f"{where}: {key} has two accuracies, {accuracy[key]} and {value}; keep one of them"
         )
 
@@ -134,7 +134,7 @@ def read_accuracies(
 
     Raises
     ------
-    SwapError
+    BadFile
         Two different accuracies of one architecture; or rows were left out, and fewer than
         `FEWEST` architectures remain.
     """
@@ -154,7 +154,7 @@ def read_accuracies(
     said = f"{len(dropped)} of {total} rows have no accuracy (the first is {shown(cell, 40)}, of "
     said += f"{shown(key, 60)})"
     if len(accuracy) < FEWEST:
-        raise SwapError(
+        raise BadFile(
             f"{where}: {said}, which leaves {len(accuracy)} architectures; expected numbers, and "
             f"at least {FEWEST} of them"
         )

@@ -13,7 +13,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadFile
 from naslib_swap.plain_arrays import PICKLED, PickledArray
 from naslib_swap.quoting import listed, one_line, shown
 from naslib_swap.reading import MOST_BYTES, damage, read_bytes
@@ -68,7 +68,7 @@ def read_batches(path: Path, limit: int | None) -> tuple[np.ndarray, np.ndarray]
 
     Raises
     ------
-    SwapError
+    BadFile
         A file is damaged, too large, or no batch of images.
     """
     images: list[np.ndarray] = []
@@ -90,7 +90,7 @@ def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
         # A user may keep only the first batches; a gap in the middle would change the order.
         present = [name for name in names if os.path.isfile(path / name)]
         if present != list(names[: len(present)]):
-            raise SwapError(
+            raise BadFile(
                 f"{one_line(path)}: batches are missing between {present[0]} and {present[-1]}"
             )
         for name in present:
@@ -121,10 +121,10 @@ def _members(archive: tarfile.TarFile, name: str) -> Iterator[tuple[str, bytes]]
     for count, member in enumerate(archive, start=1):
         members[PurePosixPath(member.name).name] = member
         if count > _MOST_MEMBERS:
-            raise SwapError(f"{name} holds more than {_MOST_MEMBERS:,} files")
+            raise BadFile(f"{name} holds more than {_MOST_MEMBERS:,} files")
     names = next((names for names in TRAINING_BATCHES if names[0] in members), None)
     if names is None:
-        raise SwapError(
+        raise BadFile(
             f"{name} holds no training batch: expected data_batch_1, train or "
             f"train_data_batch_1, found {listed(sorted(members)) or 'nothing'}"
         )
@@ -132,9 +132,9 @@ def _members(archive: tarfile.TarFile, name: str) -> Iterator[tuple[str, bytes]]
         if batch in members:
             # Links may lead in a circle, and devices never end.
             if not members[batch].isreg():
-                raise SwapError(f"{name}: {batch} is no file")
+                raise BadFile(f"{name}: {batch} is no file")
             if members[batch].size > MOST_BYTES:
-                raise SwapError(
+                raise BadFile(
                     f"{name}: {batch} has {members[batch].size:,} bytes; a batch has at most "
                     f"{MOST_BYTES:,}"
                 )
@@ -162,7 +162,7 @@ class _Budget:
 
     def _check(self, position: int) -> None:
         if position > _MOST_ARCHIVED:
-            raise SwapError(
+            raise BadFile(
                 f"{self._name} holds more than {_MOST_ARCHIVED:,} bytes; no archive of batches does"
             )
 
@@ -170,16 +170,14 @@ class _Budget:
 def _decoded(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
     batch = load_pickle(content, PICKLED, what=name, encoding="bytes")
     if not isinstance(batch, dict):
-        raise SwapError(
-            f"{name}: expected a dict with data and labels, found {type(batch).__name__}"
-        )
+        raise BadFile(f"{name}: expected a dict with data and labels, found {type(batch).__name__}")
     entries: dict[str, Any] = {
         key.decode("latin1") if isinstance(key, bytes) else str(key): value
         for key, value in batch.items()
     }
     key = next((key for key in _LABEL_KEYS if key in entries), None)
     if "data" not in entries or key is None:
-        raise SwapError(
+        raise BadFile(
             f"{name}: expected the entries data and labels (or fine_labels), "
             f"found {listed(sorted(entries))}"
         )
@@ -192,7 +190,7 @@ def _decoded(content: bytes, name: str) -> tuple[np.ndarray, np.ndarray]:
         or labels.shape != data.shape[:1]
         or labels.dtype.kind not in "iu"
     ):
-        raise SwapError(
+        raise BadFile(
             f"{name}: expected data as uint8 [n, 3 * H * W] and n whole numbers as labels, found "
             f"data {data.dtype} {data.shape} and labels {labels.dtype} {labels.shape}"
         )
@@ -210,6 +208,6 @@ def _array(value: Any, name: str) -> np.ndarray:
     # NumPy would make an array of whatever is in a list, and of what is in that.
     if isinstance(value, list) and all(type(item) is int and abs(item) < 1 << 62 for item in value):
         return np.array(value, dtype=np.int64)
-    raise SwapError(
+    raise BadFile(
         f"{name}: expected an array of numbers, or a list of whole numbers, found {shown(value)}"
     )

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.ground_truth import catalogue
 from naslib_swap.inputs.files import Images, open_images
 from naslib_swap.inputs.fitting import Layout, Statistics, centre_fitted
@@ -78,7 +78,7 @@ def find(dataset: Dataset) -> Path:
 
     Raises
     ------
-    SwapError
+    BadFile
         They are nowhere (the message says what to do); or the archive that was found is not the
         original.
     """
@@ -96,7 +96,7 @@ def find(dataset: Dataset) -> Path:
     if dataset.hub:
         ways.append(f"pass path='hf:{dataset.hub}' to read it from the HuggingFace hub")
     ways.append("use the source 'natural', which needs no files")
-    raise SwapError(f"{dataset.name} images were not found: {'; or '.join(ways)}")
+    raise BadFile(f"{dataset.name} images were not found: {'; or '.join(ways)}")
 
 
 def read(
@@ -110,25 +110,25 @@ def read(
     place = find(dataset) if path is None else Path(path)
     opened = open_images(place, samples if order == "first" else None)
     if opened.total < samples:
-        raise SwapError(f"{one_line(place)} holds {opened.total} images; {samples} were asked for")
+        raise BadFile(f"{one_line(place)} holds {opened.total} images; {samples} were asked for")
     positions = _positions(opened, samples, order, seed)
     labels = None if opened.labels is None else opened.labels[positions]
     return Raw(opened.pick(positions), labels)
 
 
 def fitted(raw: Raw, wanted: Layout, name: str) -> np.ndarray:
-    """Bring images to the wanted height and width, [S, H, W, 3]; SwapError if one is smaller."""
+    """Bring images to the wanted height and width, [S, H, W, 3]; BadArgument if one is smaller."""
     images = []
     for image in raw.images:
         height, width = image.shape[:2]
         if (height, width) != (wanted.height, wanted.width):
             if height < wanted.height or width < wanted.width:
-                raise SwapError(
+                raise BadArgument(
                     f"{name}: images are {height}x{width} pixels, the input shape asks for "
                     f"{wanted.height}x{wanted.width}; ask for shape=(3, {height}, {width}) or less"
                 )
             if image.dtype != np.uint8:
-                raise SwapError(
+                raise BadFile(
                     f"{name}: images are {image.dtype} and {height}x{width} pixels; only uint8 "
                     f"images are reduced to the {wanted.height}x{wanted.width} asked for"
                 )
@@ -138,9 +138,9 @@ def fitted(raw: Raw, wanted: Layout, name: str) -> np.ndarray:
 
 
 def check_labels(labels: np.ndarray, num_classes: int, name: str) -> None:
-    """Raise SwapError when a label lies outside [0, num_classes)."""
+    """Raise BadFile when a label lies outside [0, num_classes)."""
     if labels.min() < 0 or labels.max() >= num_classes:
-        raise SwapError(
+        raise BadFile(
             f"{name}: labels lie between {labels.min()} and {labels.max()}, but num_classes is "
             f"{num_classes}; give images of that many classes, or (in Python) "
             f"num_classes={labels.max() + 1} or more"

@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 import numpy as np
 from PIL import Image
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadFile
 from naslib_swap.inputs import batches
 from naslib_swap.plain_arrays import Header, plain_array
 from naslib_swap.quoting import listed, one_line
@@ -58,11 +58,11 @@ def open_images(path: Path, limit: int | None) -> Images:
 
     Raises
     ------
-    SwapError
+    BadFile
         There is no such file; it is damaged, too large, or of no known kind.
     """
     if not os.path.exists(path):
-        raise SwapError(f"images: there is no file or folder {one_line(path)}")
+        raise BadFile(f"images: there is no file or folder {one_line(path)}")
     if os.path.isdir(path):
         if batches.is_batch_folder(path):
             return _from_arrays(*batches.read_batches(path, limit))
@@ -74,7 +74,7 @@ def open_images(path: Path, limit: int | None) -> Images:
         return _from_arrays(*batches.read_batches(path, limit))
     if path.suffix.lower() in PICTURES:
         return Images(1, None, lambda _: iter([_picture(path)]))
-    raise SwapError(
+    raise BadFile(
         f"images: {one_line(path)} is of no known kind; expected an .npz with `images` and "
         "`labels`, a folder of pictures (one subfolder for each class), CIFAR or ImageNet16 "
         "batches, or a .tar.gz of batches"
@@ -98,22 +98,22 @@ def _from_npz(path: Path, limit: int | None) -> Images:
         images, total = _array(archive, "images", limit) if "images" in found else (None, 0)
         labels = _array(archive, "labels", None)[0] if "labels" in found else None
     if images is None:
-        raise SwapError(f"{name} needs an array `images`, found {listed(found) or 'none'}")
+        raise BadFile(f"{name} needs an array `images`, found {listed(found) or 'none'}")
     floats = np.issubdtype(images.dtype, np.floating)
     if images.ndim != 4 or images.shape[-1] != 3 or not (floats or images.dtype == np.uint8):
-        raise SwapError(
+        raise BadFile(
             f"{name}: `images` is {images.dtype} {(total, *images.shape[1:])}; expected uint8 (or "
             "float in [0, 1]) of shape (samples, height, width, 3)"
         )
     if floats and images.size and (np.nanmin(images) < 0 or np.nanmax(images) > 1):
-        raise SwapError(
+        raise BadFile(
             f"{name}: `images` is {images.dtype} between {np.nanmin(images):g} and "
             f"{np.nanmax(images):g}; expected floats in [0, 1], or uint8"
         )
     if labels is not None and (
         labels.shape != (total,) or not np.issubdtype(labels.dtype, np.integer)
     ):
-        raise SwapError(
+        raise BadFile(
             f"{name}: `labels` is {labels.dtype} {labels.shape}; expected whole numbers of shape "
             f"({total},)"
         )
@@ -156,7 +156,7 @@ def _from_folder(folder: Path) -> Images:
     else:
         files, labels = _pictures_in(folder), None
     if not files:
-        raise SwapError(
+        raise BadFile(
             f"images: {one_line(folder)} holds no pictures ({', '.join(sorted(PICTURES))}), "
             "neither directly nor in one subfolder for each class"
         )
@@ -187,11 +187,11 @@ def _picture(file: Path) -> np.ndarray:
         # Pillow warns of sizes that are refused here anyway.
         warnings.simplefilter("ignore", Image.DecompressionBombWarning)
         if os.path.getsize(file) > MOST_BYTES:
-            raise SwapError(f"{name}: it has more than {MOST_BYTES:,} bytes")
+            raise BadFile(f"{name}: it has more than {MOST_BYTES:,} bytes")
         with Image.open(file, formats=_FORMATS) as picture:
             width, height = picture.size
             if width * height > MOST_PIXELS:
-                raise SwapError(
+                raise BadFile(
                     f"{name}: it has {width} x {height} pixels, more than {MOST_PIXELS:,}"
                 )
             return np.asarray(picture.convert("RGB"))

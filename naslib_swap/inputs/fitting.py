@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from PIL import Image
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 
 
 class Statistics(NamedTuple):
@@ -32,25 +32,25 @@ def layout(shape: tuple[int, ...]) -> Layout:
 
     Raises
     ------
-    SwapError
+    BadArgument
         C is neither 1 nor 3, P is no square, or a size is not positive.
     """
     given = tuple(shape)
     if len(given) not in (3, 4) or any(
         not isinstance(n, (int, np.integer)) or n < 1 for n in given
     ):
-        raise SwapError(
+        raise BadArgument(
             f"input shape {given}: expected (channels, height, width), such as (3, 32, 32), or "
             "(patches, channels, height, width), such as (9, 3, 64, 64), all at least 1"
         )
     channels, height, width = (int(n) for n in given[-3:])
     if channels not in (1, 3):
-        raise SwapError(f"input shape {given}: {channels} channels; images have 3, or 1 as grey")
+        raise BadArgument(f"input shape {given}: {channels} channels; images have 3, or 1 as grey")
     if len(given) == 3:
         return Layout(channels, height, width, None)
     side = isqrt(given[0])
     if side * side != given[0]:
-        raise SwapError(f"input shape {given}: {given[0]} patches; expected a square such as 9")
+        raise BadArgument(f"input shape {given}: {given[0]} patches; expected a square such as 9")
     return Layout(channels, height * side, width * side, side)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadFile, SwapError
 from naslib_swap.quoting import listed, one_line
 from naslib_swap.reading import damage
 
@@ -53,21 +53,21 @@ def read_hub(
     except Exception as error:
         # The library raises whatever its many storage layers do.
         reason = one_line(error, 200)
-        raise SwapError(
+        raise BadFile(
             f"the data set {name!r} could not be read from the HuggingFace hub "
             f"({type(error).__name__}: {reason}); "
             "without a network, use local files (path=..., or NASLIB_SWAP_DATA) or the source "
             "'natural'"
         ) from error
     if len(rows) < samples:
-        raise SwapError(f"hf:{name} holds {len(rows)} training images; {samples} were asked for")
+        raise BadFile(f"hf:{name} holds {len(rows)} training images; {samples} were asked for")
     return _columns(rows, name)
 
 
 def _columns(rows: list[dict], name: str) -> tuple[list[np.ndarray], np.ndarray | None]:
     pictures = next((key for key in ("image", "img") if key in rows[0]), None)
     if pictures is None:
-        raise SwapError(f"hf:{name}: expected a column image or img, found {listed(rows[0])}")
+        raise BadFile(f"hf:{name}: expected a column image or img, found {listed(rows[0])}")
     labels = next((key for key in ("label", "fine_label", "labels") if key in rows[0]), None)
     with damage(f"hf:{name}: a picture cannot be read"):
         images = [np.asarray(row[pictures].convert("RGB")) for row in rows]

@@ -7,7 +7,7 @@ import warnings
 
 import numpy as np
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 from naslib_swap.inputs import datasets, fitting, natural
 from naslib_swap.inputs.minibatch import Minibatch, drawn_labels, make_minibatch
 from naslib_swap.quoting import shown
@@ -71,16 +71,16 @@ def load(
     """
     wanted = fitting.layout(shape)
     if not isinstance(samples, (int, np.integer)) or samples < 1:
-        raise SwapError(f"samples={samples!r}: expected a whole number of at least 1")
+        raise BadArgument(f"samples={samples!r}: expected a whole number of at least 1")
     if not isinstance(seed, (int, np.integer)) or seed < 0:
-        raise SwapError(f"seed={seed!r}: expected a whole number of at least 0")
+        raise BadArgument(f"seed={seed!r}: expected a whole number of at least 0")
     if num_classes < 1:
-        raise SwapError(f"num_classes={num_classes}: expected at least 1")
+        raise BadArgument(f"num_classes={num_classes}: expected at least 1")
     if order not in ORDERS:
-        raise SwapError(f"order={order!r}: expected 'first' or 'random'")
+        raise BadArgument(f"order={order!r}: expected 'first' or 'random'")
     name = str(source).lower()
     if path is not None and name in ("natural", "noise"):
-        raise SwapError(
+        raise BadArgument(
             f"source {name!r} reads no file, but path={shown(str(path))} was given; drop one"
         )
 
@@ -100,7 +100,7 @@ def load(
         dataset = datasets.DATASETS.get(name)
         if dataset is None:
             if path is not None or not (_is_hub(str(source)) or os.path.exists(source)):
-                raise SwapError(
+                raise BadArgument(
                     f"unknown source of images {shown(str(source))}: expected one of "
                     f"{', '.join(sources())}, the path of a file or folder of images, or hf:NAME"
                 )

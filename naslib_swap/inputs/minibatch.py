@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadFile
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,13 +52,13 @@ def make_minibatch(
 
     Raises
     ------
-    SwapError
+    BadFile
         A pixel is NaN or infinite.
     """
     images = np.ascontiguousarray(images, dtype="<f4")
     finite = np.isfinite(images.reshape(len(images), -1)).all(axis=1)
     if not finite.all():
-        raise SwapError(
+        raise BadFile(
             f"{source}: {(~finite).sum()} of {len(images)} images hold NaN or infinite pixels "
             f"(the first is image {int(np.argmin(finite))}); expected finite numbers"
         )

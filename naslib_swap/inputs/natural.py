@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 from naslib_swap.inputs.fitting import Layout, Statistics, resized
 
 REDUCTION = 8
@@ -45,7 +45,7 @@ def natural_crops(samples: int, wanted: Layout, seed: int) -> np.ndarray:
     photos = photographs()
     rows, columns = (photos[0].shape[0] - height + 1, photos[0].shape[1] - width + 1)
     if samples > len(photos) * rows * columns:
-        raise SwapError(
+        raise BadArgument(
             f"{samples} natural-image crops: the photographs hold {len(photos) * rows * columns} "
             f"different crops of {height}x{width} pixels; ask for fewer samples"
         )

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, Optional
 
 from naslib_swap import configs
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.plugin import choices, failure, optimisers, repairs, settings
 
 SWAP = "swap."
@@ -124,7 +124,7 @@ def split(words: list[str], options: Mapping[str, int]) -> tuple[list[str], dict
         else:
             equals, key = "", word
         if not key:
-            raise SwapError(f"argument {word!r}: expected `--key value` or `key value`")
+            raise BadArgument(f"argument {word!r}: expected `--key value` or `key value`")
         pairs[key] = value if equals else _next(rest, word)
     return taken, pairs
 
@@ -142,12 +142,12 @@ def with_packaged_config(options: list[str]) -> list[str]:
 
 
 def check_keys(pairs: Iterable[str], known: Mapping[str, Any]) -> None:
-    """Raise SwapError for a key that neither the configuration nor NASLib's code knows."""
+    """Raise BadArgument for a key that neither the configuration nor NASLib's code knows."""
     unknown = [key for key in pairs if key not in known and key not in EXTRA]
     if unknown:
         names = [name for name in (*known, *EXTRA) if not isinstance(known.get(name), Mapping)]
         names += [SWAP + name for name in settings.names()]
-        raise SwapError(
+        raise BadArgument(
             f"unknown key {', '.join(map(repr, unknown))}; known keys are "
             f"{', '.join(sorted(set(names)))}"
         )
@@ -167,7 +167,7 @@ def literal(key: str, text: str, kind: Optional[type]) -> Any:
         return _listed(text)
     else:
         return text
-    raise SwapError(f"{key} = {text!r}: expected {getattr(kind, '__name__', kind)}")
+    raise BadArgument(f"{key} = {text!r}: expected {getattr(kind, '__name__', kind)}")
 
 
 def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -183,7 +183,7 @@ def flattened(config: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _next(words: Any, name: str) -> str:
     for word in words:
         return str(word)
-    raise SwapError(f"argument {name!r} has no value; expected `--key value` or `key value`")
+    raise BadArgument(f"argument {name!r} has no value; expected `--key value` or `key value`")
 
 
 def _options(parser: Any) -> dict[str, int]:
@@ -201,7 +201,7 @@ def _defaults(module: Any, namespace: Any, config_type: str) -> Any:
     try:
         return module.load_config(path=namespace.config_file)
     except OSError as error:
-        raise SwapError(f"--config-file {namespace.config_file}: {error.strerror}") from error
+        raise BadFile(f"--config-file {namespace.config_file}: {error.strerror}") from error
 
 
 def _type_of(key: str, known: Mapping[str, Any]) -> Optional[type]:
@@ -241,7 +241,7 @@ def _check_predictors(values: Mapping[str, Any], defaults: Any, config_type: str
     wanted += values.get("zc_names", defaults.get("zc_names") or [])
     unknown = [name for name in wanted if name is not None and name not in known]
     if unknown:
-        raise SwapError(
+        raise BadArgument(
             f"unknown zero-cost predictor {', '.join(map(repr, unknown))}; known are "
             f"{', '.join(sorted(known))}"
         )

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Optional
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 from naslib_swap.plugin import optimisers
 
 DICTIONARIES = {
@@ -55,7 +55,7 @@ def check(
 
     Raises
     ------
-    SwapError
+    BadArgument
         For the first value that cannot be; it lists the known ones.
     """
     source = Path(runner) if runner else None
@@ -71,7 +71,7 @@ def check(
         _check_dataset(config.get("search_space"), config.get("dataset"))
     for key in POSITIVE:
         if key in given and isinstance(config[key], (int, float)) and config[key] < 1:
-            raise SwapError(f"{key} = {config[key]}: expected at least 1")
+            raise BadArgument(f"{key} = {config[key]}: expected at least 1")
 
 
 def literal_keys(script: Path, variable: str) -> tuple[str, ...]:
@@ -104,5 +104,5 @@ def _check_dataset(space: Any, dataset: Any) -> None:
         raise _unknown(f"dataset of {space}", dataset, [*known, *WITHOUT_NETWORKS])
 
 
-def _unknown(what: str, value: Any, known: Iterable[str]) -> SwapError:
-    return SwapError(f"unknown {what} {value!r}; known are {', '.join(sorted(known))}")
+def _unknown(what: str, value: Any, known: Iterable[str]) -> BadArgument:
+    return BadArgument(f"unknown {what} {value!r}; known are {', '.join(sorted(known))}")

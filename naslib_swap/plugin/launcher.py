@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.plugin import checkout, hook
 
 
@@ -36,13 +36,13 @@ def find_runner(runner: str) -> Path:
         return given.absolute()
     root = checkout.find()
     if root is None:
-        raise SwapError(
+        raise BadFile(
             f"runner {runner!r}: no NASLib checkout was found; give the script's path, run from "
             f"inside the checkout, or set {checkout.ROOT_VARIABLE}"
         )
     runners = root / "naslib" / "runners"
     if not runners.is_dir():
-        raise SwapError(
+        raise BadFile(
             f"runner {runner!r}: the NASLib in {root} has no runners, as is so where it was "
             f"installed without -e; give a runner's path in a checkout, or set "
             f"{checkout.ROOT_VARIABLE} to one"
@@ -50,7 +50,7 @@ def find_runner(runner: str) -> Path:
     for candidate in (runners / runner / "runner.py", runners / runner, root / runner):
         if candidate.is_file():
             return candidate
-    raise SwapError(
+    raise BadArgument(
         f"there is no runner {runner!r} in {runners}; there are {', '.join(names(runners))}"
     )
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, Callable, Optional
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadFile
 from naslib_swap.plugin import failure
 from naslib_swap.plugin.keys import canonical
 
@@ -148,10 +148,10 @@ def find(space: str, root: Path) -> Path:
     name = known.get(space, "")
     if not name:
         with_table = ", ".join(other for other, entry in known.items() if entry)
-        raise SwapError(f"there is no table {own}; known tables are those of {with_table}")
+        raise BadFile(f"there is no table {own}; known tables are those of {with_table}")
     found = catalogue.find(catalogue.entry(name))
     if found is None:
-        raise SwapError(
+        raise BadFile(
             f"the table of {space} was not found: run `naslib-swap data fetch {name}`, or put "
             f"zc_{space}.json into {own.parent}"
         )
@@ -167,16 +167,14 @@ def read(path: Path, space: str, dataset: str) -> dict[str, dict[str, Any]]:
 
     data = read_json(path, "table of zero-cost proxies")
     if not isinstance(data, dict):
-        raise SwapError(f"the table {path} holds a {type(data).__name__}; expected an object")
+        raise BadFile(f"the table {path} holds a {type(data).__name__}; expected an object")
     if dataset not in data and isinstance(data.get(space), dict):
         data = data[space]
     if dataset not in data:
-        raise SwapError(
-            f"the table {path} has no dataset {dataset!r}; it has {listed(sorted(data))}"
-        )
+        raise BadFile(f"the table {path} has no dataset {dataset!r}; it has {listed(sorted(data))}")
     rows: dict[str, dict[str, Any]] = data[dataset]
     if not isinstance(rows, dict) or not all(isinstance(row, dict) for row in rows.values()):
-        raise SwapError(f"the table {path} is no object of architectures, each an object of scores")
+        raise BadFile(f"the table {path} is no object of architectures, each an object of scores")
     return rows
 
 
@@ -190,7 +188,7 @@ def whole_columns(scorer: Scorer, rows: Mapping[str, Mapping[str, Any]], path: P
     @failure.loud
     def wanted(arch: str, name: str) -> Optional[Mapping[str, float]]:
         if held[name]:
-            raise SwapError(
+            raise BadFile(
                 f"{path} has {name} for {held[name]} of {len(rows)} architectures, but not for "
                 f"{arch}; a score made now need not rank with those. Complete the column with "
                 f"`naslib-swap precompute --into`, or remove it from the table"

@@ -10,7 +10,7 @@ import functools
 from types import ModuleType
 from typing import Any, Optional
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 from naslib_swap.plugin import failure
 
 
@@ -100,7 +100,7 @@ def _check_name(name: str) -> None:
 
     known = known_measures()
     if name not in known:
-        raise SwapError(
+        raise BadArgument(
             f"unknown zero-cost predictor {name!r}; known are {', '.join(sorted(known))}"
         )
 
@@ -124,7 +124,7 @@ def _score_plain(name: str, network: Any, dataloader: Any, device: Any) -> float
     from naslib_swap.plugin.measures import score_batch
 
     if dataloader is None:
-        raise SwapError(
+        raise BadArgument(
             f"{name} of a {type(network).__name__}: give its inputs, as in "
             "query(network, dataloader=loader), where a batch is (inputs, targets)"
         )

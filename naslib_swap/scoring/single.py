@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from naslib_swap import proxies as registry
 from naslib_swap import spaces
-from naslib_swap.errors import BadArgument, BadFile
+from naslib_swap.errors import BadArgument, BadFile, Unscorable
 from naslib_swap.scoring.architecture import Architecture
 from naslib_swap.scoring.conditions import Conditions, conditions_for
 from naslib_swap.scoring.network import failure, score_network
@@ -56,7 +56,7 @@ def score(
     Raises
     ------
     SwapError
-        An unknown proxy, inputs that cannot be loaded.
+        An unknown proxy, a text that is no architecture, inputs that cannot be loaded.
     OSError
         Where the machine is at fault, not the network.
 
@@ -77,7 +77,7 @@ def score(
         conditions.inputs.batch(subject.takes, seed)  # no fault of the network
         try:
             probe = subject.probe(conditions, seed)
-        except (BadArgument, MemoryError, RuntimeError) as error:
+        except (Unscorable, MemoryError, RuntimeError) as error:
             return dict.fromkeys(proxies, failure(error))
         return score_network(probe, found)
 

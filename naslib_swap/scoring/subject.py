@@ -43,7 +43,13 @@ class Subject(Protocol):
         """Return the proxy of that name for such subjects; BadArgument where there is none."""
 
     def probe(self, conditions: Conditions, seed: int) -> SharedPasses:
-        """Return what proxies are computed on: the network of this seed, on its inputs."""
+        """Return what proxies are computed on: the network of this seed, on its inputs.
+
+        Raises
+        ------
+        Unscorable
+            Where the network cannot be built: its scores say why. Other errors end the run.
+        """
 
 
 def part_seed(seed: int, space: str, *parts: str) -> int:

@@ -6,7 +6,7 @@ import ast
 import re
 from typing import Any
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument
 from naslib_swap.quoting import shown
 
 _LONGEST = 20_000
@@ -16,9 +16,9 @@ _NUMPY_INTEGER = re.compile(r"(?:np|numpy)\.u?int\d+\((-?\d+)\)")
 """NumPy 2 writes its integers as ``np.int64(3)``."""
 
 
-def unknown_architecture(text: object, space: str, expected: str, example: str) -> SwapError:
+def unknown_architecture(text: object, space: str, expected: str, example: str) -> BadArgument:
     """Make the error for a text that is no architecture of a space."""
-    return SwapError(
+    return BadArgument(
         f"{shown(text)} is no {space} architecture: expected {expected}, such as {example}"
     )
 

@@ -153,7 +153,7 @@ class SearchSpace(ABC):
 
     @abstractmethod
     def parse(self, text: str) -> Arch:
-        """Read an architecture in any known notation; SwapError on anything else."""
+        """Read an architecture in any known notation; BadArgument on anything else."""
 
     @abstractmethod
     def encode(self, arch: Arch) -> str:

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.graph import Node
 
 from naslib_swap.activations import Kind, recording
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import Unscorable
 from naslib_swap.predictors.passes.isolation import isolated, run
 from naslib_swap.predictors.passes.layers import WeightedLayer, weighted_layers
 
@@ -106,7 +106,7 @@ def logits(output: Any, num_classes: int | None) -> Tensor:
 
     Raises
     ------
-    SwapError
+    Unscorable
         If there is no tensor.
     """
     if isinstance(output, Tensor):
@@ -117,7 +117,7 @@ def logits(output: Any, num_classes: int | None) -> Tensor:
     several = output.values() if isinstance(output, Mapping) else output
     tensors = [t for t in several if isinstance(t, Tensor)] if hasattr(several, "__iter__") else []
     if not tensors:
-        raise SwapError(
+        raise Unscorable(
             f"the network returned {type(output).__name__}; expected a tensor, a tuple of tensors "
             "or an output with .logits"
         )

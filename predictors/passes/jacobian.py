@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import Unscorable
 from naslib_swap.predictors.passes.isolation import isolated
 
 if TYPE_CHECKING:
@@ -22,12 +22,12 @@ def jacobian_pass(probe: Probe) -> Tensor:
 
     Raises
     ------
-    SwapError
+    Unscorable
         If the inputs are not floating-point numbers, or the output does not depend on them.
     """
     forward = probe.forward()
     if not forward.images.requires_grad:
-        raise SwapError(
+        raise Unscorable(
             f"the Jacobian needs floating-point inputs, not {forward.images.dtype}; it is not "
             "defined for tokens"
         )
@@ -36,5 +36,5 @@ def jacobian_pass(probe: Probe) -> Tensor:
             forward.output.sum(), forward.images, retain_graph=True, allow_unused=True
         )
     if jacobian is None:
-        raise SwapError("the output does not depend on the images: no path joins them")
+        raise Unscorable("the output does not depend on the images: no path joins them")
     return jacobian.flatten(1)

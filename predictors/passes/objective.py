@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, Unscorable
 
 if TYPE_CHECKING:
     from naslib_swap.predictors.passes.probe import Probe
@@ -41,10 +41,10 @@ def loss_of(probe: Probe, output: Tensor, rows: slice = slice(None)) -> Tensor:
     """
     name = probe.settings.get("loss") or _usual_loss(probe, output)
     if name not in LOSSES:
-        raise SwapError(f"unknown loss {name!r}; known losses are {', '.join(LOSSES)}")
+        raise BadArgument(f"unknown loss {name!r}; known losses are {', '.join(LOSSES)}")
     targets = _targets(probe, output, name)[rows]
     if name != "cross_entropy" and targets.shape != output.shape:
-        raise SwapError(
+        raise Unscorable(
             f"the {name} loss needs targets of the output's shape {tuple(output.shape)}, not "
             f"{tuple(targets.shape)}; give them in settings['targets']"
         )
@@ -74,7 +74,7 @@ def _targets(probe: Probe, output: Tensor, loss: str) -> Tensor:
 def _check_classes(targets: Tensor, output: Tensor) -> None:
     lowest, highest = int(targets.min()), int(targets.max())
     if lowest < 0 or highest >= output.shape[1]:
-        raise SwapError(
+        raise Unscorable(
             f"labels go from {lowest} to {highest}, but the network has {output.shape[1]} outputs; "
             "build it with as many as there are classes"
         )

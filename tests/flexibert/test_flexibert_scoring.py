@@ -345,6 +345,14 @@ def test_bad_plans_are_refused(change: dict[str, Any], message: str) -> None:
         FlexibertPlan(**change)
 
 
+def test_an_encoder_that_a_fidelity_cannot_build_has_no_score() -> None:
+    found = score(TextEncoder("9/SA-SDP-3-512x1", "paper"), ["params"], CONDITIONS)["params"]
+    assert found.value is None
+    assert "3 heads, which do not divide the width 256 of fidelity 'paper'" in str(found.error)
+    with pytest.raises(BadArgument, match="cannot read the encoder 'nonsense'"):
+        score(TextEncoder("nonsense"), ["params"], CONDITIONS)
+
+
 def test_unknown_proxies_are_refused() -> None:
     with pytest.raises(SwapError, match="got the proxy 'nwot', expected one of swap, synaptic_d"):
         score(_trained(TEXTS[0]), ["swap", "nwot"], CONDITIONS)

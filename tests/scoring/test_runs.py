@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from naslib_swap import proxies, spaces
-from naslib_swap.errors import BadFile, SwapError
+from naslib_swap.errors import BadArgument, BadFile, SwapError
 from naslib_swap.proxies import Proxy
 from naslib_swap.scoring import VERSION, Architecture, Execution, Images, Recipe, Study, run, score
 from naslib_swap.scoring import single as single_module
@@ -195,6 +195,11 @@ def test_a_network_that_cannot_be_built_is_a_failure_with_its_reason(
     assert _run(study, path, execution=Execution(workers=1, retry_failed=True)) == 2
     assert _values(path) == _values(reference)  # of a score stored twice the last one counts
     assert not gather([study], LineStore(path))[0]["value"].isna().any()
+
+
+def test_a_text_that_is_no_architecture_is_refused():
+    with pytest.raises(BadArgument, match="'nonsense' is no NAS-Bench-201 architecture"):
+        score(Architecture("nasbench201", "cifar10", "nonsense"), ["depth"])
 
 
 def test_a_failing_proxy_does_not_take_the_others_along(study, tmp_path, part):
