@@ -8,40 +8,34 @@ from torch import nn
 from naslib_swap.errors import BadArgument
 
 
-def malformed(device: str) -> Exception | None:
-    """What torch says against the name of a device; None where some machine may have it."""
-    try:
-        torch.device(device)
-    except RuntimeError as error:
-        return error
-    return None
+def usable(device: torch.device | str, *, here: bool = True) -> torch.device:
+    """Return a device as torch's, once it is known to work.
 
-
-def refusal(device: str) -> Exception | None:
-    """What torch says against the device; None where it can be used."""
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError, ImportError) as error:
-        return error
-    return None
-
-
-def usable(device: torch.device | str) -> torch.device:
-    """Return a device as torch's, once it is known to work here.
+    Parameters
+    ----------
+    device
+        What a user named.
+    here
+        Whether this machine must have it; otherwise some machine may.
 
     Raises
     ------
     BadArgument
         If torch does not know it, this machine does not have it, or it holds no values (``meta``).
     """
-    error = refusal(str(device))
-    if error is not None or torch.device(device).type == "meta":
-        why = "it holds no values" if error is None else str(error).strip().split("\n")[0][:80]
+    try:
+        found = torch.device(device)
+        if here:
+            torch.empty(0, device=found)
+        if found.type == "meta":
+            raise RuntimeError("it holds no values")
+    except (RuntimeError, AssertionError, ImportError) as error:
+        why = str(error).strip().split("\n")[0].rstrip(".")
         raise BadArgument(
-            f"cannot use device={str(device)!r} ({why.rstrip('.')}), expected 'cpu', or 'cuda' "
-            "where torch sees a GPU."
+            f"cannot use the device {str(device)!r}: {why}. Expected cpu, or cuda where there is a "
+            "GPU and a PyTorch built for it."
         ) from error
-    return torch.device(device)
+    return found
 
 
 def device_of(net: nn.Module) -> torch.device | None:

@@ -71,11 +71,14 @@ def score(
     The scores of one call rank these models against each other, and nothing else.
     """
     plan = plan_of(ScorePlan, given, "the command line")
+    from naslib_swap.devices import usable
+
     if (plan.mu is None) != (plan.sigma is None):
         raise BadArgument(f"got mu={plan.mu} and sigma={plan.sigma}, expected both or neither.")
     if len(models) != len(set(models)):
         raise BadArgument("a model is there twice, expected each once.")
-    _check_device(plan.device)
+    if plan.device is not None:
+        usable(plan.device)
     batch = _batch(plan)
     rows = [_scored(name, batch, plan) for name in models]
     rank_by = "score" if plan.mu is None else "log_reg_score"
@@ -145,17 +148,6 @@ def _others(net: Any, given: Any, plan: ScorePlan) -> dict[str, Any]:
     with restored(net):
         found = score_network(probe, names)
     return {name: one.error if one.value is None else one.value for name, one in found.items()}
-
-
-def _check_device(device: str | None) -> None:
-    from naslib_swap.devices import refusal
-
-    error = None if device is None else refusal(device)
-    if error is not None:
-        raise BadArgument(
-            f"cannot use --device {device!r}: {cause(error)}. Expected cpu, or cuda where there is "
-            "a GPU."
-        ) from error
 
 
 def _described(batch: Any) -> str:

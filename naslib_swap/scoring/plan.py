@@ -55,9 +55,7 @@ class ScoringPlan:
         BadArgument
             An unknown space, task or variant; a single image; a device that cannot be used here.
         """
-        import torch
-
-        from naslib_swap.devices import malformed, refusal
+        from naslib_swap.devices import usable
 
         check_plan(self)
         space = spaces.get(self.space)
@@ -72,15 +70,7 @@ class ScoringPlan:
                 "got samples 1, expected at least 2: one image shows one pattern, whatever the "
                 "network."
             )
-        error = malformed(self.device) if elsewhere else refusal(self.device)
-        if error is not None:
-            reason = str(error).strip().split("\n")[0].rstrip(".")
-            raise BadArgument(
-                f"cannot use the device {self.device!r}: {reason}. Expected cpu, or cuda where "
-                "there is a GPU and a PyTorch built for it."
-            )
-        if torch.device(self.device).type == "meta":
-            raise BadArgument(f"got the device {self.device!r}, expected cpu or cuda.")
+        usable(self.device, here=not elsewhere)
 
     def images(self) -> Images:
         """Return where the minibatch comes from."""

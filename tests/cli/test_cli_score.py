@@ -171,11 +171,11 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
         (["models.py:small", "--input-file", "empty.pt"], "cannot read empty.pt: EOFError. Exp"),
         (
             ["models.py:small", "--input-shape", "3,8,8", "--device", "banana"],
-            "cannot use --device 'banana': RuntimeError: ",
+            "cannot use the device 'banana': ",
         ),
         (
             ["models.py:small", "--input-shape", "3,8,8", "--device", "cuda:99"],
-            "cannot use --device 'cuda:99': ",
+            "cannot use the device 'cuda:99': ",
         ),
     ],
 )

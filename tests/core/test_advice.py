@@ -117,7 +117,7 @@ def test_quantised_layers() -> None:
 )
 def test_devices_that_cannot_be_used(device: str) -> None:
     with pytest.raises(
-        SwapError, match=rf"cannot use device='{device}' \(.*\), expected 'cpu', or"
+        SwapError, match=rf"cannot use the device '{device}': .*\. Expected cpu, or cuda"
     ):
         swap_score(layers(), X, device=device)
 

@@ -63,7 +63,7 @@ def test_given_mu_and_sigma_are_taken(truth_file):
         ({"top": 0}, "got top 0, expected at least 1"),
         ({"repeats": -1}, "got repeats -1, expected at least 0"),
         ({"device": "warp"}, "cannot use the device 'warp': .* Expected cpu, or cuda"),
-        ({"device": "meta"}, "got the device 'meta', expected cpu or cuda"),
+        ({"device": "meta"}, "cannot use the device 'meta': it holds no values"),
         ({"samples": 1}, "got samples 1, expected at least 2"),
         ({"archs": 2}, "got 2 architectures to sample, expected between 3 and the 8"),
         ({"archs": 9}, "got 9 architectures to sample, expected between 3 and the 8"),
