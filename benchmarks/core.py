@@ -69,7 +69,7 @@ def textbook_count(found: list[tuple[Tensor, bool]]) -> int:
 
 
 def our_count(found: list[tuple[Tensor, bool]]) -> int:
-    counter = PatternCounter(len(found[0][0]))
+    counter = PatternCounter(len(found[0][0]), found[0][0].device)
     for activation, signed in found:
         counter.add(activation, signed=signed)
     return counter.count()

@@ -17,6 +17,10 @@ from torch import Tensor
 # Values staged before their bits are packed: large enough to amortise the calls, small enough for
 # the stage (S bytes a value) to stay in cache.
 _STAGE_VALUES = 1 << 14
+# On other devices a call costs more than what it does, so that a stage is as large as this, and
+# packed keys wait there until there are so many: each transfer to the CPU waits for the device.
+_DEVICE_STAGE_BYTES = 1 << 24
+_WAITING_BYTES = 1 << 26
 # Keys for which there is room at first.
 _FIRST_ROOM = 1 << 16
 # Keys kept before duplicates are removed for the first time.
@@ -95,41 +99,49 @@ class StagedKeys:
     """Keys that numpy or torch packs from a stage of booleans: on any device, counted on the CPU.
 
     The stage is a torch tensor on the activations' device, on the CPU seen as a numpy array: the
-    calls are many and small, where torch's threads cost more than they bring.
+    calls are many and small, where torch's threads cost more than they bring. Elsewhere torch packs
+    it, and nothing waits for the device until keys are asked for.
     """
 
-    def __init__(self, samples: int, signed: bool, device: torch.device) -> None:
+    def __init__(
+        self, samples: int, signed: bool, device: torch.device, library: Any = None
+    ) -> None:
+        self._library = library or (np if device.type == "cpu" else torch)
         self._samples = samples
         self._signed = signed
         self._bytes = -(-_bits(samples, signed) // 8)
+        self._room = _STAGE_VALUES
+        if self._library is torch:
+            self._room = max(_STAGE_VALUES, _DEVICE_STAGE_BYTES // (8 * self._bytes) // 8 * 8)
         # Rows beyond the bits in use stay False: they pad the last byte.
-        bits = torch.zeros(8 * self._bytes, _STAGE_VALUES, dtype=torch.bool, device=device)
+        bits = torch.zeros(8 * self._bytes, self._room, dtype=torch.bool, device=device)
         words = bits.view(torch.int64).reshape(self._bytes, 8, -1)
-        on_cpu = device.type == "cpu"
-        self._stage: Any = bits.numpy() if on_cpu else bits
-        self._words: Any = words.numpy() if on_cpu else words
+        self._stage: Any = bits.numpy() if self._library is np else bits
+        self._words: Any = words.numpy() if self._library is np else words
         self._filled = 0
+        self._waiting: list[Tensor] = []  # keys packed by torch, uint8 [bytes, K], on the device
         self._keys = _Flags(8 * self._bytes) if self._bytes <= 2 else _KeyList(self._bytes)
 
     def add(self, values: Tensor) -> Union[bool, Tensor]:
         """Take in [S, V]; return whether NaN is there, on the device where that is not the CPU."""
-        if values.device.type != "cpu":
-            self._put(torch, values, values, 0)
+        if self._library is torch:
+            self._put(values, values, 0)
             # The maximum is NaN exactly if a value is.
             return torch.isnan(values.max()) if values.is_floating_point() else False
         bits, read = _as_integers(values)
         signed = bits.numpy()
         unsigned = signed.view(f"u{signed.itemsize}")
-        self._put(np, signed, unsigned, read.last_above)
+        self._put(signed, unsigned, read.last_above)
         return bool(
             signed.max() > read.infinity or unsigned.max() > read.last_above | read.infinity
         )
 
-    def _put(self, library: Any, above: Any, below: Any, last_above: int) -> None:
+    def _put(self, above: Any, below: Any, last_above: int) -> None:
+        library = self._library
         below_zero = library.less if library is torch else library.greater
         start, end = 0, above.shape[1]
         while start < end:
-            take = min(end - start, _STAGE_VALUES - self._filled)
+            take = min(end - start, self._room - self._filled)
             part = slice(start, start + take)
             there = slice(self._filled, self._filled + take)
             library.greater(above[:, part], 0, out=self._stage[: self._samples, there])
@@ -138,7 +150,7 @@ class StagedKeys:
                 below_zero(below[:, part], last_above, out=negative)
             self._filled += take
             start += take
-            if self._filled == _STAGE_VALUES:
+            if self._filled == self._room:
                 self._pack()
 
     def merge(self, other: Keys) -> None:
@@ -147,12 +159,12 @@ class StagedKeys:
 
     def count(self) -> int:
         """Return the number of distinct keys."""
-        self._pack()
+        self._finish()
         return self._keys.count()
 
     def rows(self) -> _Array:
         """Return uint8 [K, bytes]: every distinct key at least once."""
-        self._pack()
+        self._finish()
         return self._keys.rows()
 
     def _pack(self) -> None:
@@ -166,10 +178,23 @@ class StagedKeys:
             united |= rows[:, j]
             united <<= 1
         united |= rows[:, 0]
-        if not isinstance(united, np.ndarray):
-            united = united.cpu().numpy()
-        self._keys.add(united.view(np.uint8)[:, : self._filled].T)
+        if self._library is torch:
+            self._waiting.append(united.view(torch.uint8)[:, : self._filled])
+            if sum(keys.numel() for keys in self._waiting) > _WAITING_BYTES:
+                self._fetch()
+        else:
+            self._keys.add(united.view(np.uint8)[:, : self._filled].T)
         self._filled = 0
+
+    def _fetch(self) -> None:
+        """Bring keys from the device to the CPU: nothing else here waits for it."""
+        if self._waiting:
+            self._keys.add(torch.cat(self._waiting, dim=1).T.contiguous().cpu().numpy())
+            self._waiting = []
+
+    def _finish(self) -> None:
+        self._pack()
+        self._fetch()
 
 
 Keys = Union[CompiledKeys, StagedKeys]

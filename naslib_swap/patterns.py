@@ -172,7 +172,8 @@ class PatternCounter:
             If an activation held NaN: it has no sign.
         """
         if self._nan:
-            bad = torch.stack([torch.as_tensor(nan) for _, nan in self._nan]).nonzero()
+            found = [torch.as_tensor(nan, device=self._device) for _, nan in self._nan]
+            bad = torch.stack(found).nonzero()
             if len(bad):
                 name = self._nan[int(bad[0])][0]
                 raise Unscorable(

@@ -1,12 +1,14 @@
 """Counting is exact: against sets of tuples and numpy.unique, for any S, signs, dtype, layout.
 
-Each test of a count runs with the compiled kernel, where it was built, and with numpy and torch.
+Each test of a count runs with the compiled kernel, where it was built, with numpy, and on the CPU
+with torch, which counts on GPUs.
 """
 
 from __future__ import annotations
 
 import importlib
 from collections.abc import Iterator
+from functools import partial
 from importlib.machinery import ExtensionFileLoader, ModuleSpec
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ from hypothesis import strategies as st
 
 from naslib_swap import pattern_keys, patterns
 from naslib_swap.errors import SwapError
+from naslib_swap.pattern_keys import StagedKeys
 from naslib_swap.patterns import PatternCounter, kernel
 
 BUILT = patterns._load("")[0] is not None
@@ -30,12 +33,15 @@ DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
     scope="module",
     params=[
         "numpy",
+        "torch",
         pytest.param("compiled", marks=pytest.mark.skipif(not BUILT, reason="no compiled kernel")),
     ],
 )
 def chosen(request: pytest.FixtureRequest) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("NASLIB_SWAP_KERNEL", request.param)
+        if request.param == "torch":
+            patch.setattr(patterns, "StagedKeys", partial(StagedKeys, library=torch))
+        patch.setenv("NASLIB_SWAP_KERNEL", request.param.replace("torch", "numpy"))
         yield request.param
 
 
@@ -86,6 +92,8 @@ def test_chunked_equals_whole(
     """However small the stage and however often duplicates are removed."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(pattern_keys, "_STAGE_VALUES", 8 * (stage // 8))
+        patch.setattr(pattern_keys, "_DEVICE_STAGE_BYTES", 0)
+        patch.setattr(pattern_keys, "_WAITING_BYTES", compact)
         patch.setattr(pattern_keys, "_COMPACT_KEYS", compact)
         assert counted(*case).count() == textbook(case[0])
 
@@ -184,6 +192,8 @@ def test_one_sample_is_an_error() -> None:
 
 def test_memory_stays_bounded_by_distinct_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pattern_keys, "_COMPACT_KEYS", 1000)
+    monkeypatch.setattr(pattern_keys, "_DEVICE_STAGE_BYTES", 0)
+    monkeypatch.setattr(pattern_keys, "_WAITING_BYTES", 1000)
     counter = PatternCounter(40)
     layer = (torch.randn(40, 5, generator=torch.Generator().manual_seed(0)) > 0).float()
     layer[:, 0] = 0
@@ -251,7 +261,9 @@ def test_nan_of_any_type_and_place(
             counter.count()
 
 
-def test_denormals_have_signs_even_where_they_are_flushed_to_zero() -> None:
+def test_denormals_have_signs_even_where_they_are_flushed_to_zero(chosen: str) -> None:
+    if chosen == "torch":
+        pytest.skip("torch compares as the device does, and GPUs flush nothing")
     tiny = torch.tensor([[1e-40, -1e-40, 0.0], [1.0, 1.0, 1.0]])
     if not torch.set_flush_denormal(True):
         pytest.skip("this processor does not flush denormals")

@@ -488,6 +488,7 @@ def test_nan_weights_are_an_error() -> None:
         swap_score(net, INPUT)
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
 def test_cuda_counts_as_the_cpu_does() -> None:
     net = nn.Sequential(nn.Linear(4, 300), nn.ReLU(), nn.Linear(300, 40), nn.GELU()).double()

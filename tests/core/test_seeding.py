@@ -101,6 +101,7 @@ def test_the_generators_of_all_devices_are_kept(monkeypatch: pytest.MonkeyPatch)
     assert kept == [["state of gpu 0", "state of gpu 1"]] * 2
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_cuda_generators_come_back_as_they_were() -> None:
     before = torch.cuda.get_rng_state_all()

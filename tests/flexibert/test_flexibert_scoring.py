@@ -302,6 +302,7 @@ def test_a_pass_is_made_once_and_charged_to_all(monkeypatch: pytest.MonkeyPatch)
     assert len(calls[0][1].input_ids) == SETTINGS["observed"]
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_a_gpu_generator_comes_back() -> None:
     before = torch.cuda.get_rng_state_all()
