@@ -1,6 +1,6 @@
 """Rules for mu and sigma compared: Spearman with accuracy on every space at hand.
 
-    NASLIB_SWAP_DATA=... python benchmarks/regularisation.py [--archs 300] [--workers 2]
+    NASLIB_SWAP_DATA=... python benchmarks/regularisation.py [--archs 300] [--samples 16]
 
 SWAP is scored once for each architecture, on as many images as suit the space; the rules are then
 applied to the stored scores. Sizes come from 1000 architectures sampled at random, never from the
@@ -40,10 +40,16 @@ PLANS = [
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--archs", type=int, default=300)
+    parser.add_argument("--samples", type=int, default=0, help="images; 0: as suit the space")
+    parser.add_argument("--spaces", nargs="*", default=sorted({plan.space for plan in PLANS}))
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("results/regularisation"))
     options = parser.parse_args()
-    plans = [replace(plan, archs=options.archs, truth="suite-zero") for plan in PLANS]
+    plans = [
+        replace(plan, archs=options.archs, samples=options.samples, truth="suite-zero")
+        for plan in PLANS
+        if plan.space in options.spaces
+    ]
     outcomes = compare(plans, out=options.out, execution=Execution(workers=options.workers))
     rows = [row(plan, outcome) for plan, outcome in zip(plans, outcomes)]
     print(markdown_table(pd.DataFrame(rows)), end="")
