@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+from abc import abstractmethod
 from typing import Any
 
 import numpy as np
@@ -60,6 +61,7 @@ _ASSIGNMENT = re.compile(r"\s*[A-Za-z_]\w*\s*=(?=\s*Genotype\b)")
 class GenotypeSpace(SearchSpace):
     """Spaces whose architectures are pairs of DARTS cells, in whatever form."""
 
+    @abstractmethod
     def genotype(self, arch: Arch) -> Arch:
         """Return the DARTS architecture that an architecture of this space is.
 
@@ -68,7 +70,6 @@ class GenotypeSpace(SearchSpace):
         BadArgument
             If it is none of this space's.
         """
-        raise NotImplementedError
 
     def of(self, genotype: Arch) -> Arch:
         """Return a DARTS architecture in this space's form."""
