@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from naslib_swap import quoting
 from naslib_swap.errors import BadArgument, BadFile
 
 P = TypeVar("P")
@@ -97,7 +98,7 @@ def plan_of(kind: type[P], given: Mapping[str, Any], where: str, *, text: bool =
     unknown = [str(name) for name in given if name not in known]
     if unknown:
         raise BadArgument(
-            f"{where}: unknown option(s) {', '.join(unknown)}, expected {', '.join(known)}."
+            f"{where}: unknown option(s) {quoting.listed(unknown)}, expected {', '.join(known)}."
         )
     values = {
         name: _value(name, value, types[name], known[name].metadata, where, text)
@@ -141,7 +142,7 @@ def read_config(config: str, folder: str) -> dict[str, Any]:
         content = parse_yaml(source.read_text(encoding="utf-8"), config)
     except (OSError, ValueError) as error:
         raise BadFile(
-            f"cannot read the configuration {config}: {' '.join(str(error).split())[:300]}. Give a "
+            f"cannot read the configuration {config}: {quoting.one_line(error)}. Give a "
             f"YAML file, or one of {', '.join(names)}."
         ) from None
     if not isinstance(content, dict):
@@ -166,7 +167,7 @@ def value_kind(hint: Any) -> tuple[type, bool]:
 def _value(
     name: str, value: Any, hint: Any, about: Mapping[str, Any], where: str, text: bool
 ) -> Any:
-    expected = f"{where}: " * bool(where) + f"got {name} {_shown(value)}, expected"
+    expected = f"{where}: " * bool(where) + f"got {name} {quoting.shown(value, 200)}, expected"
     if about.get("read") is not None:
         try:
             value = about["read"](value)
@@ -187,11 +188,6 @@ def _value(
     if isinstance(value, int) and abs(value) >= 2**63:
         raise BadArgument(f"{expected} a number below 2^63.")
     return value
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True}

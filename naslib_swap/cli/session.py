@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from naslib_swap.errors import SwapError
+from naslib_swap.quoting import one_line, without_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,13 +23,17 @@ debug = False
 """Whether errors show where in the code they came from: ``naslib-swap --debug COMMAND``."""
 
 
+_LONGEST = 4000
+"""Characters of an error's line."""
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM, which ends a command as Ctrl-C does."""
 
 
 def say(text: str) -> None:
     """Print what is not a result, such as notes and warnings."""
-    print(text, file=sys.stderr, flush=True)
+    print(without_controls(text), file=sys.stderr, flush=True)
 
 
 def notes(quiet: bool) -> Callable[[str], None]:
@@ -70,7 +75,7 @@ def ended_by(run: Callable[[], Any]) -> int:
     except SwapError as error:
         if debug:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error, _LONGEST)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
         return 143 if isinstance(stop, Terminated) else 130
