@@ -27,6 +27,7 @@ def option(
     read: Callable[[Any], Any] | None = None,
     shown: str | None = None,
     least: int | None = None,
+    most: int | None = None,
 ) -> Any:
     """Declare an option of a plan: a dataclass field.
 
@@ -41,12 +42,11 @@ def option(
         that says what was expected.
     shown
         How the help shows the default.
-    least
-        The smallest whole number allowed.
+    least, most
+        The smallest and the largest whole number allowed.
     """
-    return field(
-        default=default, metadata={"help": help, "read": read, "shown": shown, "least": least}
-    )
+    about = {"help": help, "read": read, "shown": shown, "least": least, "most": most}
+    return field(default=default, metadata={**about, "may_be_empty": default == ""})
 
 
 def names_or_all(value: Any) -> tuple[str, ...]:
@@ -142,8 +142,8 @@ def read_config(config: str, folder: str) -> dict[str, Any]:
         content = parse_yaml(source.read_text(encoding="utf-8"), config)
     except (OSError, ValueError) as error:
         raise BadFile(
-            f"cannot read the configuration {config}: {quoting.one_line(error)}. Give a "
-            f"YAML file, or one of {', '.join(names)}."
+            f"cannot read the configuration {quoting.legible(config)}: "
+            f"{quoting.one_line(error)}. Give a YAML file, or one of {', '.join(names)}."
         ) from None
     if not isinstance(content, dict):
         raise BadFile(f"{config} holds {type(content).__name__}, expected options by name.")
@@ -185,6 +185,10 @@ def _value(
         raise BadArgument(f"{expected} a finite number.")
     if about.get("least") is not None and value < about["least"]:
         raise BadArgument(f"{expected} at least {about['least']}.")
+    if about.get("most") is not None and value > about["most"]:
+        raise BadArgument(f"{expected} at most {about['most']:,}.")
+    if value == "" and not about.get("may_be_empty", True):
+        raise BadArgument(f"{expected} some text; leave the option out for its default.")
     if isinstance(value, int) and abs(value) >= 2**63:
         raise BadArgument(f"{expected} a number below 2^63.")
     return value

@@ -9,11 +9,12 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, SwapError
 from naslib_swap.quoting import one_line, without_controls
 
 if TYPE_CHECKING:
@@ -39,6 +40,13 @@ def say(text: str) -> None:
 def notes(quiet: bool) -> Callable[[str], None]:
     """Return a function that prints notes; when quiet, it prints nothing."""
     return (lambda text: None) if quiet else say
+
+
+def place(out: str) -> Path:
+    """Return where ``--out`` says; an empty name would be the working folder."""
+    if not out.strip():
+        raise BadArgument(f"got --out {out!r}, expected a name; . is the working folder.")
+    return Path(out)
 
 
 @contextmanager
