@@ -57,11 +57,13 @@ class ScoringPlan:
         Raises
         ------
         BadArgument
-            An unknown space, task or variant; a single image; a device that cannot be used here.
+            An unknown space, task, variant or order; a single image; a device that cannot be used
+            here.
         """
         import torch
 
         from naslib_swap.devices import malformed, refusal
+        from naslib_swap.inputs.load import ORDERS
 
         check_plan(self)
         space = spaces.get(self.space)
@@ -76,6 +78,8 @@ class ScoringPlan:
                 "got samples 1, expected at least 2: one image shows one pattern, whatever the "
                 "network."
             )
+        if self.order not in ORDERS:
+            raise BadArgument(f"got order {self.order!r}, expected {' or '.join(ORDERS)}.")
         error = malformed(self.device) if elsewhere else refusal(self.device)
         if error is not None:
             reason = str(error).strip().split("\n")[0].rstrip(".")

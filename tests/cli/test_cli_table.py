@@ -157,6 +157,7 @@ def test_nasbench201_from_its_packaged_accuracies(tmp_path, call, no_pictures):
             ["--backend", "dask", "--address", "x"],
             "got the address 'x', expected that of a running",
         ),
+        (["--order", "last", "--proxies", "params"], "got order 'last', expected first or random"),
         (["--truth-file", ""], "got truth_file '', expected some text; leave the option out"),
         (["--config", ""], "cannot read the configuration : "),
         (["--out", ""], "got --out '', expected a name; . is the working folder"),
