@@ -1,14 +1,18 @@
-"""Reading CSV: rows of text, within a budget, with one-line errors."""
+"""CSV: rows read within a budget, with one-line errors; frames written for spreadsheets."""
 
 from __future__ import annotations
 
 import csv
 import io
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from naslib_swap.errors import BadFile
-from naslib_swap.quoting import one_line
+from naslib_swap.quoting import legible, one_line
 from naslib_swap.reading import damage, read_text
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MOST_COLUMNS = 10_000
 MOST_CELLS = 20_000_000
@@ -49,3 +53,23 @@ def read_rows(path: Path) -> list[list[str]]:
     if not rows:
         raise BadFile(f"{name} cannot be read as CSV: it is empty")
     return rows
+
+
+def written(frame: pd.DataFrame) -> str:
+    """Return a frame as CSV; texts are on one line, and none is a formula to a spreadsheet.
+
+    A text that a spreadsheet would compute gets a ``'`` in front, which hides there and says that
+    it is text. Numbers stay numbers.
+    """
+    plain = frame.rename(columns=_no_formula)
+    for number, kind in enumerate(plain.dtypes):
+        if kind.kind not in "biufc":
+            plain.isetitem(number, plain.iloc[:, number].map(_no_formula))
+    return str(plain.to_csv(index=False, float_format="%.6g"))
+
+
+def _no_formula(cell: Any) -> Any:
+    if not isinstance(cell, str):
+        return cell
+    text = legible(cell)
+    return f"'{text}" if text.startswith(("=", "+", "-", "@")) else text

@@ -14,6 +14,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from naslib_swap import quoting
 from naslib_swap.errors import BadArgument, BadFile
 
 P = TypeVar("P")
@@ -26,6 +27,7 @@ def option(
     read: Callable[[Any], Any] | None = None,
     shown: str | None = None,
     least: int | None = None,
+    most: int | None = None,
 ) -> Any:
     """Declare an option of a plan: a dataclass field.
 
@@ -40,12 +42,11 @@ def option(
         that says what was expected.
     shown
         How the help shows the default.
-    least
-        The smallest whole number allowed.
+    least, most
+        The smallest and the largest whole number allowed.
     """
-    return field(
-        default=default, metadata={"help": help, "read": read, "shown": shown, "least": least}
-    )
+    about = {"help": help, "read": read, "shown": shown, "least": least, "most": most}
+    return field(default=default, metadata={**about, "may_be_empty": default == ""})
 
 
 def names_or_all(value: Any) -> tuple[str, ...]:
@@ -97,7 +98,7 @@ def plan_of(kind: type[P], given: Mapping[str, Any], where: str, *, text: bool =
     unknown = [str(name) for name in given if name not in known]
     if unknown:
         raise BadArgument(
-            f"{where}: unknown option(s) {', '.join(unknown)}, expected {', '.join(known)}."
+            f"{where}: unknown option(s) {quoting.listed(unknown)}, expected {', '.join(known)}."
         )
     values = {
         name: _value(name, value, types[name], known[name].metadata, where, text)
@@ -141,8 +142,8 @@ def read_config(config: str, folder: str) -> dict[str, Any]:
         content = parse_yaml(source.read_text(encoding="utf-8"), config)
     except (OSError, ValueError) as error:
         raise BadFile(
-            f"cannot read the configuration {config}: {' '.join(str(error).split())[:300]}. Give a "
-            f"YAML file, or one of {', '.join(names)}."
+            f"cannot read the configuration {quoting.legible(config)}: "
+            f"{quoting.one_line(error)}. Give a YAML file, or one of {', '.join(names)}."
         ) from None
     if not isinstance(content, dict):
         raise BadFile(f"{config} holds {type(content).__name__}, expected options by name.")
@@ -166,7 +167,7 @@ def value_kind(hint: Any) -> tuple[type, bool]:
 def _value(
     name: str, value: Any, hint: Any, about: Mapping[str, Any], where: str, text: bool
 ) -> Any:
-    expected = f"{where}: " * bool(where) + f"got {name} {_shown(value)}, expected"
+    expected = f"{where}: " * bool(where) + f"got {name} {quoting.shown(value, 200)}, expected"
     if about.get("read") is not None:
         try:
             value = about["read"](value)
@@ -184,14 +185,13 @@ def _value(
         raise BadArgument(f"{expected} a finite number.")
     if about.get("least") is not None and value < about["least"]:
         raise BadArgument(f"{expected} at least {about['least']}.")
+    if about.get("most") is not None and value > about["most"]:
+        raise BadArgument(f"{expected} at most {about['most']:,}.")
+    if value == "" and not about.get("may_be_empty", True):
+        raise BadArgument(f"{expected} some text; leave the option out for its default.")
     if isinstance(value, int) and abs(value) >= 2**63:
         raise BadArgument(f"{expected} a number below 2^63.")
     return value
-
-
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 200 else f"{text[:197]}..."
 
 
 _WORDS = {"true": True, "yes": True, "on": True, "1": True}

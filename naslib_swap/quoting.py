@@ -1,4 +1,8 @@
-"""Text that others wrote, shown in a message: on one line, escaped and cut."""
+"""Text that others wrote, shown to people: on one line, escaped and cut.
+
+What Markdown, CSV, HTML, terminals and matplotlib take for markup is escaped where these are
+written: `evaluation.markdown`, `csv_files`, `evaluation.page`, `cli.printing`, `figures`.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +26,9 @@ def shown(value: object, limit: int = 160) -> str:
         One line of printable characters. Line ends, escape characters and lone surrogates are
         written as escapes, and what is too long ends in ``...``.
     """
+    if isinstance(value, int) and value.bit_length() > 4 * max(limit, 1000):
+        # Python refuses to write the longest.
+        return _cut(f"a whole number of {value.bit_length()} bits", limit)
     if isinstance(value, (str, bytes)):
         return _cut(repr(value[: limit + 1]), limit)
     brief = reprlib.Repr()
@@ -39,6 +46,39 @@ def one_line(text: object, limit: int = 300) -> str:
     if not kept.isprintable():
         kept = "".join(c if c.isprintable() else ascii(c)[1:-1] for c in kept)
     return _cut(kept, limit)
+
+
+def legible(name: object) -> str:
+    r"""Return a name as people see it in tables and pictures.
+
+    Returns
+    -------
+    str
+        The name itself; in quotes, with escapes, where a character of it cannot be printed or it
+        begins with a quote. Different names stay different.
+
+    Examples
+    --------
+    >>> print(legible("nwot[mean]"), legible("two\nlines"))
+    nwot[mean] 'two\nlines'
+    """
+    text = str(name)
+    return text if text.isprintable() and text[:1] not in ("'", '"') else repr(text)
+
+
+def brief(text: str, limit: int) -> str:
+    """Cut a text in its middle, so that names which differ at either end stay different."""
+    if len(text) <= limit:
+        return text
+    head = limit // 2
+    return f"{text[:head]}…{text[head + 1 - limit :]}"
+
+
+def without_controls(text: str) -> str:
+    """Return a text of lines in which characters that a terminal may obey are escapes."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\n" else ascii(c)[1:-1] for c in text)
 
 
 def listed(names: Iterable[object], most: int = 8) -> str:

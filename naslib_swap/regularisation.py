@@ -25,14 +25,24 @@ def log_factor(theta: float, mu: float, sigma: float) -> float:
     Raises
     ------
     BadArgument
-        If ``mu`` or ``sigma`` is not finite, or ``sigma`` is not positive.
+        If ``mu`` or ``sigma`` is not finite, ``sigma`` is not positive, or the logarithm is no
+        finite number.
     """
     if not math.isfinite(mu) or not math.isfinite(sigma) or sigma <= 0:
         raise BadArgument(
             f"got mu={mu}, sigma={sigma}, expected finite numbers (thousands of parameters) with "
             "sigma > 0."
         )
-    return -((theta - mu) ** 2) / sigma
+    try:
+        found = -((theta - mu) ** 2) / sigma
+    except OverflowError:
+        found = -math.inf
+    if math.isinf(found):
+        raise BadArgument(
+            f"got mu={mu:g}, sigma={sigma:g} for a network of {theta:g} thousand parameters, "
+            "expected sizes near the network's: (theta - mu)^2 / sigma is too large for a number."
+        )
+    return found
 
 
 def log_regularised(value: float, theta: float, mu: float, sigma: float) -> float:

@@ -5,30 +5,34 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyArrowPatch
 
+from naslib_swap.figures import empty_figure
 from naslib_swap.files import write_bytes
 from naslib_swap.optimizers.evolution import Candidate
 from naslib_swap.optimizers.fitness import fitness
 from naslib_swap.regularisation import Regularisation
 from naslib_swap.spaces.space import CellGraph
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
 _BLUE, _GREY, _RED = "#2b6cb0", "#a0aec0", "#c53030"
 
 
 def draw_cells(path: Path, graphs: Sequence[CellGraph]) -> None:
     """Write a picture of cells, nodes from left to right, each edge an arc with its operation."""
-    figure = Figure(figsize=(11, 4.6 * len(graphs)), layout="constrained")
+    figure = empty_figure(11, 4.6 * len(graphs), layout="constrained")
     for axes, graph in zip(figure.subplots(len(graphs), squeeze=False)[:, 0], graphs):
         _draw_cell(axes, graph)
     _save(figure, path)
 
 
 def _draw_cell(axes: Any, graph: CellGraph) -> None:
+    from matplotlib.patches import FancyArrowPatch
+
     place = {name: i for i, name in enumerate(graph.nodes)}
     drawn: dict[tuple[str, str], int] = {}
     height = 0.6
@@ -78,7 +82,7 @@ def draw_curve(path: Path, tried: Sequence[Candidate], weighting: Regularisation
     """Write the search curve: every fitness under the final mu and sigma, and the best so far."""
     values = np.array([fitness(one.measured, weighting) for one in tried])
     sizes = np.array([one.size for one in tried])
-    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    figure = empty_figure(11, 4.6, layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(values, ".", color=_GREY, markersize=3, label="scored")
     left.plot(np.maximum.accumulate(values), color=_BLUE, label="best so far")

@@ -89,7 +89,7 @@ class SizeWeighting:
                     f"got mu={self.mu}, sigma={self.sigma}, expected both for a fixed size "
                     "weighting (thousands of parameters)."
                 )
-            Regularisation(self.mu, self.sigma).of(1.0, self.mu)  # complain now, not cycles later
+            Regularisation(self.mu, self.sigma).of(1.0, 0.0)  # complain now, not cycles later
         elif self.mu is not None or self.sigma is not None:
             raise BadArgument(f"mu and sigma have no meaning with size weighting {self.mode!r}.")
 

@@ -26,7 +26,8 @@ class Meal:
     """A plan with each kind of option."""
 
     dish: str = option("soup", "What there is.")
-    guests: int = option(2, "How many.", least=1)
+    guests: int = option(2, "How many.", least=1, most=100)
+    town: str = option("", "Where.")
     salt: Optional[float] = option(None, "Grams.")
     sides: tuple[str, ...] = option((), "Names, or all.", read=names_or_all, shown="all")
     seats: Optional[int] = option(4, "A number, or all.", read=count_or_all, shown="4")
@@ -36,23 +37,28 @@ class Meal:
 
 def test_options_become_a_plan():
     given = {"guests": 3, "salt": 2, "sides": "rice, beans", "seats": "all", "late": True}
-    assert plan_of(Meal, given, "here") == Meal("soup", 3, 2, ("rice", "beans"), None, True)
+    assert plan_of(Meal, given, "here") == Meal("soup", 3, "", 2, ("rice", "beans"), None, True)
     assert plan_of(Meal, {"sides": ["rice", "rice"], "seats": "7"}, "x").sides == ("rice",)
     assert plan_of(Meal, {"sides": "all", "salt": None}, "x") == Meal()
+    assert plan_of(Meal, {"town": ""}, "x") == Meal()
 
 
 @pytest.mark.parametrize(
     ("given", "message"),
     [
         ({"plates": 3}, "here: plates is now called guests"),
-        ({"fork": 3}, "here: unknown option.s. fork, expected dish, guests, salt"),
+        ({"fork": 3}, "here: unknown option.s. fork, expected dish, guests, town"),
         ({"guests": "3"}, "got guests '3', expected int"),
         ({"guests": True}, "got guests True, expected int"),
         ({"guests": 0}, "got guests 0, expected at least 1"),
-        ({"guests": 10**23}, "expected a number below 2.63"),
+        ({"seats": 10**23}, "expected a number below 2.63"),
         ({"salt": float("inf")}, "got salt inf, expected a finite number"),
         ({"salt": "much"}, "got salt 'much', expected float or nothing"),
         ({"dish": None}, "got dish None, expected str"),
+        ({"dish": ""}, "got dish '', expected some text; leave the option out"),
+        ({"guests": 101}, "got guests 101, expected at most 100"),
+        ({"guests": 10**5000}, "got guests a whole number of .* bits, expected at most 100"),
+        ({"a\n\x1b": 1}, r"unknown option.s. a \\x1b, expected"),
         ({"sides": 3}, "got sides 3, expected names, or all"),
         ({"sides": []}, "expected at least one name, or all"),
         ({"seats": "many"}, "got seats 'many', expected a whole number, or all"),

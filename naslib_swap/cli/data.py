@@ -13,6 +13,7 @@ from rich.progress import TransferSpeedColumn as SpeedColumn
 from rich.table import Column, Table
 
 from naslib_swap.cli.declared import command
+from naslib_swap.cli.printing import as_text
 from naslib_swap.errors import BadArgument, BadFile, SwapError
 from naslib_swap.ground_truth import catalogue
 from naslib_swap.ground_truth.catalogue import CATALOGUE, Entry
@@ -43,7 +44,8 @@ def list_data(
     for name, path in found.items():
         entry = CATALOGUE[name]
         where = f"missing: {_remedy(entry)}" if path is None else str(path)
-        table.add_row(name, entry.what, entry.licence, _readable(entry.size), where)
+        cells = (name, entry.what, entry.licence, _readable(entry.size), where)
+        table.add_row(*map(as_text, cells))
     console = Console()
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from naslib_swap.cli.declared import command
 from naslib_swap.cli.printing import print_frame, print_table
 from naslib_swap.cli.progress import progress
-from naslib_swap.cli.session import notes, saved, say, show_traces
+from naslib_swap.cli.session import notes, place, saved, say, show_traces
 from naslib_swap.errors import Unscorable
 from naslib_swap.flexibert.plan import FlexibertPlan
 from naslib_swap.scoring.execution import Execution
@@ -35,9 +34,9 @@ def flexibert(
     released: Annotated[
         bool, typer.Option("--released", help="Compare with the released values too.")
     ] = False,
-    out: Annotated[Path, typer.Option(help="Folder for scores, tables and pictures.")] = Path(
-        "results/flexibert"
-    ),
+    out: Annotated[
+        str, typer.Option(help="Folder for scores, tables and pictures.")
+    ] = "results/flexibert",
     quiet: Annotated[bool, typer.Option("--quiet", help="Print nothing but errors.")] = False,
 ) -> None:
     """Score FlexiBERT encoders and compare the ranks with their GLUE scores.
@@ -49,16 +48,19 @@ def flexibert(
     from naslib_swap.options import plan_of, read_config
 
     where = "the command line"
-    from_file = read_config(config, "flexibert") if config else {}
+    from_file = read_config(config, "flexibert") if config is not None else {}
     plan = plan_of(FlexibertPlan, {**from_file, **given}, config or where)
     how = plan_of(Execution, execution, where)
     if encoder is not None:
         _score_one(encoder, plan)
         return
-    going_on = f"what was scored is in {out / 'scores.jsonl'}. Run the same command again to go on."
+    folder = place(out)
+    going_on = (
+        f"what was scored is in {folder / 'scores.jsonl'}. Run the same command again to go on."
+    )
     with saved(lambda: going_on), progress("scoring encoders", quiet=quiet) as show:
         found = compare_encoders(
-            plan, out=out, execution=how, progress=show, note=notes(quiet), released=released
+            plan, out=folder, execution=how, progress=show, note=notes(quiet), released=released
         )
     if quiet:
         return

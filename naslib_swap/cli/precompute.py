@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated, Any, Optional
 
 import typer
 
 from naslib_swap.cli.declared import command
 from naslib_swap.cli.progress import progress
-from naslib_swap.cli.session import notes, saved, say, show_traces
+from naslib_swap.cli.session import notes, place, saved, say, show_traces
 from naslib_swap.evaluation.plan import PrecomputePlan
 from naslib_swap.scoring.execution import Execution
 
@@ -19,7 +18,7 @@ def precompute(
     given: dict[str, Any],
     execution: dict[str, Any],
     out: Annotated[
-        Optional[Path],
+        Optional[str],
         typer.Option(
             help="The table to write, or to add to where it exists.",
             show_default="zc_SPACE_swap.json",
@@ -42,7 +41,9 @@ def precompute(
     how = plan_of(Execution, execution, "the command line")
     going_on = "what was scored is kept beside the table. Run the same command again to go on."
     with saved(lambda: going_on), progress("scoring architectures", quiet=quiet) as show:
-        made = run(plan, out, execution=how, progress=show, note=note)
+        made = run(
+            plan, None if out is None else place(out), execution=how, progress=show, note=note
+        )
     for remark in made.remarks:
         say(f"warning: {remark}")
     for scores in made.scores:

@@ -1,4 +1,7 @@
-"""Tables on a terminal: whole cells or whole columns, never half of a number."""
+"""Tables on a terminal: whole cells or whole columns, never half of a number.
+
+Cells are text: no name in them is markup, an emoji or a command to the terminal.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
+
+from naslib_swap.quoting import without_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -36,19 +42,26 @@ def print_table(
     while True:
         made = Table()
         for name in columns[:shown]:
-            made.add_column(name, justify="left" if name in left else "right", no_wrap=True)
+            made.add_column(
+                as_text(name), justify="left" if name in left else "right", no_wrap=True
+            )
         for number, row in enumerate(rows):
-            made.add_row(*row[:shown], style="bold" if number in bold else None)
+            made.add_row(*map(as_text, row[:shown]), style="bold" if number in bold else None)
         needed = console.measure(made, options=unbounded).maximum
         if shown <= keep or needed <= console.width:
             break
         shown -= 1
     console.width = max(needed, console.width)
     # Not the table's own title, which would be folded to the table's width.
-    console.print(title, style="bold", highlight=False, markup=False)
+    console.print(as_text(title), style="bold", highlight=False)
     console.print(made)
     if shown < len(columns):
-        console.print(f"Too wide to show here: {', '.join(columns[shown:])}.", markup=False)
+        console.print(as_text(f"Too wide to show here: {', '.join(columns[shown:])}."))
+
+
+def as_text(given: str) -> Text:
+    """Return what Rich prints as it is, on one line."""
+    return Text(without_controls(given).replace("\n", " "))
 
 
 def print_frame(title: str, view: pd.DataFrame, bold: Collection[int] = ()) -> None:

@@ -16,7 +16,9 @@ from naslib_swap.cli.factory import build, cause
 from naslib_swap.cli.printing import print_table
 from naslib_swap.errors import BadArgument, BadFile, SwapError, Unscorable
 from naslib_swap.options import names_or_all, option, plan_of
-from naslib_swap.regularisation import log_regularised
+from naslib_swap.quoting import shown
+from naslib_swap.regularisation import log_factor, log_regularised
+from naslib_swap.scoring.plan import MOST_REPEATS
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -41,7 +43,7 @@ class ScorePlan:
         shown="swap",
     )  # fmt: skip
     classes: int = option(10, "For proxies that look at labels: these are drawn.", least=2)
-    repeats: int = option(0, "Re-initialisations; 0: weights as built.", least=0)
+    repeats: int = option(0, "Re-initialisations; 0: weights as built.", least=0, most=MOST_REPEATS)
     seed: int = option(0, "Of weights, crops and whatever else is random.", least=0)
     mode: str = option("train", "train (batch statistics) or eval.")
     dropout: bool = option(False, "Leave dropout on, drawn from the seed.")
@@ -75,6 +77,8 @@ def score(
 
     if (plan.mu is None) != (plan.sigma is None):
         raise BadArgument(f"got mu={plan.mu} and sigma={plan.sigma}, expected both or neither.")
+    if plan.mu is not None and plan.sigma is not None:
+        log_factor(0.0, plan.mu, plan.sigma)  # complain now, not after the scores
     if len(models) != len(set(models)):
         raise BadArgument("a model is there twice, expected each once.")
     if plan.device is not None:
@@ -220,7 +224,7 @@ def _batch(plan: ScorePlan) -> Tensor | Any:
         wanted = tuple(int(n) for n in shape.split(","))
     except ValueError:
         raise BadArgument(
-            f"got --input-shape {shape!r}, expected numbers such as 3,32,32."
+            f"got --input-shape {shown(shape)}, expected numbers such as 3,32,32."
         ) from None
     # Labels are not looked at: any data set will do.
     return inputs.load(

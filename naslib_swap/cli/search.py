@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from naslib_swap.cli.declared import command
+from naslib_swap.cli.session import place
 from naslib_swap.optimizers.plan import SearchPlan
 from naslib_swap.options import plan_of
 from naslib_swap.scoring.execution import Workers
@@ -50,6 +51,7 @@ def search(
 
     plan = plan_of(SearchPlan, options, "search")
     execution = plan_of(Workers, workers, "search")
+    place(out)
     try:
         with _progress(plan.cycles, quiet=quiet) as show:
             result = native.search(plan, out=out, execution=execution, resume=resume, progress=show)

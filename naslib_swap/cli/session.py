@@ -9,11 +9,13 @@ import sys
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import BadArgument, SwapError
+from naslib_swap.quoting import one_line, without_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,18 +24,29 @@ debug = False
 """Whether errors show where in the code they came from: ``naslib-swap --debug COMMAND``."""
 
 
+_LONGEST = 4000
+"""Characters of an error's line."""
+
+
 class Terminated(KeyboardInterrupt):
     """SIGTERM, which ends a command as Ctrl-C does."""
 
 
 def say(text: str) -> None:
     """Print what is not a result, such as notes and warnings."""
-    print(text, file=sys.stderr, flush=True)
+    print(without_controls(text), file=sys.stderr, flush=True)
 
 
 def notes(quiet: bool) -> Callable[[str], None]:
     """Return a function that prints notes; when quiet, it prints nothing."""
     return (lambda text: None) if quiet else say
+
+
+def place(out: str) -> Path:
+    """Return where ``--out`` says; an empty name would be the working folder."""
+    if not out.strip():
+        raise BadArgument(f"got --out {out!r}, expected a name; . is the working folder.")
+    return Path(out)
 
 
 @contextmanager
@@ -70,7 +83,7 @@ def ended_by(run: Callable[[], Any]) -> int:
     except SwapError as error:
         if debug:
             traceback.print_exc()
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error, _LONGEST)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stop:
         return 143 if isinstance(stop, Terminated) else 130

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -10,7 +9,7 @@ import typer
 from naslib_swap.cli.declared import command
 from naslib_swap.cli.printing import print_frame
 from naslib_swap.cli.progress import progress
-from naslib_swap.cli.session import notes, saved, say, show_traces
+from naslib_swap.cli.session import notes, place, saved, say, show_traces
 from naslib_swap.evaluation.plan import Plan
 from naslib_swap.scoring.execution import Execution
 
@@ -26,9 +25,7 @@ def table(
         Optional[str],
         typer.Option(help="A YAML file of these options, or a packaged one: figure4, darts1000."),
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for scores, tables and pictures.")] = Path(
-        "results"
-    ),
+    out: Annotated[str, typer.Option(help="Folder for scores, tables and pictures.")] = "results",
     timings: Annotated[
         bool, typer.Option(help="Show seconds; without them, equal runs give equal tables.")
     ] = True,
@@ -46,11 +43,16 @@ def table(
     note = notes(quiet)
     note("loading accuracies and images")
     where = "the command line"
-    plans = plans_from_config(config, given) if config else [plan_of(Plan, given, where)]
+    plans = (
+        plans_from_config(config, given) if config is not None else [plan_of(Plan, given, where)]
+    )
     how = plan_of(Execution, execution, where)
-    going_on = f"what was scored is in {out / SCORES}. Run the same command again to go on."
+    folder = place(out)
+    going_on = f"what was scored is in {folder / SCORES}. Run the same command again to go on."
     with saved(lambda: going_on), progress("scoring architectures", quiet=quiet) as show:
-        outcomes = compare(plans, out=out, execution=how, timings=timings, progress=show, note=note)
+        outcomes = compare(
+            plans, out=folder, execution=how, timings=timings, progress=show, note=note
+        )
     if not quiet:
         for outcome in outcomes:
             _print(outcome)

@@ -1,8 +1,11 @@
-"""Tables in Markdown."""
+"""Tables in Markdown, and text in which nothing is markup."""
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+
+from naslib_swap.quoting import without_controls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,7 +22,28 @@ def markdown_table(view: pd.DataFrame) -> str:
     |---|---:|
     | SWAP | 0.90 |
     """
-    lines = ["| " + " | ".join(view.columns) + " |"]
+    lines = ["| " + " | ".join(map(as_text, view.columns)) + " |"]
     lines.append("|" + "|".join(["---"] + ["---:"] * (len(view.columns) - 1)) + "|")
-    lines += ["| " + " | ".join(map(str, row)) + " |" for row in view.itertuples(index=False)]
+    lines += ["| " + " | ".join(map(as_text, row)) + " |" for row in view.itertuples(index=False)]
     return "\n".join(lines) + "\n"
+
+
+_MARKUP = re.compile(
+    r"[\\`*\[\]<>|~$]"  # code, emphasis, links, HTML, cells, formulas
+    r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # one inside a word emphasises nothing
+    r"|&(?=[#A-Za-z])"  # &lt; and the like
+    r"|^(?:[-+]|\#+)(?=\s|$)"  # a list or a heading, at the start of a paragraph
+)
+
+
+def as_text(value: object) -> str:
+    r"""Return a value as one line of Markdown that shows it, whatever it holds.
+
+    Examples
+    --------
+    >>> print(as_text("reg_swap a|b <b>"))
+    reg_swap a\|b \<b\>
+    """
+    return _MARKUP.sub(
+        lambda found: f"\\{found[0]}", without_controls(str(value)).replace("\n", " ")
+    )

@@ -18,7 +18,7 @@ nav a { margin-right: 1rem; } a { color: #9a3412; }
 .scroll { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; background: white; }
 th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #e7e5e4;
-         white-space: nowrap; }
+         white-space: pre; }
 th:first-child, td:first-child { text-align: left; }
 th { cursor: pointer; background: #f5f5f4; position: sticky; top: 0; }
 th[aria-sort=ascending]::after { content: " ▲"; } th[aria-sort=descending]::after { content: " ▼"; }

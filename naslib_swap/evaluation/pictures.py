@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import textwrap
 from collections.abc import Mapping, Sequence
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from naslib_swap import proxies as registry
 from naslib_swap.evaluation.report import directions_of, title_of
-from naslib_swap.files import write_bytes
+from naslib_swap.figures import empty_figure
+from naslib_swap.quoting import brief
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,14 +25,8 @@ _TRIVIAL = ("params", "flops", "depth", "reg_params", "reg_flops")
 _GRID = "#e7e5e4"
 
 _MANY_POINTS = 400
-
-
-def _figure(
-    width: float, height: float, layout: Literal["constrained"] | None = "constrained"
-) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width, height), layout=layout)
+_LONGEST = 32
+"""Characters of a name."""
 
 
 def _colour(proxy: str) -> str:
@@ -42,10 +35,14 @@ def _colour(proxy: str) -> str:
     return _BASELINES if proxy in _TRIVIAL else _OTHERS
 
 
+def _short(proxy: str) -> str:
+    return brief(title_of(proxy), _LONGEST)
+
+
 def ranking(title: str, table: pd.DataFrame) -> Figure:
     """Draw Spearman's correlation of each proxy with its interval, best on top."""
     rows = table.iloc[::-1].reset_index(drop=True)
-    figure = _figure(7, 1.3 + 0.3 * len(rows))
+    figure = empty_figure(7, 1.3 + 0.3 * len(rows), layout="constrained")
     axes = figure.subplots()
     for y, row in enumerate(rows.to_dict("records")):
         colour, filled = _colour(row["proxy"]), row["source"] == "computed"
@@ -64,7 +61,7 @@ def ranking(title: str, table: pd.DataFrame) -> Figure:
             axes.annotate("no ranking", (0, y), xytext=(6, 0), textcoords="offset points",
                           va="center", fontsize=8, color="#78716c")  # fmt: skip
     names = [
-        title_of(p) + ("" if s == "computed" else " (stored)")
+        _short(p) + ("" if s == "computed" else " (stored)")
         for p, s in zip(rows["proxy"], rows["source"])
     ]
     axes.set_yticks(range(len(rows)), names, fontsize=9)
@@ -89,7 +86,9 @@ def heatmap(table: pd.DataFrame) -> Figure:
     wide = table.pivot(index="proxy", columns=["space", "task"], values="spearman")[columns]
     mean = wide.mean(axis=1).sort_values(ascending=False)
     cells = np.column_stack([wide.loc[mean.index].to_numpy(float), mean.to_numpy(float)])
-    figure = _figure(2.6 + 0.52 * cells.shape[1], 2.2 + 0.29 * len(cells))
+    figure = empty_figure(
+        2.6 + 0.52 * cells.shape[1], 2.2 + 0.29 * len(cells), layout="constrained"
+    )
     axes = figure.subplots()
     picture = _coloured(axes, cells)
     _row_names(axes, [str(p) for p in mean.index])
@@ -116,11 +115,11 @@ def heatmap(table: pd.DataFrame) -> Figure:
 def proxies_against_proxies(title: str, scores: pd.DataFrame, order: Sequence[str]) -> Figure:
     """Draw rank correlations between proxies: means over seeds, signs so that higher is better."""
     cells = rank_correlations(scores, order)
-    figure = _figure(2.4 + 0.42 * len(order), 2.0 + 0.36 * len(order))
+    figure = empty_figure(2.4 + 0.42 * len(order), 2.0 + 0.36 * len(order), layout="constrained")
     axes = figure.subplots()
     picture = _coloured(axes, cells, fontsize=6.5)
     _row_names(axes, order)
-    axes.set_xticks(range(len(order)), [title_of(p) for p in order], rotation=45, ha="right",
+    axes.set_xticks(range(len(order)), [_short(p) for p in order], rotation=45, ha="right",
                     rotation_mode="anchor", fontsize=8)  # fmt: skip
     bar = figure.colorbar(picture, ax=axes, fraction=0.025, pad=0.01, aspect=30)
     bar.set_label("Spearman correlation between proxies", fontsize=8)
@@ -148,7 +147,7 @@ def scatter(
     across = min(4, len(order))
     down = -(-len(order) // across)
     width, height = 2.3 * across + 1.4, 2.1 * down + 0.5
-    figure = _figure(width, height, layout=None)  # panels of one size need no layout engine
+    figure = empty_figure(width, height)  # panels of one size need no layout engine
     figure.subplots_adjust(
         left=0.6 / width,
         right=1 - 0.9 / width,
@@ -186,7 +185,7 @@ def scatter(
             below = values[heights < floor]
             axes.scatter(below, np.full(len(below), floor), s=18, marker="v", clip_on=False,
                          color="#78716c")  # fmt: skip
-        axes.set_title(title_of(proxy), fontsize=9, color=_OURS if "swap" in proxy else "black")
+        axes.set_title(_short(proxy), fontsize=9, color=_OURS if "swap" in proxy else "black")
         if scale := _scale(proxy):
             axes.set_xlabel(scale, fontsize=7)
         if proxy in registry.names() and not registry.get(proxy).higher_is_better:
@@ -244,7 +243,7 @@ def _coloured(axes: Axes, cells: np.ndarray, fontsize: float = 7.5) -> Any:
 
 
 def _row_names(axes: Axes, proxies: Sequence[str]) -> None:
-    axes.set_yticks(range(len(proxies)), [title_of(p) for p in proxies], fontsize=9)
+    axes.set_yticks(range(len(proxies)), [_short(p) for p in proxies], fontsize=9)
     for label, proxy in zip(axes.get_yticklabels(), proxies):
         label.set_color(_OURS if proxy in ("swap", "reg_swap") else "black")
         label.set_fontweight("bold" if proxy in ("swap", "reg_swap") else "normal")
@@ -258,25 +257,3 @@ def _bare(axes: Axes, *, left: bool = False) -> None:
 def _headline(figure: Figure, title: str, width: float) -> None:
     text = "\n".join(textwrap.wrap(title, int(13 * width)))
     figure.suptitle(text, fontsize=9, x=0.01, ha="left", color="#44403c")
-
-
-def _svg(figure: Figure, name: str) -> str:
-    """Return the figure as SVG: the same text for the same figure."""
-    import matplotlib as mpl
-
-    buffer = io.StringIO()
-    with mpl.rc_context({"svg.hashsalt": name, "svg.fonttype": "none"}):
-        figure.savefig(buffer, format="svg", metadata={"Date": None}, dpi=150)
-    return buffer.getvalue()
-
-
-def save(figure: Figure, out: Path, name: str) -> str:
-    """Write ``name.png`` and ``name.svg``, each whole or not at all; return the SVG."""
-    figure.draw_without_rendering()  # finds the layout, which both kinds then share
-    figure.set_layout_engine("none")
-    drawn = _svg(figure, name)
-    png = io.BytesIO()
-    figure.savefig(png, format="png", dpi=150)
-    write_bytes(out / f"{name}.svg", drawn.encode())
-    write_bytes(out / f"{name}.png", png.getvalue())
-    return drawn

@@ -15,7 +15,7 @@ from naslib_swap.options import (
     plan_of,
     read_config,
 )
-from naslib_swap.scoring.plan import ScoringPlan
+from naslib_swap.scoring.plan import MOST_SEEDS, ScoringPlan
 
 if TYPE_CHECKING:
     from naslib_swap.ground_truth import GroundTruth
@@ -38,7 +38,7 @@ class Plan(ScoringPlan):
     proxies: tuple[str, ...] = option(
         (), "Names separated by commas, or all.", read=names_or_all, shown="all"
     )
-    seeds: int = option(1, "How many seeds: 0, 1, ...", least=1)
+    seeds: int = option(1, "How many seeds: 0, 1, ...", least=1, most=MOST_SEEDS)
     truth: Optional[str] = option(
         None, "Accuracies: analog, suite-zero, nasbench201, darts1000, csv, ..."
     )

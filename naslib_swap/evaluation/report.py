@@ -9,12 +9,13 @@ from typing import Any
 
 import pandas as pd
 
-from naslib_swap import proxies
+from naslib_swap import csv_files, proxies
 from naslib_swap.evaluation.correlate import correlate
-from naslib_swap.evaluation.markdown import markdown_table
+from naslib_swap.evaluation.markdown import as_text, markdown_table
 from naslib_swap.evaluation.published import beside_stored, stored_scores
 from naslib_swap.files import write_text
 from naslib_swap.ground_truth import GroundTruth
+from naslib_swap.quoting import legible, one_line
 from naslib_swap.scoring.study import Study, nothing_scored
 
 # What people are shown, of all that correlations.csv holds: heading and format of each column.
@@ -129,8 +130,11 @@ def directions_of(names: Sequence[str]) -> dict[str, bool]:
 
 
 def title_of(proxy: str) -> str:
-    """Return the name of a proxy in tables and pictures."""
-    return proxies.get(proxy).title if proxy in proxies.names() else proxy
+    """Return the name of a proxy in tables and pictures; different proxies have different names."""
+    titles = {name: proxies.get(name).title for name in proxies.names()}
+    if proxy in titles:
+        return legible(titles[proxy])
+    return repr(proxy) if proxy in titles.values() else legible(proxy)
 
 
 def _title(study: Study, table: pd.DataFrame, truth: GroundTruth) -> str:
@@ -138,7 +142,7 @@ def _title(study: Study, table: pd.DataFrame, truth: GroundTruth) -> str:
     chosen = getattr(subject, "chosen", None)
     variant = f" ({chosen})" if chosen else ""
     inputs = study.conditions.inputs
-    return (
+    return one_line(
         f"{study.space}{variant} / {study.task}: {int(table['n'].max())} architectures, "
         f"{_plural(len(study.seeds), 'seed')}, {inputs.samples} images "
         f"({inputs.source}), accuracies: {truth.source}"
@@ -152,14 +156,15 @@ def _remarks(scores: pd.DataFrame) -> list[str]:
         names = list(dict.fromkeys(rows["proxy"]))
         archs = list(dict.fromkeys(rows["arch"]))
         found.append(
-            f"{', '.join(names)} failed on {_plural(len(archs), 'architecture')}, {archs[0]} "
-            f"{'for one' if len(archs) > 1 else 'alone'}: {error}"
+            f"{', '.join(map(legible, names))} failed on "
+            f"{_plural(len(archs), 'architecture')}, {legible(archs[0])} "
+            f"{'for one' if len(archs) > 1 else 'alone'}: {one_line(error, 1000)}"
         )
     for (proxy, seed), rows in scores.dropna(subset=["value"]).groupby(["proxy", "seed"]):
         if len(rows) >= 3 and rows["value"].nunique() == 1:
             full = (rows["saturation"] >= 1).all()
             found.append(
-                f"{proxy} gives all {len(rows)} architectures the score "
+                f"{legible(proxy)} gives all {len(rows)} architectures the score "
                 f"{rows['value'].iloc[0]:g} under seed {seed}: nothing to rank."
                 + (" It is the upper bound; use more samples." if full else "")
             )
@@ -232,10 +237,10 @@ def markdown(outcomes: Sequence[Outcome]) -> str:
     parts = ["# Zero-cost proxies against accuracies\n"]
     for outcome in outcomes:
         parts += [
-            f"## {outcome.title}\n",
+            f"## {as_text(outcome.title)}\n",
             markdown_table(presented(outcome.table)),
             footnote(outcome.table) + "\n",
-            *(f"- {remark}\n" for remark in outcome.remarks),
+            *(f"- {as_text(remark)}\n" for remark in outcome.remarks),
         ]
         if len(outcome.beside):
             parts += [_STORED_NOTES + "\n", markdown_table(presented_beside(outcome.beside))]
@@ -246,5 +251,5 @@ def markdown(outcomes: Sequence[Outcome]) -> str:
 def write_tables(out: Path, outcomes: Sequence[Outcome]) -> None:
     """Write ``correlations.csv`` and ``correlations.md`` into a folder."""
     whole = pd.concat([outcome.table for outcome in outcomes], ignore_index=True)
-    write_text(out / "correlations.csv", whole.to_csv(index=False, float_format="%.6g"))
+    write_text(out / "correlations.csv", csv_files.written(whole))
     write_text(out / "correlations.md", markdown(outcomes))

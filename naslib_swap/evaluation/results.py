@@ -10,6 +10,7 @@ import pandas as pd
 from naslib_swap.evaluation import pictures
 from naslib_swap.evaluation.page import Picture, page
 from naslib_swap.evaluation.report import Outcome, write_tables
+from naslib_swap.figures import save
 from naslib_swap.files import write_text
 
 
@@ -24,7 +25,7 @@ def write_results(out: Path, outcomes: Sequence[Outcome]) -> None:
     overview = []
     if len(outcomes) > 1:
         whole = pd.concat([o.table for o in outcomes], ignore_index=True)
-        heatmap = pictures.save(pictures.heatmap(whole), out, "heatmap")
+        heatmap = save(pictures.heatmap(whole), out, "heatmap")
         overview.append(("Spearman correlation of each proxy on each task", heatmap))
     write_text(out / "report.html", page(outcomes, drawn, overview))
 
@@ -43,6 +44,5 @@ def _pictures(out: Path, outcome: Outcome) -> list[Picture]:
         "proxies": "Do proxies agree? Spearman correlation between them",
     }
     return [
-        (captions[kind], pictures.save(figure, out, f"{kind}-{name}"))
-        for kind, figure in figures.items()
+        (captions[kind], save(figure, out, f"{kind}-{name}")) for kind, figure in figures.items()
     ]

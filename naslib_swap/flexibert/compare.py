@@ -216,7 +216,7 @@ def _title(plan: FlexibertPlan, study: Study) -> str:
 
 
 def _write(folder: Path, found: Comparison) -> None:
-    from naslib_swap.evaluation.pictures import save  # imports matplotlib
+    from naslib_swap.figures import save
     from naslib_swap.flexibert import pictures
 
     report.write_tables(folder, found.sections())

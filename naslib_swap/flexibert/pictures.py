@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from naslib_swap.evaluation.statistics import spearman
+from naslib_swap.figures import empty_figure
 from naslib_swap.flexibert.benchmark import AVERAGE, TASKS, BenchmarkEntry
 from naslib_swap.flexibert.comparators import PROXIES
 from naslib_swap.flexibert.encoder import parse
@@ -23,11 +24,9 @@ _OTHER = "#64748b"
 
 
 def _figure(panels: int, across: int) -> tuple[Figure, list[Axes]]:
-    from matplotlib.figure import Figure
-
     across = min(across, panels)
     down = -(-panels // across)
-    figure = Figure(figsize=(2.7 * across, 2.5 * down + 0.5), layout="constrained")
+    figure = empty_figure(2.7 * across, 2.5 * down + 0.5, layout="constrained")
     axes = list(np.atleast_1d(figure.subplots(down, across)).ravel())
     for spare in axes[panels:]:
         spare.set_visible(False)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Optional
 
 from naslib_swap.errors import BadArgument
 from naslib_swap.flexibert.choices import COTANGENTS, FIDELITIES, MAX_LENGTH, MODES, OPERATIONS
-from naslib_swap.options import count_or_all, names_or_all, option
+from naslib_swap.options import check_plan, count_or_all, names_or_all, option
+from naslib_swap.scoring.plan import MOST_SEEDS
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class FlexibertPlan:
     proxies: tuple[str, ...] = option(
         (), "Names separated by commas, or all.", read=names_or_all, shown="all"
     )
-    seeds: int = option(1, "How many seeds: 0, 1, ...", least=1)
+    seeds: int = option(1, "How many seeds: 0, 1, ...", least=1, most=MOST_SEEDS)
     fidelity: str = option("paper", "paper (the published scores' networks) or trained.")
     operations: str = option("stated", "stated, or attention in every layer.")
     mode: str = option("train", "train (with dropout) or eval, for SWAP.")
@@ -49,10 +50,7 @@ class FlexibertPlan:
                 raise BadArgument(
                     f"got {name} {getattr(self, name)!r}, expected one of {', '.join(known)}."
                 )
-        for one in fields(self):
-            value, least = getattr(self, one.name), one.metadata["least"]
-            if least is not None and value < least:
-                raise BadArgument(f"got {one.name} {value}, expected at least {least}.")
+        check_plan(self)
         if self.length > MAX_LENGTH:
             raise BadArgument(
                 f"got documents of {self.length} tokens, expected at most {MAX_LENGTH}: an encoder "

@@ -10,9 +10,10 @@ from typing import Any, Callable, Optional
 import numpy as np
 import pandas as pd
 
+from naslib_swap import csv_files
 from naslib_swap.errors import BadArgument
 from naslib_swap.evaluation.correlate import correlate
-from naslib_swap.evaluation.markdown import markdown_table
+from naslib_swap.evaluation.markdown import as_text, markdown_table
 from naslib_swap.evaluation.statistics import spearman
 from naslib_swap.files import write_text
 from naslib_swap.flexibert.benchmark import AVERAGE, TASKS, BenchmarkEntry
@@ -244,7 +245,7 @@ def write_tables(out: Path, sections: Mapping[str, tuple[pd.DataFrame, pd.DataFr
     """Write ``flexibert.md`` and one CSV per section; sections map titles to (numbers, text)."""
     parts = ["# FlexiBERT encoders: zero-cost proxies against GLUE\n"]
     for title, (numbers, view) in sections.items():
-        parts += [f"## {title}\n", markdown_table(view)]
+        parts += [f"## {as_text(title)}\n", markdown_table(view)]
         name = title.split(":")[0].lower().replace(" ", "-")
-        write_text(out / f"{name}.csv", numbers.to_csv(index=False, float_format="%.6g"))
+        write_text(out / f"{name}.csv", csv_files.written(numbers))
     write_text(out / "flexibert.md", "\n".join([*parts, NOTES + "\n"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import warnings
 
@@ -13,6 +14,9 @@ from naslib_swap.inputs.minibatch import Minibatch, drawn_labels, make_minibatch
 from naslib_swap.quoting import shown
 
 ORDERS = ("first", "random")
+
+MOST_NUMBERS = 2**30
+"""Of a minibatch: 4 GiB, or 7,000 images of 224 x 224 pixels."""
 
 
 def sources() -> tuple[str, ...]:
@@ -74,6 +78,12 @@ def load(
         raise BadArgument(f"samples={samples!r}: expected a whole number of at least 1")
     if not isinstance(seed, (int, np.integer)) or seed < 0:
         raise BadArgument(f"seed={seed!r}: expected a whole number of at least 0")
+    numbers = samples * math.prod(int(n) for n in shape)
+    if numbers > MOST_NUMBERS:
+        raise BadArgument(
+            f"{samples:,} images of shape {tuple(shape)}: these are {numbers:,} numbers, expected "
+            f"at most {MOST_NUMBERS:,}. Take fewer samples or fewer pixels."
+        )
     if num_classes < 1:
         raise BadArgument(f"num_classes={num_classes}: expected at least 1")
     if order not in ORDERS:

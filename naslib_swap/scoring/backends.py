@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
+import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -19,6 +21,7 @@ Task = Any
 """What ``joblib.delayed`` makes of a function and its arguments."""
 
 _CONNECT_SECONDS = 20
+_LOOK_SECONDS = 1.0
 _WORKER_SECONDS = 120  # a worker that starts, or starts again, imports torch first
 
 
@@ -84,11 +87,27 @@ def _here(tasks: Iterable[Task]) -> Iterator[Any]:
 def _loky(stack: ExitStack, workers: int) -> Crew:
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    stack.enter_context(joblib.parallel_config("loky", inner_max_num_threads=1))
+    ending = {"initializer": _end_with, "initargs": (os.getpid(),)}
+    stack.enter_context(joblib.parallel_config("loky", inner_max_num_threads=1, **ending))
     # A worker that holds much more memory than at first is replaced; nothing is lost by it.
     stack.enter_context(warnings.catch_warnings())
     warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
     return Crew(_streamed(workers), _streamed_alone(2), (BrokenProcessPool,))
+
+
+def _end_with(parent: int) -> None:
+    """End this process soon after its parent, which was killed and could not end it.
+
+    An orphan gets another parent (not on Windows). Without this, loky's idle workers wait for five
+    minutes, and a busy one scores to its end.
+    """
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(_LOOK_SECONDS)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="parent watch", daemon=True).start()
 
 
 def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:

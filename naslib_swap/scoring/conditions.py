@@ -125,12 +125,13 @@ def conditions_for(
         raise BadArgument(
             f"got mu={mu} and sigma={sigma}, expected both or neither (thousands of parameters)."
         )
+    given = Regularisation(mu, sigma) if mu is not None and sigma is not None else None
+    if given is not None:
+        given.of(1.0, 0.0)  # complain before the work, not after it
     if rule not in RULES:
         raise BadArgument(f"got rule {rule!r}, expected one of {', '.join(RULES)}.")
     if any("mu" in proxies.get(name).reads for name in names):
-        sizing = Regularisation(mu, sigma) if mu is not None and sigma is not None else None
-        sizing = sizing or regularisation_of(space, task, variant=variant, rule=rule)
-        sizing.of(1.0, sizing.mu)  # complain before the work, not after it
+        sizing = given or regularisation_of(space, task, variant=variant, rule=rule)
         settings = {**settings, "mu": sizing.mu, "sigma": sizing.sigma}
     return Conditions(chosen, settings, device)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from naslib_swap.scoring.backends import Crew
 
 BACKENDS = ("loky", "dask", "ray")
+MOST_WORKERS = 4096
+
+_ADDRESS = re.compile(r"(\w+://)?[^\s/]+:\d+/?|inproc://\S+|auto|local")
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Workers:
     Raises
     ------
     BadArgument
-        Fewer than one worker, an unknown backend, an address for none.
+        Fewer than one worker or too many, an unknown backend, an address for none, or of none.
     """
 
     workers: Optional[int] = option(None, "Processes that score.", shown="one per processor")
@@ -35,6 +39,8 @@ class Workers:
     def __post_init__(self) -> None:
         if self.workers is not None and self.workers < 1:
             raise BadArgument(f"got {self.workers} workers, expected at least 1.")
+        if self.workers is not None and self.workers > MOST_WORKERS:
+            raise BadArgument(f"got {self.workers} workers, expected at most {MOST_WORKERS:,}.")
         if self.backend not in BACKENDS:
             raise BadArgument(
                 f"got backend {self.backend!r}, expected one of {', '.join(BACKENDS)}."
@@ -42,6 +48,11 @@ class Workers:
         if self.backend == "loky" and self.address is not None:
             raise BadArgument(
                 f"got the address {self.address!r} for loky, expected --backend dask or ray."
+            )
+        if self.address is not None and not _ADDRESS.fullmatch(self.address):
+            raise BadArgument(
+                f"got the address {self.address!r}, expected that of a running cluster, such as "
+                + ("tcp://host:8786." if self.backend == "dask" else "host:6379, or auto.")
             )
 
     @contextmanager

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from naslib_swap.scoring.conditions import Conditions
     from naslib_swap.scoring.images import Images
 
+MOST_SEEDS = 10_000
+MOST_REPEATS = 1_000_000
+
 
 @dataclass(frozen=True)
 class ScoringPlan:
@@ -33,9 +36,10 @@ class ScoringPlan:
         "Re-initialisations for SWAP; 0 scores the weights as built.",
         shown="0",
         least=0,
+        most=MOST_REPEATS,
     )
     batch_repeats: int = option(
-        1, "Re-initialisations computed at once, for tiny networks.", least=1
+        1, "Re-initialisations computed at once, for tiny networks.", least=1, most=MOST_REPEATS
     )
     mu: Optional[float] = option(None, "For reg-SWAP: size aimed at, thousands of parameters.")
     sigma: Optional[float] = option(None, "For reg-SWAP: tolerance, thousands of parameters.")
@@ -53,9 +57,11 @@ class ScoringPlan:
         Raises
         ------
         BadArgument
-            An unknown space, task or variant; a single image; a device that cannot be used here.
+            An unknown space, task, variant or order; a single image; a device that cannot be used
+            here.
         """
         from naslib_swap.devices import usable
+        from naslib_swap.inputs.load import ORDERS
 
         check_plan(self)
         space = spaces.get(self.space)
@@ -70,6 +76,8 @@ class ScoringPlan:
                 "got samples 1, expected at least 2: one image shows one pattern, whatever the "
                 "network."
             )
+        if self.order not in ORDERS:
+            raise BadArgument(f"got order {self.order!r}, expected {' or '.join(ORDERS)}.")
         usable(self.device, here=not elsewhere)
 
     def images(self) -> Images:

@@ -144,6 +144,23 @@ def test_nasbench201_from_its_packaged_accuracies(tmp_path, call, no_pictures):
         (["--config", "figure5"], "cannot read the configuration figure5"),
         (["--device", "warp"], "cannot use the device 'warp'"),
         (["--mu", "1"], "got mu=1.0 and sigma=None"),
+        (["--seeds", "9" * 23], f"got seeds {'9' * 23}, expected at most 10,000"),
+        (["--seeds", "9999999999"], "got seeds 9999999999, expected at most 10,000"),
+        (["--repeats", "9999999999"], "got repeats 9999999999, expected at most 1,000,000"),
+        (["--mu", "1e200", "--sigma", "1"], "got mu=1e+200, sigma=1 for a network"),
+        (["--resolution", "999999"], "expected at most 1,073,741,824. Take fewer samples"),
+        (["--workers", "0"], "got 0 workers, expected at least 1"),
+        (["--workers", "99999"], "got 99999 workers, expected at most 4,096"),
+        (["--backend", "nope"], "got backend 'nope', expected one of loky, dask, ray"),
+        (["--address", "x"], "got the address 'x' for loky, expected --backend dask or ray"),
+        (
+            ["--backend", "dask", "--address", "x"],
+            "got the address 'x', expected that of a running",
+        ),
+        (["--order", "last", "--proxies", "params"], "got order 'last', expected first or random"),
+        (["--truth-file", ""], "got truth_file '', expected some text; leave the option out"),
+        (["--config", ""], "cannot read the configuration : "),
+        (["--out", ""], "got --out '', expected a name; . is the working folder"),
     ],
 )
 def test_bad_input_is_one_line_and_leaves_nothing_behind(truth, tmp_path, call, change, message):
@@ -154,6 +171,36 @@ def test_bad_input_is_one_line_and_leaves_nothing_behind(truth, tmp_path, call, 
     assert message in errors
     assert errors.count("\n") == 1
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--workers", "0"], "got 0 workers"),
+        (["--backend", "nope"], "got backend 'nope'"),
+        (["--address", "x"], "got the address 'x'"),
+        (["--backend", "ray", "--address", "x"], "got the address 'x'"),
+        (["--seeds", "9" * 23], "got seeds"),
+    ],
+)
+def test_bad_input_is_refused_also_when_nothing_is_left_to_do(
+    tmp_path, call, no_pictures, truth, change, message
+):
+    assert call(*_arguments(truth, tmp_path, "--proxies", "params", "--quiet"))[0] == 0
+    arguments = _arguments(truth, tmp_path, "--proxies", "params", "--quiet", *change)
+    status, printed, errors = call(*arguments)
+    assert (status, printed) == (2, "")
+    assert message in errors
+    assert errors.count("\n") == 1
+
+
+@pytest.mark.parametrize("backend", ["nope", "agg"])
+def test_no_backend_of_matplotlib_is_needed(truth, tmp_path, backend):
+    arguments = _arguments(truth, tmp_path, "--proxies", "params", "--quiet")
+    environment = {**os.environ, "MPLBACKEND": backend}
+    done = subprocess.run(_command(*arguments), capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert (tmp_path / "ranking-darts-cifar10.png").exists()
 
 
 def test_an_out_that_is_a_file_is_refused(truth, tmp_path, call):

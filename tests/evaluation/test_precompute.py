@@ -270,7 +270,7 @@ def test_where_every_score_failed_no_table_is_written(old, tmp_path, call, monke
         (["--proxies", "swop"], "got the proxy 'swop'"),
         (["--samples", "1"], "got samples 1, expected at least 2"),
         (["--proxies", ""], "expected at least one name, or all"),
-        (["--task", "cifar10,"], "there is no task ''"),
+        (["--task", "cifar10,"], "got task '', expected some text"),
         (["--into", "nowhere.json"], "nowhere.json cannot be read"),
         (["--archs-file", "nowhere.txt"], "nowhere.txt cannot be read"),
         (["--task", "cifar10,cifar10", "--archs", "3"], "is there twice"),

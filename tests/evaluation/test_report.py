@@ -20,6 +20,7 @@ from naslib_swap.evaluation.report import (
     presented_beside,
 )
 from naslib_swap.evaluation.results import write_results
+from naslib_swap.figures import save
 from naslib_swap.ground_truth import GroundTruth
 from naslib_swap.scoring import Architecture, Conditions, Images, Study
 
@@ -249,4 +250,4 @@ def test_a_failed_training_does_not_flatten_the_others():
 def test_a_picture_that_cannot_be_written_says_so(outcome, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SwapError, match=r"cannot write .*ranking\.svg"):
-        pictures.save(pictures.ranking("t", outcome.table), tmp_path / "file", "ranking")
+        save(pictures.ranking("t", outcome.table), tmp_path / "file", "ranking")
