@@ -84,7 +84,6 @@ class NasBench101(SearchSpace):
 
     name = "nasbench101"
     tasks = {"cifar10": Task((3, 32, 32), 10, accuracies="suite-zero")}
-    samples = 32
     suite_zero = "zc-nasbench101"
     flat_tables = True
     example = str(_EXAMPLE)

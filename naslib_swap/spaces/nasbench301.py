@@ -42,7 +42,6 @@ class NasBench301(GenotypeSpace):
     variants = ("naslib", "suite-zero")
     example: str = _unknown.keywords["example"]
     tasks = {"cifar10": Task((3, 32, 32), 10, accuracies="suite-zero")}
-    samples = 32
     suite_zero = "zc-nasbench301"
 
     def parse(self, text: str) -> Arch:

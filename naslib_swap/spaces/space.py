@@ -133,7 +133,7 @@ class SearchSpace(ABC):
     variants
         Names of the networks that one architecture stands for; the first is the default.
     samples
-        S, the size of a minibatch unless told otherwise: large enough to tell networks apart.
+        S, the size of a minibatch unless told otherwise.
     suite_zero
         The catalogue's entry of NAS-Bench-Suite-Zero's table of the space; empty where none is.
     flat_tables

@@ -63,7 +63,6 @@ class TransBench101Micro(SearchSpace):
     name = "transbench101_micro"
     variants = tuple(TASKS)
     tasks = TASKS
-    samples = 32
     suite_zero = "zc-transbench101-micro"
     example = "(1, 0, 2, 3, 3, 3)"
 
@@ -159,7 +158,6 @@ class TransBench101Macro(SearchSpace):
     name = "transbench101_macro"
     variants = tuple(TASKS)
     tasks = TASKS
-    samples = 32
     suite_zero = "zc-transbench101-macro"
     example = "(1, 2, 3, 4, 0, 0)"
 
