@@ -19,7 +19,7 @@ from naslib_swap.scoring.conditions import regularisation_of
     [
         ("darts", ("cifar10", "tiny", 16, 8)),
         ("nasbench201", ("cifar10", None, 16, 0)),
-        ("transbench101_micro", ("class_scene", None, 32, 0)),
+        ("transbench101_micro", ("class_scene", None, 16, 0)),
     ],
 )
 def test_what_is_left_open_comes_from_the_space(space, expected):
