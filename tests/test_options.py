@@ -32,7 +32,7 @@ class Meal:
     sides: tuple[str, ...] = option((), "Names, or all.", read=names_or_all, shown="all")
     seats: Optional[int] = option(4, "A number, or all.", read=count_or_all, shown="4")
     late: bool = option(False, "Whether it may be late.")
-    RENAMED: ClassVar = {"plates": "guests"}
+    RENAMED: ClassVar[dict[str, str]] = {"plates": "guests"}
 
 
 def test_options_become_a_plan():
