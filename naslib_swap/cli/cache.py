@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.filesize import decimal
 
+from naslib_swap.cli.declared import command
 from naslib_swap.cli.printing import print_table
 from naslib_swap.errors import BadArgument
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from naslib_swap.scoring.cache import Kept
 
 
+@command()
 def cache(
     prune: Annotated[
         bool, typer.Option("--prune", help="Remove what this version of naslib-swap does not use.")

@@ -24,7 +24,9 @@ def command(*plans: type) -> Callable[[Callable[..., None]], Callable[..., None]
     """
 
     def decorate(body: Callable[..., None]) -> Callable[..., None]:
-        hints = get_type_hints(body, include_extras=True)
+        # As a class: before Python 3.11, a default of None would hide `Annotated`.
+        noted = type(body.__name__, (), {"__annotations__": body.__annotations__})
+        hints = get_type_hints(noted, body.__globals__, include_extras=True)
         own = list(inspect.signature(body).parameters.values())[len(plans) :]
         declared = [_declared(plan) for plan in plans]
 
