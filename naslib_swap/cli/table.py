@@ -36,9 +36,10 @@ def table(
     Writes scores.jsonl, correlations.csv, correlations.md, report.html and pictures under --out.
     Run again, it scores only what is missing; a run that was cut off goes on where it was.
     """
-    from naslib_swap.evaluation.compare import SCORES, compare
+    from naslib_swap.evaluation.compare import compare
     from naslib_swap.evaluation.plan import plans_from_config
     from naslib_swap.options import plan_of
+    from naslib_swap.scoring.store import SCORES
 
     note = notes(quiet)
     note("loading accuracies and images")

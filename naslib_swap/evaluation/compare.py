@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
@@ -11,13 +10,11 @@ from naslib_swap.evaluation.plan import Plan
 from naslib_swap.evaluation.planning import checked_together, study_of
 from naslib_swap.scoring.execution import Execution
 from naslib_swap.scoring.runs import run
-from naslib_swap.scoring.store import LineStore, MemoryStore
+from naslib_swap.scoring.store import store_of
 from naslib_swap.scoring.study import gather
 
 if TYPE_CHECKING:
     from naslib_swap.evaluation.report import Outcome
-
-SCORES = "scores.jsonl"
 
 
 def compare(
@@ -73,8 +70,7 @@ def compare(
             note(text)
     checked_together(studies)
     folder = None if out is None else Path(out)
-    opened = nullcontext(MemoryStore()) if folder is None else LineStore(folder / SCORES, note)
-    with opened as store:
+    with store_of(folder, note) as store:
         run(studies, store, execution, progress=progress, note=note)
         # Statistics and pictures import much that scoring does not need.
         from naslib_swap.evaluation.report import outcome_of

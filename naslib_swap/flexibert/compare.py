@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, Optional, Union
 
@@ -24,10 +23,8 @@ from naslib_swap.scoring.execution import Execution
 from naslib_swap.scoring.record import Score
 from naslib_swap.scoring.runs import run
 from naslib_swap.scoring.single import score
-from naslib_swap.scoring.store import LineStore, MemoryStore
+from naslib_swap.scoring.store import store_of
 from naslib_swap.scoring.study import COLUMNS, Study, gather, nothing_scored, recipes_of
-
-SCORES = "scores.jsonl"
 
 
 def compare_encoders(
@@ -79,9 +76,7 @@ def compare_encoders(
     study = study_of(plan, {name_of(entry): entry.encoder for entry in entries})
     recipes_of(study)  # loads the text, and complains now rather than later
     folder = None if out is None else Path(out)
-    with (
-        nullcontext(MemoryStore()) if folder is None else LineStore(folder / SCORES, note) as store
-    ):
+    with store_of(folder, note) as store:
         try:
             run([study], store, execution, progress=progress, note=note)
         finally:

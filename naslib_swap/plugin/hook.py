@@ -47,7 +47,7 @@ PATCHES: dict[str, tuple[str, ...]] = {
         "benchmarks.patch_query",
     ),
 }
-"""NASLib module -> functions that run after its import, below this package or fully named."""
+"""NASLib module -> functions that run after its import, below this package."""
 
 BEFORE: dict[str, tuple[str, ...]] = {
     "naslib.predictors.gp.gpwl_utils.vertex_histogram": ("repairs.collections_names_before",),
@@ -156,8 +156,7 @@ def _call(function: str, module: ModuleType) -> None:
     """Run one plugin function on a NASLib module; its failure must not break the import."""
     try:
         home, name = function.rsplit(".", 1)
-        home = home if home.startswith("naslib_swap.") else f"{_PLUGIN}.{home}"
-        patch: Callable[[ModuleType], None] = getattr(import_module(home), name)
+        patch: Callable[[ModuleType], None] = getattr(import_module(f"{_PLUGIN}.{home}"), name)
         patch(module)
     except Exception as error:
         warn(f"{function} does not fit this NASLib's {module.__name__}: {error!r}")

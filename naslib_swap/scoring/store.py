@@ -11,7 +11,7 @@ import os
 import sqlite3
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing, nullcontext
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -198,6 +198,17 @@ CREATE TABLE IF NOT EXISTS scores (
     PRIMARY KEY (space, task, arch, proxy, seed, recipe)
 ) WITHOUT ROWID
 """
+
+
+SCORES = "scores.jsonl"
+"""The file of scores in the folder of a run."""
+
+
+def store_of(
+    folder: Path | None, note: Callable[[str], None] = lambda text: None
+) -> AbstractContextManager[LineStore | MemoryStore]:
+    """Return the store of a run that writes into a folder; of one that writes nothing for None."""
+    return nullcontext(MemoryStore()) if folder is None else LineStore(folder / SCORES, note)
 
 
 class DatabaseStore:
