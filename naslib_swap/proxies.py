@@ -15,6 +15,7 @@ makes it known to every command and to NASLib:
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Callable, Union
 
@@ -23,7 +24,17 @@ from naslib_swap.registry import Registry
 if TYPE_CHECKING:
     from naslib_swap.predictors.passes.probe import Probe
 
-__all__ = ["PROXIES", "Measurement", "Probe", "Proxy", "get", "names", "register"]
+__all__ = [
+    "DEFAULT",
+    "PROXIES",
+    "Measurement",
+    "Probe",
+    "Proxy",
+    "chosen",
+    "get",
+    "names",
+    "register",
+]
 
 NEEDS = frozenset({"data", "labels", "gradients"})
 
@@ -67,6 +78,9 @@ class Proxy:
         The passes of `Probe` that it asks for, or may ask for: ``forward``, ``loss``,
         ``loss_graph``, ``jacobian``. Proxies with passes are computed first, and the graph is freed
         after them.
+    by_default
+        Whether a table has it unless told otherwise: False for those that cost more than a second
+        for each network on a CPU, or are meant for networks of another kind.
     """
 
     name: str
@@ -79,12 +93,38 @@ class Proxy:
     reads: frozenset[str] = frozenset()
     size_weighable: bool = False
     passes: frozenset[str] = frozenset()
+    by_default: bool = True
 
 
 PROXIES: Registry[Proxy] = Registry(
     "proxy", "naslib_swap.predictors", "PROXY", "naslib_swap.proxies"
 )
 register, get, names = PROXIES.register, PROXIES.get, PROXIES.names
+
+DEFAULT = "default"
+"""In place of a name: all proxies that a table has unless told otherwise."""
+
+
+def chosen(asked: Iterable[str]) -> tuple[str, ...]:
+    """Return the proxies that are asked for: each once, in order; none means all.
+
+    Raises
+    ------
+    BadArgument
+        For a name that no proxy has.
+
+    Examples
+    --------
+    >>> chosen(["swap", "params", "swap"])
+    ('swap', 'params')
+    """
+    found: dict[str, None] = {}
+    for name in tuple(asked) or names():
+        if name == DEFAULT:
+            found.update(dict.fromkeys(n for n in names() if get(n).by_default))
+        else:
+            found[get(name).name] = None
+    return tuple(found)
 
 
 def __getattr__(name: str) -> Any:

@@ -9,8 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from naslib_swap.errors import Unscorable
+from naslib_swap.predictors.passes.drawn_weights import drawn_weights, standard
 from naslib_swap.predictors.passes.features import recording_features
 from naslib_swap.predictors.passes.isolation import isolated, run, scratch_buffers
+from naslib_swap.predictors.passes.noise import noise
 from naslib_swap.predictors.passes.probe import Probe
 from naslib_swap.proxies import Proxy
 
@@ -35,10 +37,12 @@ def compute(probe: Probe) -> float:
         If there are no feature maps, or they do not depend on the images.
     """
     generator = torch.Generator().manual_seed(probe.seed)
-    state: dict[str, Tensor] = {**_gaussian(probe.net, generator), **scratch_buffers(probe.net)}
-    shape = probe.images.shape
-    first, second = (torch.randn(shape, generator=generator) for _ in range(2))
-    first, second = first.to(probe.images), second.to(probe.images)
+    state: dict[str, Tensor] = {
+        **drawn_weights(probe.net, generator, standard),
+        **scratch_buffers(probe.net),
+    }
+    samples = len(probe.images)
+    first, second = (noise(probe, samples, generator) for _ in range(2))
     with isolated(probe.net, probe.seed), torch.no_grad():
         calm = _features(probe, first, state)
         shaken = _features(probe, first + GAMMA * second, state)
@@ -57,26 +61,6 @@ def _features(probe: Probe, images: Tensor, state: dict[str, Tensor]) -> Tensor:
     if found is None:
         raise Unscorable("no feature maps [S, C, H, W] were seen; Zen-Score needs convolutions")
     return found
-
-
-def _gaussian(net: nn.Module, generator: torch.Generator) -> dict[str, Tensor]:
-    """Draw parameters, by name, on the CPU in the order of `named_modules`."""
-    drawn: dict[str, Tensor] = {}
-    for prefix, module in net.named_modules():
-        own = {
-            f"{prefix}.{name}" if prefix else name: parameter
-            for name, parameter in module.named_parameters(recurse=False)
-        }
-        for name, parameter in own.items():
-            weight = name.endswith("weight")
-            if isinstance(module, (nn.Conv2d, nn.Linear)):
-                values = torch.zeros(parameter.shape)
-                drawn[name] = values.normal_(generator=generator) if weight else values
-            elif isinstance(module, (nn.BatchNorm2d, nn.GroupNorm)):
-                drawn[name] = torch.full(parameter.shape, float(weight))
-            if name in drawn:
-                drawn[name] = drawn[name].to(parameter)
-    return drawn
 
 
 def _running_variances(net: nn.Module) -> list[str]:

@@ -139,7 +139,7 @@ def _others(net: Any, given: Any, plan: ScorePlan) -> dict[str, Any]:
     from naslib_swap.restoration import restored
     from naslib_swap.scoring.network import score_network
 
-    names = [name for name in plan.proxies or proxies.names() if name != "swap"]
+    names = [name for name in proxies.chosen(plan.proxies) if name != "swap"]
     if not names:
         return {}
     if not isinstance(given, Tensor):

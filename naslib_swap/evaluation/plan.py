@@ -15,6 +15,7 @@ from naslib_swap.options import (
     plan_of,
     read_config,
 )
+from naslib_swap.proxies import DEFAULT
 from naslib_swap.scoring.plan import MOST_SEEDS, ScoringPlan
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ class Plan(ScoringPlan):
         200, "Architectures to sample, or all.", read=count_or_all, shown="200"
     )
     proxies: tuple[str, ...] = option(
-        (), "Names separated by commas, or all.", read=names_or_all, shown="all"
+        (DEFAULT,),
+        "Names separated by commas, default, or all.",
+        read=names_or_all,
+        shown="default",
     )
     seeds: int = option(1, "How many seeds: 0, 1, ...", least=1, most=MOST_SEEDS)
     truth: Optional[str] = option(

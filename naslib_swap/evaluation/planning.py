@@ -67,7 +67,7 @@ def study_with(plan: Plan, archs: Sequence[str], *, elsewhere: bool = False) -> 
         As `ScoringPlan.check` and `conditions_for`; an unknown proxy; images that cannot be loaded.
     """
     _check(plan, elsewhere)
-    names = tuple(dict.fromkeys(plan.proxies)) or proxies.names()
+    names = proxies.chosen(plan.proxies)
     study = Study(
         space=plan.space,
         task=plan.task,
@@ -82,8 +82,7 @@ def study_with(plan: Plan, archs: Sequence[str], *, elsewhere: bool = False) -> 
 
 def _check(plan: Plan, elsewhere: bool) -> None:
     plan.check(elsewhere=elsewhere)
-    for name in plan.proxies:
-        proxies.get(name)
+    proxies.chosen(plan.proxies)
 
 
 def checked_together(studies: Sequence[Study]) -> None:

@@ -44,7 +44,7 @@ def test_a_plan_becomes_a_study(truth_file, genotypes):
 def test_all_architectures_and_all_proxies(truth_file, genotypes):
     study, _ = study_of(_darts(truth_file, archs=None))
     assert set(study.subjects) == set(genotypes)
-    assert study.proxies == proxies.names()
+    assert study.proxies == proxies.chosen(["default"])
 
 
 def test_given_mu_and_sigma_are_taken(truth_file):
@@ -208,7 +208,7 @@ def test_packaged_configurations_hold_what_they_promise():
     assert len(plans) == 19
     for plan in plans:
         spaces.get(plan.space).task(plan.task)
-        assert (plan.seeds, plan.archs, plan.proxies) == (5, None, ())
+        assert (plan.seeds, plan.archs, plan.proxies) == (5, None, ("default",))
     (darts,) = plans_from_config("darts1000")
     assert (darts.variant, darts.samples, darts.repeats, darts.archs) == ("tiny", 8, 32, None)
 
