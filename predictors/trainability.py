@@ -37,7 +37,11 @@ def compute(probe: Probe) -> float:
 
 def _of(before: Tensor, after: Tensor, generator: torch.Generator) -> float:
     signs = (torch.randint(2, after.shape, generator=generator) * 2 - 1).to(after)
-    (gradient,) = torch.autograd.grad(after, before, signs, retain_graph=True, allow_unused=True)
+    gradient = None
+    if after.requires_grad:
+        (gradient,) = torch.autograd.grad(
+            after, before, signs, retain_graph=True, allow_unused=True
+        )
     if gradient is None:
         raise Unscorable("a block's output does not depend on the block before it")
     if gradient.shape == signs.shape and torch.equal(gradient, signs):

@@ -77,7 +77,9 @@ def compare(
         from naslib_swap.evaluation.results import write_results
 
         outcomes = [
-            outcome_of(study, truth, scores, top=one.top, timings=timings)
+            outcome_of(
+                study, truth, scores, combined=one.columns()[1], top=one.top, timings=timings
+            )
             for one, (study, truth), scores in zip(plans, planned, gather(studies, store))
         ]
         if folder is not None:

@@ -9,8 +9,10 @@ from functools import reduce
 import numpy as np
 import pandas as pd
 
+from naslib_swap.combinations import Combination
 from naslib_swap.errors import BadArgument
 from naslib_swap.evaluation import statistics
+from naslib_swap.evaluation.cohorts import Cohort, wide_of
 from naslib_swap.evaluation.statistics import Resampled, Vector, spearman
 from naslib_swap.ground_truth.table import require_ranks
 
@@ -88,6 +90,7 @@ def correlate(
     directions: Mapping[str, bool],
     *,
     computed: Collection[str] | None = None,
+    combinations: Sequence[Combination] = (),
     k: int = 10,
     seed: int = 0,
 ) -> pd.DataFrame:
@@ -106,6 +109,9 @@ def correlate(
     computed
         The proxies whose failures decide which architectures are common to all; None for all of
         them. A proxy without any score does not count.
+    combinations
+        Combinations that have rows among the scores (`with_combinations`): for their intervals
+        every resample is a cohort of its own.
     k
         How many of a proxy's best are trained, for ndcg and regret.
 
@@ -123,21 +129,28 @@ def correlate(
             "3: a correlation needs them."
         )
     require_ranks(archs, accuracy)
-    wide = {
-        str(proxy): frame.pivot(index="arch", columns="seed", values="value")
-        for proxy, frame in known.groupby("proxy")
-    }
+    wide = wide_of(known)
+    made = {one.name: one for one in combinations}
     context: dict[str, pd.Series] = {
         name: wide[name].mean(axis=1) for name in ("params", "flops", "depth") if name in wide
     }
-    accuracy = {arch: accuracy[arch] for arch in archs}
+    best = max(accuracy[arch] for arch in archs)
     common = _common([v for p, v in wide.items() if computed is None or p in computed])
     rows = []
-    for proxy, values in wide.items():
+    for proxy, raw in wide.items():
         frame = known[known["proxy"] == proxy]
-        sign = 1.0 if directions.get(proxy, True) else -1.0
+        values = raw if directions.get(proxy, True) else -raw
+        truth = pd.Series({arch: accuracy[arch] for arch in values.index}, dtype=float)
+        if proxy in made:
+            cohorts = [Cohort(made[proxy], wide, values.index, s) for s in values]
+            resampled = [cohort.bootstrap(truth, seed=seed) for cohort in cohorts]
+        else:
+            resampled = [
+                statistics.bootstrap(values[s].to_numpy(float), truth.to_numpy(float), seed=seed)
+                for s in values.columns
+            ]
         rows.append(
-            _correlation(proxy, frame, sign * values, accuracy, context, common, k=k, seed=seed)
+            _correlation(proxy, frame, values, truth, resampled, context, common, best=best, k=k)
         )
     table = pd.DataFrame([asdict(row) for row in rows])
     return table.sort_values(["spearman", "proxy"], ascending=[False, True], ignore_index=True)
@@ -153,24 +166,19 @@ def _correlation(
     proxy: str,
     frame: pd.DataFrame,
     values: pd.DataFrame,
-    accuracy: Mapping[str, float],
+    truth: pd.Series,
+    resampled: Sequence[Resampled],
     context: Mapping[str, pd.Series],
     common: pd.Index | None,
     *,
+    best: float,
     k: int,
-    seed: int,
 ) -> Correlation:
-    truth = pd.Series({arch: accuracy[arch] for arch in values.index}, dtype=float)
     per_seed = [_Ranked.of(values[column], truth, context) for column in values.columns]
     shared = values if common is None else values.loc[values.index.intersection(common)]
     on_common = [_Ranked.of(shared[column], truth, {}) for column in shared.columns]
     top = min(k, len(values))
-    best = max(accuracy.values())
     found = pd.DataFrame([ranked.statistics(top, best) for ranked in per_seed])
-    resampled = [
-        statistics.bootstrap(values[column].to_numpy(float), truth.to_numpy(float), seed=seed)
-        for column in values.columns
-    ]
     ci_low, ci_high = _interval(resampled, "spearman")
     kendall_low, kendall_high = _interval(resampled, "kendall")
     saturation = frame["saturation"].dropna()

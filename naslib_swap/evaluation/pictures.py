@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from naslib_swap import proxies as registry
-from naslib_swap.evaluation.report import directions_of, title_of
+from naslib_swap.evaluation.report import MARKS, directions_of, title_of
 from naslib_swap.figures import empty_figure
 from naslib_swap.quoting import brief
 
@@ -45,7 +45,7 @@ def ranking(title: str, table: pd.DataFrame) -> Figure:
     figure = empty_figure(7, 1.3 + 0.3 * len(rows), layout="constrained")
     axes = figure.subplots()
     for y, row in enumerate(rows.to_dict("records")):
-        colour, filled = _colour(row["proxy"]), row["source"] == "computed"
+        colour, filled = _colour(row["proxy"]), row["source"] != "stored"
         axes.plot([row["ci_low"], row["ci_high"]], [y, y], color=colour, lw=2, alpha=0.5)
         axes.plot(row["spearman"], y, "o", color=colour, mfc=colour if filled else "white", ms=7)
         if np.isfinite(row["spearman"]):
@@ -60,10 +60,7 @@ def ranking(title: str, table: pd.DataFrame) -> Figure:
         else:
             axes.annotate("no ranking", (0, y), xytext=(6, 0), textcoords="offset points",
                           va="center", fontsize=8, color="#78716c")  # fmt: skip
-    names = [
-        _short(p) + ("" if s == "computed" else " (stored)")
-        for p, s in zip(rows["proxy"], rows["source"])
-    ]
+    names = [_short(p) + MARKS[s] for p, s in zip(rows["proxy"], rows["source"])]
     axes.set_yticks(range(len(rows)), names, fontsize=9)
     for label, proxy in zip(axes.get_yticklabels(), rows["proxy"]):
         label.set_color("black" if _colour(proxy) == _BASELINES else _colour(proxy))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
 from naslib_swap import spaces
+from naslib_swap.combinations import Combination, requested
 from naslib_swap.errors import BadArgument
 from naslib_swap.options import (
     count_or_all,
@@ -15,7 +16,7 @@ from naslib_swap.options import (
     plan_of,
     read_config,
 )
-from naslib_swap.proxies import DEFAULT
+from naslib_swap.proxies import DEFAULT, chosen
 from naslib_swap.scoring.plan import MOST_SEEDS, ScoringPlan
 
 if TYPE_CHECKING:
@@ -38,9 +39,15 @@ class Plan(ScoringPlan):
     )
     proxies: tuple[str, ...] = option(
         (DEFAULT,),
-        "Names separated by commas, default, or all.",
+        "Names of proxies and combinations, separated by commas; default, or all.",
         read=names_or_all,
         shown="default",
+    )
+    combine: tuple[str, ...] = option(
+        (),
+        "Sums of log ranks of your own, separated by commas: mine=swap+params+nwot.",
+        read=names_or_all,
+        shown="none",
     )
     seeds: int = option(1, "How many seeds: 0, 1, ...", least=1, most=MOST_SEEDS)
     truth: Optional[str] = option(
@@ -51,6 +58,16 @@ class Plan(ScoringPlan):
         None, "A source of stored scores to show beside ours, e.g. suite-zero."
     )
     top: int = option(10, "k of nDCG and regret.", least=1)
+
+    def columns(self) -> tuple[tuple[str, ...], tuple[Combination, ...]]:
+        """Return the proxies to score, and the combinations to make of them.
+
+        Raises
+        ------
+        BadArgument
+            For a name that nothing has.
+        """
+        return requested(self.proxies, self.combine)
 
     def truth_source(self) -> str:
         """Return the source of accuracies: the one named, or the one that fits the task."""
@@ -94,7 +111,17 @@ class PrecomputePlan(Plan):
         "stays as it is, unless --out names it too.",
     )
     anew: bool = option(False, "Compute anew what the table has already.")
-    HIDDEN: ClassVar[tuple[str, ...]] = ("seeds", "top", "stored")
+    HIDDEN: ClassVar[tuple[str, ...]] = ("seeds", "top", "stored", "combine")
+
+    def columns(self) -> tuple[tuple[str, ...], tuple[Combination, ...]]:
+        """Return the proxies to score; combinations hold within a cohort, not in a table of all.
+
+        Raises
+        ------
+        BadArgument
+            For a name that no proxy has.
+        """
+        return chosen(self.proxies), ()
 
 
 def plans_from_config(config: str, given: Mapping[str, Any] | None = None) -> list[Plan]:

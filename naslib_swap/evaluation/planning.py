@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from naslib_swap import ground_truth, proxies, spaces
+from naslib_swap import ground_truth, spaces
 from naslib_swap.errors import BadArgument
 from naslib_swap.evaluation.plan import Plan
 from naslib_swap.ground_truth import GroundTruth
@@ -67,7 +67,7 @@ def study_with(plan: Plan, archs: Sequence[str], *, elsewhere: bool = False) -> 
         As `ScoringPlan.check` and `conditions_for`; an unknown proxy; images that cannot be loaded.
     """
     _check(plan, elsewhere)
-    names = proxies.chosen(plan.proxies)
+    names, _ = plan.columns()
     study = Study(
         space=plan.space,
         task=plan.task,
@@ -82,7 +82,7 @@ def study_with(plan: Plan, archs: Sequence[str], *, elsewhere: bool = False) -> 
 
 def _check(plan: Plan, elsewhere: bool) -> None:
     plan.check(elsewhere=elsewhere)
-    proxies.chosen(plan.proxies)
+    plan.columns()
 
 
 def checked_together(studies: Sequence[Study]) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 
 import pandas as pd
 
-from naslib_swap import csv_files, proxies
+from naslib_swap import combinations, csv_files, proxies
+from naslib_swap.combinations import Combination
+from naslib_swap.evaluation.cohorts import with_combinations
 from naslib_swap.evaluation.correlate import correlate
 from naslib_swap.evaluation.markdown import as_text, markdown_table
 from naslib_swap.evaluation.published import beside_stored, stored_scores
@@ -37,6 +39,9 @@ SHOWN: Mapping[str, tuple[str, str]] = {
     "failed": ("failed", "d"),
 }
 
+MARKS: Mapping[str, str] = {"computed": "", "combined": " *", "stored": " (stored)"}
+"""What stands behind the name of a row, by where its scores come from."""
+
 NOTES = (
     "Correlations are positive where a proxy ranks as it is meant to. n: architectures that the "
     "proxy scored. Common: Spearman correlation on the architectures that every computed proxy "
@@ -47,7 +52,10 @@ NOTES = (
     "proxy are, 1 at best. regret@k: accuracy lost, against the best of these architectures, by "
     "training the k best by proxy. Stored: Spearman correlation of scores that came with the "
     "accuracies. ms/arch: what the proxy costs alone, one thread. Saturated: scores at their "
-    "upper bound, which tell nothing apart. No computed proxy uses accuracies or trained weights."
+    "upper bound, which tell nothing apart. *: a combination, the sum over proxies of "
+    "log(rank / n); its scores hold among these architectures only, each resample of its interval "
+    "is ranked anew, and its ms/arch adds up those of its members. No computed proxy uses "
+    "accuracies or trained weights."
 )
 
 _STORED_NOTES = (
@@ -66,7 +74,7 @@ class Outcome:
         What was compared, and its name for people.
     table
         One row per proxy, see :class:`naslib_swap.evaluation.correlate.Correlation`, with
-        ``source`` "computed" or "stored".
+        ``source`` "computed", "combined" or "stored".
     beside
         Computed against stored scores.
     scores
@@ -93,19 +101,38 @@ class Outcome:
 
 
 def outcome_of(
-    study: Study, truth: GroundTruth, scores: pd.DataFrame, *, top: int = 10, timings: bool = True
+    study: Study,
+    truth: GroundTruth,
+    scores: pd.DataFrame,
+    *,
+    combined: Sequence[Combination] = (),
+    top: int = 10,
+    timings: bool = True,
 ) -> Outcome:
     """Compare a study's scores with the accuracies, and with the scores that came with these.
+
+    Combinations of proxies are made of the scores and get rows of their own.
 
     Without ``timings`` the table has no ``seconds_per_arch``: two runs then give the same bytes.
     """
     directions = directions_of((*study.proxies, *truth.proxies))
     stored = stored_scores(study, truth)
-    everything = pd.concat([f for f in (scores, stored) if len(f)], ignore_index=True)
-    table = correlate(everything, truth.accuracy, directions, computed=study.proxies, k=top)
-    computed = table["proxy"].isin(study.proxies)
-    table["source"] = computed.map({True: "computed", False: "stored"})
-    table.loc[~computed, "seeds"] = 0
+    whole, made, remarks = with_combinations(scores, combined, truth.accuracy.keys())
+    everything = pd.concat([f for f in (whole, stored) if len(f)], ignore_index=True)
+    table = correlate(
+        everything,
+        truth.accuracy,
+        directions,
+        computed=study.proxies,
+        combinations=made,
+        k=top,
+    )
+    sources = {
+        **dict.fromkeys(study.proxies, "computed"),
+        **dict.fromkeys((one.name for one in made), "combined"),
+    }
+    table["source"] = [sources.get(proxy, "stored") for proxy in table["proxy"]]
+    table.loc[table["source"] == "stored", "seeds"] = 0
     if not timings:
         table["seconds_per_arch"] = float("nan")
     beside = beside_stored(scores, truth, directions)
@@ -119,7 +146,7 @@ def outcome_of(
         beside=beside,
         scores=everything,
         accuracy=truth.accuracy,
-        remarks=tuple(_remarks(scores)),
+        remarks=(*_remarks(scores), *remarks),
     )
 
 
@@ -131,7 +158,9 @@ def directions_of(names: Sequence[str]) -> dict[str, bool]:
 
 def title_of(proxy: str) -> str:
     """Return the name of a proxy in tables and pictures; different proxies have different names."""
-    titles = {name: proxies.get(name).title for name in proxies.names()}
+    titles = {
+        name: known.get(name).title for known in (proxies, combinations) for name in known.names()
+    }
     if proxy in titles:
         return legible(titles[proxy])
     return repr(proxy) if proxy in titles.values() else legible(proxy)
@@ -174,12 +203,7 @@ def _remarks(scores: pd.DataFrame) -> list[str]:
 def presented(table: pd.DataFrame) -> pd.DataFrame:
     """Return the columns that people read, as text; those that hold nothing are left out."""
     view = pd.DataFrame(
-        {
-            "proxy": [
-                title_of(p) + (" (stored)" if s == "stored" else "")
-                for p, s in zip(table["proxy"], table["source"])
-            ]
-        }
+        {"proxy": [title_of(p) + MARKS[s] for p, s in zip(table["proxy"], table["source"])]}
     )
     all_common = (table["n_common"] == table["n"]).all()  # then n and common say nothing new
     for name, (heading, form) in SHOWN.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Callable, NamedTuple
 
 import numpy as np
 from scipy import special, stats
@@ -17,6 +17,9 @@ _LEAST_STRATUM = 5
 _PAIRWISE = 2000
 _RESAMPLES = 1000
 _RESAMPLES_OF_MANY = 200
+_FEWEST = 3
+# Scores of so many drawn architectures are held at once.
+_AT_ONCE = 100_000
 
 
 def spearman(x: Vector, y: Vector) -> float:
@@ -133,12 +136,37 @@ def bootstrap(x: Vector, y: Vector, *, seed: int = 0) -> Resampled:
     if not _ranked(x[present], y[present]):
         return Resampled(np.empty(0), np.empty(0))
     n = len(x)
-    times = _RESAMPLES if n <= _PAIRWISE else _RESAMPLES_OF_MANY
-    drawn = np.random.default_rng([seed, 4]).integers(n, size=(times, n))
+    drawn = _drawn(n, seed)
     with np.errstate(invalid="ignore", divide="ignore"):
         if n > _PAIRWISE:
-            return _one_by_one(x, y, [row[present[row]] for row in drawn])
+            kept = (row[present[row]] for row in drawn)
+            return _one_by_one([(x[i], y[i]) for i in kept])
         return _by_pairs(x[present], y[present], _counts(drawn)[:, present])
+
+
+def bootstrap_of(scores: Callable[[Vector], Vector], y: Vector, *, seed: int = 0) -> Resampled:
+    """Correlate as `bootstrap` does, with scores that depend on which architectures are drawn.
+
+    Parameters
+    ----------
+    scores
+        Indices of architectures [resamples, n] -> their scores in each resample, [resamples, n].
+    y
+        Accuracies, [n].
+    """
+    if len(y) < _FEWEST or _constant(y):
+        return Resampled(np.empty(0), np.empty(0))
+    drawn = _drawn(len(y), seed)
+    at_once = max(1, _AT_ONCE // len(y))
+    parts = (drawn[start : start + at_once] for start in range(0, len(drawn), at_once))
+    return _one_by_one([(x, y[i]) for part in parts for x, i in zip(scores(part), part)])
+
+
+def _drawn(n: int, seed: int) -> Vector:
+    """Draw the resamples of n architectures: indices [resamples, n]."""
+    times = _RESAMPLES if n <= _PAIRWISE else _RESAMPLES_OF_MANY
+    drawn: Vector = np.random.default_rng([seed, 4]).integers(n, size=(times, n))
+    return drawn
 
 
 def _counts(drawn: Vector) -> Vector:
@@ -165,9 +193,8 @@ def _by_pairs(x: Vector, y: Vector, w: Vector) -> Resampled:
     return Resampled(rho, pairs / np.sqrt(untied_x * untied_y))
 
 
-def _one_by_one(x: Vector, y: Vector, drawn: Sequence[Vector]) -> Resampled:
-    pairs = [(spearman(x[i], y[i]), kendall(x[i], y[i])) for i in drawn]
-    both = np.array(pairs)
+def _one_by_one(pairs: Sequence[tuple[Vector, Vector]]) -> Resampled:
+    both = np.array([(spearman(x, y), kendall(x, y)) for x, y in pairs])
     return Resampled(both[:, 0], both[:, 1])
 
 
@@ -181,7 +208,7 @@ def percentiles(values: Vector, level: float = 0.95) -> tuple[float, float]:
 
 
 def _ranked(x: Vector, y: Vector) -> bool:
-    return len(x) >= 3 and not _constant(x) and not _constant(y)
+    return len(x) >= _FEWEST and not _constant(x) and not _constant(y)
 
 
 def _constant(x: Vector) -> bool:

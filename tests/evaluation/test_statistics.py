@@ -137,7 +137,7 @@ def test_resamples_from_pairs_are_those_computed_one_by_one(ties):
     x, y, _ = _pair(40, ties=ties)
     drawn = np.random.default_rng(1).integers(40, size=(25, 40))
     pairs = statistics._by_pairs(x, y, statistics._counts(drawn))
-    loop = statistics._one_by_one(x, y, drawn)
+    loop = statistics._one_by_one([(x[i], y[i]) for i in drawn])
     np.testing.assert_allclose(pairs.spearman, loop.spearman, atol=1e-12)
     np.testing.assert_allclose(pairs.kendall, loop.kendall, atol=1e-12)
 

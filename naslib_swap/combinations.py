@@ -1,0 +1,220 @@
+"""Combinations of proxies: scores that a cohort of architectures has together.
+
+A combination adds up, for each architecture, the logarithms of its ranks by several proxies. So its
+values hold within one cohort only: those of two tables cannot be compared. It costs nothing beyond
+its members.
+
+>>> from naslib_swap.combinations import read
+>>> read("mine=swap+params").members
+('swap', 'params')
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from naslib_swap import proxies
+from naslib_swap.errors import BadArgument
+from naslib_swap.registry import Registry
+
+if TYPE_CHECKING:  # options of commands name combinations: they start without numpy
+    pass
+
+__all__ = ["COMBINATIONS", "Combination", "get", "names", "read", "register", "signed", "weighted"]
+
+Vector = Any  # a numpy array
+
+LEAST = 3
+"""Architectures of the smallest cohort."""
+
+
+@dataclass(frozen=True)
+class Combination:
+    """Proxies whose ranks within a cohort are added up; higher is better.
+
+    Attributes
+    ----------
+    name
+        What tables and commands call it.
+    title
+        What pictures call it.
+    members
+        Names of proxies.
+    guide
+        The member by whose rank correlation with each other member, within the cohort, this one is
+        weighed; those that rank against it are left out. Empty where all count alike.
+    reference
+        Paper and equation.
+    """
+
+    name: str
+    title: str
+    members: tuple[str, ...]
+    guide: str = ""
+    reference: str = ""
+
+    def __post_init__(self) -> None:
+        if len(set(self.members)) < 2 or len(set(self.members)) != len(self.members):
+            raise BadArgument(
+                f"got the combination {self.name!r} of {', '.join(self.members) or 'nothing'}, "
+                "expected two or more different proxies."
+            )
+        if self.guide and self.guide not in self.members:
+            raise BadArgument(
+                f"got {self.guide!r} as the guide of the combination {self.name!r}, expected one "
+                f"of its members: {', '.join(self.members)}."
+            )
+
+    def of(self, values: Vector) -> Vector:
+        """Combine the members' values within a cohort.
+
+        Parameters
+        ----------
+        values
+            float [members, ..., m] for m architectures, higher is better (see `signed`); NaN where
+            a member has no score, which counts as its worst. Axes in between are other cohorts.
+
+        Returns
+        -------
+        ndarray
+            float [..., m]: the sum over members of weight * log(rank / m), where rank 1 is the
+            worst and equal values share their mean rank.
+
+        Raises
+        ------
+        BadArgument
+            If the cohort is smaller than three, or a member has no value at all.
+        """
+        import numpy as np
+
+        values = np.asarray(values, dtype=float)
+        size = values.shape[-1]
+        if size < LEAST:
+            raise BadArgument(
+                f"got a cohort of {size} for the combination {self.name!r}, expected at least "
+                f"{LEAST} architectures: it is made of ranks among them."
+            )
+        for member, row in zip(self.members, values):
+            if np.isnan(row).all():
+                raise BadArgument(
+                    f"the combination {self.name!r} needs {member}, which gave no architecture a "
+                    "score. Leave it out, or combine others."
+                )
+        ranks = _ranks(values)
+        logs = np.log(ranks / size)
+        if self.guide:
+            logs *= weighted(ranks, self.members.index(self.guide))[..., None]
+        # 2 * 6 = 3 * 4, but the sums of their logarithms differ in the last bit.
+        return logs.sum(0).round(12)
+
+
+def weighted(ranks: Vector, guide: int) -> Vector:
+    """Return each member's weight: its correlation with the guide's ranks, or 0 if negative.
+
+    Ranks [members, ..., m] give weights [members, ...]; that of a constant member is 0, the guide's
+    is 1.
+    """
+    import numpy as np
+
+    centred = ranks - ranks.mean(-1, keepdims=True)
+    lengths = np.sqrt((centred**2).sum(-1))
+    products = (centred * centred[guide]).sum(-1)
+    scale = lengths * lengths[guide]
+    weights = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
+    weights[guide] = 1.0
+    positive: Vector = np.maximum(weights, 0.0)
+    return positive
+
+
+def _ranks(values: Vector) -> Vector:
+    import numpy as np
+    from scipy.stats import rankdata
+
+    ranks: Vector = rankdata(np.where(np.isnan(values), -np.inf, values), axis=-1)
+    return ranks
+
+
+def signed(values: Vector, member: str) -> Vector:
+    """Return a proxy's values so that higher is better; others than ours are taken to be so."""
+    known = member in proxies.names()
+    return values if not known or proxies.get(member).higher_is_better else -values
+
+
+COMBINATIONS: Registry[Combination] = Registry(
+    "combination", "naslib_swap.predictors", "COMBINATION", "naslib_swap.combinations"
+)
+register, get, names = COMBINATIONS.register, COMBINATIONS.get, COMBINATIONS.names
+
+
+def read(text: str) -> Combination:
+    """Read a combination of the user's: ``name=member+member``.
+
+    Raises
+    ------
+    BadArgument
+        Another form; a name that a proxy or combination has; a member that no proxy is.
+    """
+    name, equals, listed = (part.strip() for part in text.partition("="))
+    if not equals or not name or "+" not in listed:
+        raise BadArgument(
+            f"got the combination {text!r}, expected a name and its members, such as "
+            "mine=swap+params."
+        )
+    if name in (*proxies.names(), *names()):
+        raise BadArgument(
+            f"got a combination named {name!r}, as a proxy or combination is already, expected "
+            "another name."
+        )
+    members = tuple(member.strip() for member in listed.split("+"))
+    return Combination(name, name, tuple(proxies.get(member).name for member in members))
+
+
+def requested(
+    asked: Sequence[str], own: Sequence[str] = ()
+) -> tuple[tuple[str, ...], tuple[Combination, ...]]:
+    """Return the proxies to score and the combinations to make of them.
+
+    Parameters
+    ----------
+    asked
+        Names of proxies and combinations; ``default`` and, as no name, all, as in
+        `naslib_swap.proxies.chosen`.
+    own
+        Combinations of the user's, as `read` takes them. Their members are scored.
+
+    Returns
+    -------
+    tuple
+        The proxies, members of combinations included; every combination whose members are among
+        them.
+
+    Raises
+    ------
+    BadArgument
+        For a name that nothing has.
+
+    Examples
+    --------
+    >>> proxies_, combinations_ = requested(["params"], ["mine=params+depth"])
+    >>> proxies_, [one.name for one in combinations_]
+    (('params', 'depth'), ['mine'])
+    """
+    theirs = tuple(read(text) for text in own)
+    if len({one.name for one in theirs}) != len(theirs):
+        raise BadArgument(f"got two combinations of one name among {', '.join(own)}.")
+    ours = names()
+    known = (*ours, *proxies.names(), proxies.DEFAULT)
+    if unknown := [name for name in asked if name not in known]:
+        raise BadArgument(
+            f"got the proxy {unknown[0]!r}, expected one of {', '.join(proxies.names())}, or a "
+            f"combination of them: {', '.join(ours)}."
+        )
+    single = [name for name in asked if name not in ours]
+    wanted = [*(get(name) for name in asked if name in ours), *theirs]
+    scored = dict.fromkeys(proxies.chosen(single)) if single or not asked else {}
+    for one in wanted:
+        scored.update(dict.fromkeys(one.members))
+    made = [get(name) for name in ours if set(get(name).members) <= set(scored)]
+    return tuple(scored), (*made, *theirs)

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats
+
+from naslib_swap import combinations
+from naslib_swap.combinations import Combination, read, requested
+from naslib_swap.errors import BadArgument
+
+PAIR = Combination("pair", "Pair", ("swap", "params"))
+GUIDED = Combination("guided", "Guided", ("swap", "params", "flops"), guide="flops")
+
+
+def test_ranks_by_hand():
+    # Ranks 1, 2, 3 of 3 and 2, 2, 2 (equal values share the mean rank).
+    found = PAIR.of(np.array([[5.0, 6.0, 9.0], [4.0, 4.0, 4.0]]))
+    third = np.log([1 / 3, 2 / 3, 1.0])
+    assert found == pytest.approx(third + np.log(2 / 3))
+
+
+def test_a_missing_value_is_the_worst_of_all():
+    values = np.array([[np.nan, -1e9, 3.0, np.nan], [1.0, 2.0, 3.0, 4.0]])
+    expected = np.log(np.array([1.5, 3, 4, 1.5]) / 4) + np.log(np.array([1, 2, 3, 4]) / 4)
+    assert PAIR.of(values) == pytest.approx(expected)
+
+
+def test_a_guide_weighs_members_and_leaves_out_those_that_rank_against_it():
+    values = np.array([[1.0, 2.0, 4.0, 3.0], [9.0, 8.0, 7.0, 6.0], [1.0, 2.0, 3.0, 4.0]])
+    weight = stats.spearmanr(values[0], values[2]).statistic
+    expected = weight * np.log(np.array([1, 2, 4, 3]) / 4) + np.log(np.array([1, 2, 3, 4]) / 4)
+    assert GUIDED.of(values) == pytest.approx(expected)
+
+
+def test_a_constant_member_has_no_weight_beside_a_guide():
+    values = np.array([[1.0, 1.0, 1.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    assert GUIDED.of(values) == pytest.approx(2 * np.log(np.array([1, 2, 3]) / 3))
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_several_cohorts_at_once_are_each_what_they_are_alone(seed):
+    rng = np.random.default_rng(seed)
+    values = rng.integers(5, size=(3, 4, 6)).astype(float)
+    together = GUIDED.of(values)
+    for cohort in range(4):
+        assert together[cohort] == pytest.approx(GUIDED.of(values[:, cohort]))
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=9, unique=True))
+def test_only_ranks_count(numbers):
+    values = np.array([numbers, numbers])
+    stretched = np.array([np.arctan(numbers), numbers])
+    if len(set(stretched[0])) == len(numbers):
+        assert PAIR.of(stretched) == pytest.approx(PAIR.of(values))
+
+
+def test_what_cannot_be_combined_is_said():
+    with pytest.raises(BadArgument, match=r"got a cohort of 2 for .*'pair', expected at least 3"):
+        PAIR.of(np.ones((2, 2)))
+    with pytest.raises(BadArgument, match="'pair' needs params, which gave no"):
+        PAIR.of(np.array([[1.0, 2.0, 3.0], [np.nan] * 3]))
+    with pytest.raises(BadArgument, match="'one' of swap, expected two or more different proxies"):
+        Combination("one", "One", ("swap",))
+    with pytest.raises(BadArgument, match=r"'x' as the guide of .*expected one of its members"):
+        Combination("g", "G", ("swap", "params"), guide="x")
+
+
+@pytest.mark.parametrize("text", ["mine", "mine=swap", "=swap+params", "swap+params"])
+def test_a_combination_in_another_form_is_refused(text):
+    with pytest.raises(BadArgument, match="expected a name and its members, such as mine=swap"):
+        read(text)
+
+
+def test_names_of_combinations():
+    assert read(" mine = swap + depth ").members == ("swap", "depth")
+    with pytest.raises(BadArgument, match="named 'swap', as a proxy or combination is already"):
+        read("swap=depth+params")
+    with pytest.raises(BadArgument, match="got the proxy 'nope', expected one of"):
+        read("mine=swap+nope")
+    with pytest.raises(BadArgument, match=r"got the proxy 'nope'.* a combination .*az_nas"):
+        requested(["swap", "nope"])
+    with pytest.raises(BadArgument, match="two combinations of one name"):
+        requested(["swap"], ["a=swap+params", "a=swap+depth"])
+
+
+def test_members_are_scored_and_complete_combinations_come_by_themselves():
+    scored, made = requested(["az_nas"])
+    assert scored == combinations.get("az_nas").members
+    assert "az_nas" in [one.name for one in made]
+    assert requested(["swap", "params"])[1] == ()
+    scored, made = requested(["params"], ["mine=swap+depth"])
+    assert scored == ("params", "swap", "depth")
+    assert [one.name for one in made] == ["mine"]
+    assert "az_nas" in [one.name for one in requested(["default"])[1]]
