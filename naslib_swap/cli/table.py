@@ -78,6 +78,8 @@ def _print(outcome: Outcome) -> None:
             "Computed and stored scores on the same architectures",
             presented_beside(outcome.beside),
         )
+    if outcome.advice:
+        print(outcome.advice)
     for remark in outcome.remarks:
         say(f"warning: {remark}")
     show_traces(outcome.scores)

@@ -78,7 +78,13 @@ def compare(
 
         outcomes = [
             outcome_of(
-                study, truth, scores, combined=one.columns()[1], top=one.top, timings=timings
+                study,
+                truth,
+                scores,
+                combined=one.columns()[1],
+                subset=one.subset,
+                top=one.top,
+                timings=timings,
             )
             for one, (study, truth), scores in zip(plans, planned, gather(studies, store))
         ]

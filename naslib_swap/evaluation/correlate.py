@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import reduce
 
 import numpy as np
@@ -40,6 +40,9 @@ class Correlation:
         averaged over the seeds.
     kendall_low, kendall_high
         The same for ``kendall``.
+    behind_low, behind_high
+        95 % interval of how much lower ``spearman`` is than that of the best proxy, on the same
+        resamples; NaN for the best itself.
     seconds_per_arch
         What the proxy costs alone.
     saturated_fraction
@@ -82,6 +85,8 @@ class Correlation:
     failed: int
     n_common: int
     spearman_common: float
+    behind_low: float = float("nan")
+    behind_high: float = float("nan")
 
 
 def correlate(
@@ -134,9 +139,9 @@ def correlate(
     context: dict[str, pd.Series] = {
         name: wide[name].mean(axis=1) for name in ("params", "flops", "depth") if name in wide
     }
-    best = max(accuracy[arch] for arch in archs)
+    highest = max(accuracy[arch] for arch in archs)
     common = _common([v for p, v in wide.items() if computed is None or p in computed])
-    rows = []
+    rows, resamples = [], {}
     for proxy, raw in wide.items():
         frame = known[known["proxy"] == proxy]
         values = raw if directions.get(proxy, True) else -raw
@@ -149,11 +154,14 @@ def correlate(
                 statistics.bootstrap(values[s].to_numpy(float), truth.to_numpy(float), seed=seed)
                 for s in values.columns
             ]
+        resamples[proxy] = _mean(resampled, "spearman")
         rows.append(
-            _correlation(proxy, frame, values, truth, resampled, context, common, best=best, k=k)
+            _correlation(proxy, frame, values, truth, resampled, context, common, best=highest, k=k)
         )
-    table = pd.DataFrame([asdict(row) for row in rows])
-    return table.sort_values(["spearman", "proxy"], ascending=[False, True], ignore_index=True)
+    rows.sort(key=lambda row: (-row.spearman if row.spearman == row.spearman else 2, row.proxy))
+    best = rows[0].proxy
+    rows = [row if row.proxy == best else _behind(row, resamples, best) for row in rows]
+    return pd.DataFrame([asdict(row) for row in rows])
 
 
 def _common(wide: Sequence[pd.DataFrame]) -> pd.Index | None:
@@ -179,8 +187,8 @@ def _correlation(
     on_common = [_Ranked.of(shared[column], truth, {}) for column in shared.columns]
     top = min(k, len(values))
     found = pd.DataFrame([ranked.statistics(top, best) for ranked in per_seed])
-    ci_low, ci_high = _interval(resampled, "spearman")
-    kendall_low, kendall_high = _interval(resampled, "kendall")
+    ci_low, ci_high = statistics.percentiles(_mean(resampled, "spearman"))
+    kendall_low, kendall_high = statistics.percentiles(_mean(resampled, "kendall"))
     saturation = frame["saturation"].dropna()
     return Correlation(
         proxy=proxy,
@@ -206,13 +214,19 @@ def _correlation(
     )
 
 
-def _interval(resampled: Sequence[Resampled], name: str) -> tuple[float, float]:
-    """Return percentiles of the mean over seeds; all seeds have the same resamples."""
+def _mean(resampled: Sequence[Resampled], name: str) -> Vector:
+    """Return the mean over seeds of each resample: all seeds have the same resamples."""
     values = [getattr(one, name) for one in resampled if len(one.spearman)]
-    if not values:
-        return float("nan"), float("nan")
-    fewest = min(len(v) for v in values)
-    return statistics.percentiles(np.mean([v[:fewest] for v in values], axis=0))
+    return np.mean(values, axis=0) if values else np.empty(0)
+
+
+def _behind(row: Correlation, resamples: Mapping[str, Vector], best: str) -> Correlation:
+    """Add how far a proxy is behind the best one: both have the same resamples."""
+    first, this = resamples[best], resamples[row.proxy]
+    if not len(first) or not len(this):
+        return row
+    low, high = statistics.percentiles(first - this)
+    return replace(row, behind_low=low, behind_high=high)
 
 
 @dataclass(frozen=True)

@@ -72,6 +72,7 @@ def page(
         ours = outcome.table["proxy"].isin(["swap", "reg_swap"]).tolist()
         parts.append(_table(presented(outcome.table), ours))
         parts.append(f'<p class="notes">{escape(footnote(outcome.table))}</p>')
+        parts += [f"<p>{escape(outcome.advice)}</p>"] if outcome.advice else []
         parts += [f'<p class="remark">{escape(remark)}</p>' for remark in outcome.remarks]
         if len(outcome.beside):
             parts.append("<h3>Computed and stored scores on the same architectures</h3>")

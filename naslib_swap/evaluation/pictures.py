@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from naslib_swap import proxies as registry
+from naslib_swap.evaluation.advice import TRIVIAL
 from naslib_swap.evaluation.report import MARKS, directions_of, title_of
 from naslib_swap.figures import empty_figure
 from naslib_swap.quoting import brief
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
 _OURS = "#c2410c"
 _OTHERS = "#475569"
 _BASELINES = "#a8a29e"
-_TRIVIAL = ("params", "flops", "depth", "reg_params", "reg_flops")
 _GRID = "#e7e5e4"
 
 _MANY_POINTS = 400
@@ -32,7 +32,7 @@ _LONGEST = 32
 def _colour(proxy: str) -> str:
     if proxy in ("swap", "reg_swap"):
         return _OURS
-    return _BASELINES if proxy in _TRIVIAL else _OTHERS
+    return _BASELINES if proxy in TRIVIAL else _OTHERS
 
 
 def _short(proxy: str) -> str:

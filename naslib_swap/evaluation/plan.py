@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
 from naslib_swap import spaces
@@ -36,6 +36,9 @@ class Plan(ScoringPlan):
 
     archs: Optional[int] = option(
         200, "Architectures to sample, or all.", read=count_or_all, shown="200"
+    )
+    subset: str = option(
+        "all", "Part of the space to sample from: all, or a name such as nasbench201's reachable."
     )
     proxies: tuple[str, ...] = option(
         (DEFAULT,),
@@ -78,12 +81,18 @@ class Plan(ScoringPlan):
         return spaces.get(self.space).task(self.task).accuracies or "csv"
 
     def accuracies(self) -> GroundTruth:
-        """Load the accuracies."""
+        """Load the accuracies, those of the subset."""
         from naslib_swap import ground_truth
 
-        return ground_truth.load(
+        truth = ground_truth.load(
             self.truth_source(), space=self.space, task=self.task, path=self.truth_file
         )
+        space = spaces.get(self.space)
+        belongs = space.subset(self.subset)
+        if self.subset == "all":
+            return truth
+        kept = {a: value for a, value in truth.accuracy.items() if belongs(space.parse(a))}
+        return replace(truth, accuracy=kept)
 
 
 @dataclass(frozen=True)
@@ -111,7 +120,7 @@ class PrecomputePlan(Plan):
         "stays as it is, unless --out names it too.",
     )
     anew: bool = option(False, "Compute anew what the table has already.")
-    HIDDEN: ClassVar[tuple[str, ...]] = ("seeds", "top", "stored", "combine")
+    HIDDEN: ClassVar[tuple[str, ...]] = ("seeds", "top", "stored", "combine", "subset")
 
     def columns(self) -> tuple[tuple[str, ...], tuple[Combination, ...]]:
         """Return the proxies to score; combinations hold within a cohort, not in a table of all.

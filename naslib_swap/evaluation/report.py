@@ -11,12 +11,14 @@ import pandas as pd
 
 from naslib_swap import combinations, csv_files, proxies
 from naslib_swap.combinations import Combination
+from naslib_swap.evaluation.advice import advice
 from naslib_swap.evaluation.cohorts import with_combinations
 from naslib_swap.evaluation.correlate import correlate
 from naslib_swap.evaluation.markdown import as_text, markdown_table
 from naslib_swap.evaluation.published import beside_stored, stored_scores
 from naslib_swap.files import write_text
 from naslib_swap.ground_truth import GroundTruth
+from naslib_swap.ground_truth.nasbench301_surrogate import Predictions
 from naslib_swap.quoting import legible, one_line
 from naslib_swap.scoring.study import Study, nothing_scored
 
@@ -26,6 +28,7 @@ SHOWN: Mapping[str, tuple[str, str]] = {
     "spearman": ("Spearman", ".3f"),
     "spearman_common": ("common", ".3f"),
     "interval": ("95 % interval", ""),
+    "behind": ("behind the best", ""),
     "spearman_std": ("± seeds", ".3f"),
     "kendall": ("Kendall", ".3f"),
     "spearman_given_params": ("given #params", ".2f"),
@@ -42,11 +45,15 @@ SHOWN: Mapping[str, tuple[str, str]] = {
 MARKS: Mapping[str, str] = {"computed": "", "combined": " *", "stored": " (stored)"}
 """What stands behind the name of a row, by where its scores come from."""
 
+_INTERVALS = {"interval": ("ci_low", "ci_high"), "behind": ("behind_low", "behind_high")}
+
 NOTES = (
     "Correlations are positive where a proxy ranks as it is meant to. n: architectures that the "
     "proxy scored. Common: Spearman correlation on the architectures that every computed proxy "
     "scored; where proxies failed, compare these, as failures are seldom average networks. "
-    "Interval: bootstrap over architectures. ± seeds: standard deviation over seeds. Given "
+    "Interval: bootstrap over architectures. Behind the best: how much lower the Spearman "
+    "correlation is than that of the first row, on the same resamples, 95 % interval; where it "
+    "holds 0, the two cannot be told apart. ± seeds: standard deviation over seeds. Given "
     "#params, given FLOPs: partial Spearman correlation with these held fixed. Within depth: "
     "Spearman correlation among architectures of equal depth. nDCG@k: how good the k best by "
     "proxy are, 1 at best. regret@k: accuracy lost, against the best of these architectures, by "
@@ -83,6 +90,8 @@ class Outcome:
         The accuracies of the architectures.
     remarks
         What a reader should be warned of.
+    advice
+        Which row to take, in words; empty where none ranks better than chance.
     """
 
     space: str
@@ -93,6 +102,7 @@ class Outcome:
     scores: pd.DataFrame
     accuracy: Mapping[str, float]
     remarks: tuple[str, ...]
+    advice: str = ""
 
     def nothing_scored(self) -> str | None:
         """Return what to tell the user where every computed score failed; else None."""
@@ -106,6 +116,7 @@ def outcome_of(
     scores: pd.DataFrame,
     *,
     combined: Sequence[Combination] = (),
+    subset: str = "all",
     top: int = 10,
     timings: bool = True,
 ) -> Outcome:
@@ -133,6 +144,7 @@ def outcome_of(
     }
     table["source"] = [sources.get(proxy, "stored") for proxy in table["proxy"]]
     table.loc[table["source"] == "stored", "seeds"] = 0
+    table["subset"], table["sampled_from"] = subset, _known(truth)
     if not timings:
         table["seconds_per_arch"] = float("nan")
     beside = beside_stored(scores, truth, directions)
@@ -147,6 +159,7 @@ def outcome_of(
         scores=everything,
         accuracy=truth.accuracy,
         remarks=(*_remarks(scores), *remarks),
+        advice=advice(table, title_of),
     )
 
 
@@ -166,13 +179,22 @@ def title_of(proxy: str) -> str:
     return repr(proxy) if proxy in titles.values() else legible(proxy)
 
 
+def _known(truth: GroundTruth) -> float:
+    """Return how many architectures have an accuracy; NaN where any may be asked for."""
+    return float("nan") if isinstance(truth.accuracy, Predictions) else len(truth.accuracy)
+
+
 def _title(study: Study, table: pd.DataFrame, truth: GroundTruth) -> str:
     subject = next(iter(study.subjects.values()))
     chosen = getattr(subject, "chosen", None)
     variant = f" ({chosen})" if chosen else ""
     inputs = study.conditions.inputs
+    known, subset = table["sampled_from"].iloc[0], table["subset"].iloc[0]
+    whole = "" if pd.isna(known) else f" of {int(known)}"
+    part = "" if subset == "all" else f" {subset}"
     return one_line(
-        f"{study.space}{variant} / {study.task}: {int(table['n'].max())} architectures, "
+        f"{study.space}{variant} / {study.task}: {int(table['n'].max())}{whole}{part} "
+        f"architectures, "
         f"{_plural(len(study.seeds), 'seed')}, {inputs.samples} images "
         f"({inputs.source}), accuracies: {truth.source}"
     )
@@ -209,11 +231,9 @@ def presented(table: pd.DataFrame) -> pd.DataFrame:
     for name, (heading, form) in SHOWN.items():
         if all_common and name in ("n", "spearman_common"):
             continue
-        if name == "interval":
-            cells = [
-                "" if pd.isna(low) else f"{low:.2f} to {high:.2f}"
-                for low, high in zip(table["ci_low"], table["ci_high"])
-            ]
+        if name in _INTERVALS:
+            low, high = (table[end] for end in _INTERVALS[name])
+            cells = ["" if pd.isna(a) else f"{a:.2f} to {b:.2f}" for a, b in zip(low, high)]
         elif name == "seconds_per_arch":
             cells = [_number(1000 * value, form) for value in table[name]]
         else:
@@ -264,6 +284,7 @@ def markdown(outcomes: Sequence[Outcome]) -> str:
             f"## {as_text(outcome.title)}\n",
             markdown_table(presented(outcome.table)),
             footnote(outcome.table) + "\n",
+            *([as_text(outcome.advice) + "\n"] if outcome.advice else []),
             *(f"- {as_text(remark)}\n" for remark in outcome.remarks),
         ]
         if len(outcome.beside):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Callable, Protocol
 
 from naslib_swap.errors import BadArgument
 
@@ -140,6 +140,8 @@ class SearchSpace(ABC):
         Whether NASLib's table of the space nests one level deeper and holds plain numbers.
     search
         What a search does unless told otherwise.
+    subsets
+        Named parts of the space, and whether an architecture belongs to one.
     """
 
     name: str
@@ -150,6 +152,7 @@ class SearchSpace(ABC):
     suite_zero: str = ""
     flat_tables: bool = False
     search: SearchDefaults = SearchDefaults()
+    subsets: Mapping[str, Callable[[Arch], bool]] = {}
 
     @abstractmethod
     def parse(self, text: str) -> Arch:
@@ -224,6 +227,23 @@ class SearchSpace(ABC):
                 f"{', '.join(self.tasks)}."
             )
         return self.tasks[name]
+
+    def subset(self, name: str) -> Callable[[Arch], bool]:
+        """Return what tells whether an architecture belongs to a named part; ``all`` has all.
+
+        Raises
+        ------
+        BadArgument
+            If there is no such part.
+        """
+        if name == "all":
+            return lambda arch: True
+        if name not in self.subsets:
+            raise BadArgument(
+                f"there is no subset {name!r} of search space {self.name!r}: expected one of "
+                f"{', '.join(['all', *self.subsets])}."
+            )
+        return self.subsets[name]
 
     def moves(self, variant: str | None) -> Moves:
         """Return the space as a search walks it that scores this variant."""

@@ -78,7 +78,7 @@ def test_a_table_of_the_users_own(truth, tmp_path, call):
     status, printed, errors = call(*_arguments(truth, tmp_path / "deep" / "out"))
     out = tmp_path / "deep" / "out"
     assert status == 0
-    assert "darts (tiny) / cifar10: 12 architectures, 1 seed, 4 images (natural)" in printed
+    assert "darts (tiny) / cifar10: 12 of 12 architectures, 1 seed, 4 images (natural)" in printed
     assert "my_proxy (stored)" in printed
     assert "\nk = 10.\n" in printed
     assert errors.splitlines()[0] == "loading accuracies and images"
@@ -123,7 +123,7 @@ def test_nasbench201_from_its_packaged_accuracies(tmp_path, call, no_pictures):
                               "swap,reg_swap,params", "--workers", "1",
                               "--out", str(tmp_path))  # fmt: skip
     assert status == 0
-    assert "nasbench201 / cifar10: 5 architectures" in printed
+    assert "nasbench201 / cifar10: 5 of 15625 architectures" in printed
     assert set(_rows(tmp_path)) == {"swap", "reg_swap", "params"}
 
 

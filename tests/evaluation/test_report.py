@@ -149,7 +149,7 @@ def test_without_timings_nothing_of_them_is_left(outcome):
 
 def test_markdown_holds_every_table_and_its_legend(outcome):
     text = markdown([outcome])
-    assert "## nasbench201 / cifar10: 20 architectures, 1 seed, 16 images (natural)" in text
+    assert "## nasbench201 / cifar10: 20 of 20 architectures, 1 seed, 16 images (natural)" in text
     rows = [line for line in text.splitlines() if line.startswith("| ")]
     assert {line.count("|") for line in rows if "Spearman" in line or "SWAP" in line} == {
         rows[0].count("|")
