@@ -29,8 +29,8 @@ def compute(probe: Probe) -> float:
     (pre-activation) and of activations (post-activation), modules or functions. Rows are samples
     and positions, [S, channels, H, W], or samples and tokens, [S, tokens, features]; columns are
     channels or features. A layer's matrix has all its columns and as many random rows, so that it
-    is square; all its rows where there are fewer. A layer whose values are all 0 or not finite
-    counts 0.
+    is square, of the first samples that have enough of them; all rows where there are too few. A
+    layer whose values are all 0 or not finite counts 0.
 
     Raises
     ------
@@ -46,6 +46,9 @@ def compute(probe: Probe) -> float:
     fan-in, biases 0, norm layers 1 and 0, in train mode. An effective rank does not depend on
     scale, so that the law makes no difference in front of batch normalisation. Parameters of other
     modules (embeddings, the projections of `nn.MultiheadAttention`) stay as they are.
+
+    Rows of few samples, neighbours in an image, are what the paper's sampling gives; rows of all
+    samples tell 3 x 3 convolutions from 1 x 1 less well (docs/proxies.md).
     """
     repeats = probe.settings.get("near_repeats", REPEATS)
     if not isinstance(repeats, int) or repeats < 1:
@@ -107,7 +110,9 @@ class _Blocks:
     def add(self, output: Any) -> bool:
         if not isinstance(output, Tensor) or output.ndim < 2 or not output.is_floating_point():
             return False
-        rows = rows_of(output.detach())
+        one = rows_of(output[:1].detach())
+        enough = -(-one.shape[1] // max(len(one), 1))
+        rows = rows_of(output[:enough].detach())
         if rows.shape not in self._chosen:
             order = torch.randperm(len(rows), generator=self._generator)
             self._chosen[rows.shape] = order[: rows.shape[1]].to(rows.device)
