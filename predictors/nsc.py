@@ -16,7 +16,9 @@ from naslib_swap.proxies import Proxy
 
 LAW = "xavier"
 
-_PER_HEAD = ("query", "key", "value", "q_proj", "k_proj", "v_proj")
+# Projections that heads share, by name: how many in one layer.
+_PROJECTIONS = dict.fromkeys(("query", "key", "value", "q_proj", "k_proj", "v_proj"), 1)
+_PROJECTIONS["qkv"] = 3
 _HEADS = ("num_attention_heads", "num_heads", "n_heads")
 
 
@@ -40,8 +42,8 @@ def compute(probe: Probe) -> float:
 
     The classifier is the last linear layer in the order of modules, unless it has another number of
     outputs than the probe has classes. Heads are known for `nn.MultiheadAttention`, and for modules
-    that have a number of heads and linear layers named query, key, value or q_proj, k_proj, v_proj,
-    as HuggingFace's; other layers of attention count as they are.
+    that have a number of heads and linear layers named query, key, value, q_proj, k_proj, v_proj or
+    qkv, as those of HuggingFace and timm; other layers of attention count as they are.
     """
     law = probe.settings.get("nsc_law", LAW)
     shapes = list(_maps(probe.net, probe.num_classes))
@@ -123,16 +125,16 @@ def _classifier(net: nn.Module, num_classes: int | None) -> nn.Module | None:
 
 
 def _heads(net: nn.Module) -> dict[nn.Module, int]:
-    """Map linear layers that attention's heads share to the number of heads."""
+    """Map linear layers that the heads of attention share to the number of maps in them."""
     found: dict[nn.Module, int] = {}
     for module in net.modules():
         counts: list[Any] = [vars(module).get(name) for name in _HEADS]
         count = next((c for c in counts if isinstance(c, int) and c > 0), None)
         for name, child in module.named_children():
-            if not isinstance(child, nn.Linear) or name not in _PER_HEAD:
+            if not isinstance(child, nn.Linear) or name not in _PROJECTIONS or not count:
                 continue
-            if count and child.out_features % count == 0:
-                found[child] = count
+            if child.out_features % (count * _PROJECTIONS[name]) == 0:
+                found[child] = count * _PROJECTIONS[name]
     return found
 
 

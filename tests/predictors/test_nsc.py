@@ -81,6 +81,7 @@ class Attention(nn.Module):
         super().__init__()
         self.num_attention_heads = 4
         self.query, self.key, self.value = (nn.Linear(12, 8) for _ in range(3))
+        self.qkv = nn.Linear(12, 48)
         self.other = nn.Linear(12, 8)
         self.head = nn.Linear(8, 3)
 
@@ -89,7 +90,7 @@ class Attention(nn.Module):
 
 
 def test_attention_counts_head_by_head() -> None:
-    expected = 3 * 4 * capacity(2, 12) + capacity(8, 12)
+    expected = 3 * 4 * capacity(2, 12) + 3 * 4 * capacity(4, 12) + capacity(8, 12)
     assert score(Attention()).value == pytest.approx(expected)
     whole = nn.Sequential(nn.Embedding(9, 12), nn.MultiheadAttention(12, 3), nn.Linear(12, 2))
     assert score(whole).value == pytest.approx(3 * 3 * capacity(4, 12) + capacity(12, 12))
