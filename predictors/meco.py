@@ -34,9 +34,9 @@ def compute(probe: Probe) -> float:
     Settings: ``meco_draws``, how many images the mean goes over (5), each a batch of its own.
 
     The network runs in train mode with its own weights, on N(0, 1) of the images' shape (the
-    authors' package has 64 x 64 pixels always). One image alone gives an unstable score: the paper
-    takes one, but seeds of it disagree (docs/proxies.md). This is MeCo, not MeCo_opt, which is one
-    thing in the paper and another in the authors' code.
+    authors' package has 64 x 64 pixels always). Others found one image on a batch of two unstable;
+    here, on NAS-Bench-201, seeds of one image agree (docs/proxies.md). This is MeCo, not MeCo_opt,
+    which is one thing in the paper and another in the authors' code.
     """
     draws = probe.settings.get("meco_draws", DRAWS)
     if not isinstance(draws, int) or draws < 1:
