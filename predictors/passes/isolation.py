@@ -15,13 +15,13 @@ from naslib_swap.seeding import repeatable
 
 
 @contextmanager
-def isolated(net: nn.Module, seed: int) -> Iterator[None]:
+def isolated(net: nn.Module, seed: int, *, training: bool = True) -> Iterator[None]:
     """Set train mode and gradients, and seed torch's generators; restore all on leaving.
 
-    Train mode makes normalisation layers use the statistics of the batch, as every proxy here
-    expects. Gradients are switched on for all floating parameters, so that a score does not depend
-    on what the caller has frozen. `.grad` is left alone: use `torch.autograd.grad`. Buffers are
-    kept by `run`.
+    Train mode makes normalisation layers use the statistics of the batch, as nearly every proxy
+    here expects; without `training` it is eval mode. Gradients are switched on for all floating
+    parameters, so that a score does not depend on what the caller has frozen. `.grad` is left
+    alone: use `torch.autograd.grad`. Buffers are kept by `run`.
     """
     modules = list(net.modules())
     modes = [(module, module.training) for module in modules]
@@ -30,7 +30,7 @@ def isolated(net: nn.Module, seed: int) -> Iterator[None]:
     with repeatable(seed), torch.enable_grad():
         try:
             for module, _ in modes:
-                module.training = True
+                module.training = training
             for parameter, _ in wants:
                 parameter.requires_grad_(True)
             yield
