@@ -37,8 +37,8 @@ class SwapRE(MetaOptimizer):
     Reads from `config.search`: `epochs`, `population_size`, `sample_size`, as NASLib's
     `RegularizedEvolution` does, and `mutations`, `offspring`, `crossover`, `removal` (see
     `EvolutionSettings`), `proxy` ("swap", any measure of NASLib's, or a combination such as
-    "az_nas") and `weighting` ("default": mu and sigma as for `reg_swap`; "adaptive"; "none"), which
-    all have defaults.
+    "az_nas") and `weighting` ("default": mu and sigma as for `reg_swap`, none with a combination;
+    "adaptive"; "none"), which all have defaults.
 
     Raises
     ------
@@ -286,11 +286,12 @@ class _Checkpointed(torch.nn.Module):
 def _evolution_settings(config: Any, space: str) -> EvolutionSettings:
     search = config.search
     proxy = search.get("proxy", "swap")
+    combination = combinations.get(proxy) if proxy in combinations.names() else None
     chosen = EvolutionSettings(
         population=search.population_size,
         sample=min(search.sample_size, search.population_size),
-        weighting=_weighting(config, space),
-        combination=combinations.get(proxy) if proxy in combinations.names() else None,
+        weighting=_weighting(config, space, combination),
+        combination=combination,
     )
     given = {
         name: search[name]
@@ -300,9 +301,11 @@ def _evolution_settings(config: Any, space: str) -> EvolutionSettings:
     return EvolutionSettings(**{**vars(chosen), **given})
 
 
-def _weighting(config: Any, space: str) -> SizeWeighting:
+def _weighting(config: Any, space: str, combination: Combination | None) -> SizeWeighting:
     default = "default" if config.search.get("proxy", "swap") == "swap" else "none"
     mode = config.search.get("weighting", default)
+    if mode == "default" and combination is not None:
+        mode = "none"
     if mode != "default":
         return SizeWeighting(mode)
     rule = live.regularisation(space, config.dataset, settings.current())
