@@ -102,8 +102,17 @@ class Combination:
                     f"the combination {self.name!r} needs {member}, which gave no architecture a "
                     "score. Leave it out, or combine others."
                 )
-        ranks = _ranks(values)
-        logs = np.log(ranks / size)
+        return self.among(values)
+
+    def among(self, values: Vector) -> Vector:
+        """Do as `of` for any cohort: in one of two, or without a member's values, it says little.
+
+        A search needs a fitness from its first architecture on.
+        """
+        import numpy as np
+
+        ranks = _ranks(np.asarray(values, dtype=float))
+        logs = np.log(ranks / ranks.shape[-1])
         if self.guide:
             logs *= weighted(ranks, self.members.index(self.guide))[..., None]
         # 2 * 6 = 3 * 4, but the sums of their logarithms differ in the last bit.
@@ -171,6 +180,45 @@ def read(text: str) -> Combination:
     return Combination(name, name, tuple(proxies.get(member).name for member in members))
 
 
+def find(name: str, own: Sequence[str] = ()) -> Combination | None:
+    """Return the combination of that name; None where it is a proxy's.
+
+    Parameters
+    ----------
+    name
+        Of a proxy or combination.
+    own
+        Combinations of the user's, as `read` takes them.
+
+    Raises
+    ------
+    BadArgument
+        For a name that nothing has; for `own` that `read` does not take.
+    """
+    theirs = {one.name: one for one in _read_all(own)}
+    if name in theirs:
+        return theirs[name]
+    if name in names():
+        return get(name)
+    if name not in proxies.names():
+        raise _unknown(name, (*names(), *theirs))
+    return None
+
+
+def _read_all(own: Sequence[str]) -> tuple[Combination, ...]:
+    theirs = tuple(read(text) for text in own)
+    if len({one.name for one in theirs}) != len(theirs):
+        raise BadArgument(f"got two combinations of one name among {', '.join(own)}.")
+    return theirs
+
+
+def _unknown(name: str, combinations: Sequence[str]) -> BadArgument:
+    return BadArgument(
+        f"got the proxy {name!r}, expected one of {', '.join(proxies.names())}, or a combination "
+        f"of them: {', '.join(combinations)}."
+    )
+
+
 def requested(
     asked: Sequence[str], own: Sequence[str] = ()
 ) -> tuple[tuple[str, ...], tuple[Combination, ...]]:
@@ -201,16 +249,11 @@ def requested(
     >>> proxies_, [one.name for one in combinations_]
     (('params', 'depth'), ['mine'])
     """
-    theirs = tuple(read(text) for text in own)
-    if len({one.name for one in theirs}) != len(theirs):
-        raise BadArgument(f"got two combinations of one name among {', '.join(own)}.")
+    theirs = _read_all(own)
     ours = names()
     known = (*ours, *proxies.names(), proxies.DEFAULT)
     if unknown := [name for name in asked if name not in known]:
-        raise BadArgument(
-            f"got the proxy {unknown[0]!r}, expected one of {', '.join(proxies.names())}, or a "
-            f"combination of them: {', '.join(ours)}."
-        )
+        raise _unknown(unknown[0], ours)
     single = [name for name in asked if name not in ours]
     wanted = [*(get(name) for name in asked if name in ours), *theirs]
     scored = dict.fromkeys(proxies.chosen(single)) if single or not asked else {}

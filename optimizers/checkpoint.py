@@ -15,7 +15,7 @@ from typing import Any
 
 from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.files import write_text
-from naslib_swap.optimizers.evolution import Candidate, EvolutionState, Failure
+from naslib_swap.optimizers.evolution import Candidate, EvolutionState, Failure, plain
 from naslib_swap.optimizers.fitness import Moments
 
 FORMAT = 2
@@ -95,8 +95,8 @@ def pack(state: EvolutionState) -> dict[str, Any]:
     return {
         "cycle": state.cycle,
         "population": list(state.population),
-        "history": [asdict(candidate) for candidate in state.history.values()],
-        "failures": [asdict(failure) for failure in state.failures.values()],
+        "history": [plain(candidate) for candidate in state.history.values()],
+        "failures": [plain(failure) for failure in state.failures.values()],
         "sizes": asdict(state.sizes),
         "generator": state.generator,
         "exhausted": state.exhausted,

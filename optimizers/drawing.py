@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from naslib_swap.combinations import Combination
 from naslib_swap.figures import empty_figure
 from naslib_swap.files import write_bytes
-from naslib_swap.optimizers.evolution import Candidate
-from naslib_swap.optimizers.fitness import fitness
 from naslib_swap.regularisation import Regularisation
 from naslib_swap.spaces.space import CellGraph
 
@@ -78,17 +77,25 @@ def _draw_cell(axes: Any, graph: CellGraph) -> None:
     axes.set_axis_off()
 
 
-def draw_curve(path: Path, tried: Sequence[Candidate], weighting: Regularisation | None) -> None:
-    """Write the search curve: every fitness under the final mu and sigma, and the best so far."""
-    values = np.array([fitness(one.measured, weighting) for one in tried])
-    sizes = np.array([one.size for one in tried])
+def draw_curve(
+    path: Path,
+    fitness: Sequence[float],
+    thousands: Sequence[float],
+    weighting: Regularisation | None,
+    combination: Combination | None,
+) -> None:
+    """Write the search curve: every fitness as at the end, every size, and the best so far."""
+    values, sizes = np.array(fitness), np.array(thousands)
     figure = empty_figure(11, 4.6, layout="constrained")
     left, right = figure.subplots(1, 2)
     left.plot(values, ".", color=_GREY, markersize=3, label="scored")
     left.plot(np.maximum.accumulate(values), color=_BLUE, label="best so far")
     left.set_ylim(*_without_tail(values))
     left.set_xlabel("architectures scored")
-    left.set_ylabel("fitness" if weighting is None else "log of regularised score")
+    if combination is not None:
+        left.set_ylabel(f"{combination.title} among all scored")
+    else:
+        left.set_ylabel("fitness" if weighting is None else "log of regularised score")
     left.legend()
     right.plot(sizes, ".", color=_GREY, markersize=3, label="scored")
     best = np.array([int(np.argmax(values[: i + 1])) for i in range(len(values))])

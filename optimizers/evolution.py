@@ -14,13 +14,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Callable, Union
 
 import numpy as np
 
+from naslib_swap.combinations import LEAST, Combination
 from naslib_swap.errors import BadArgument, SwapError, Unscorable
 from naslib_swap.optimizers.fitness import Moments, Scored, SizeWeighting, fitness
+from naslib_swap.optimizers.ranking import Ranking
 from naslib_swap.regularisation import Regularisation
 from naslib_swap.spaces.space import Moves
 
@@ -88,6 +90,9 @@ class EvolutionSettings:
         Who leaves, "worst" (the papers) or "oldest" (Real et al. 2019).
     weighting
         How size enters the fitness.
+    combination
+        Where it is one of proxies that guides the search: fitness is the combined score among all
+        that was scored so far. What measures gives its members' values.
 
     Raises
     ------
@@ -102,6 +107,7 @@ class EvolutionSettings:
     crossover: float = 0.5
     removal: str = "worst"
     weighting: SizeWeighting = field(default_factory=SizeWeighting)
+    combination: Combination | None = None
 
     def __post_init__(self) -> None:
         if self.population < 2:
@@ -120,6 +126,21 @@ class EvolutionSettings:
             raise BadArgument(f"got crossover {self.crossover}, expected a probability.")
         if self.removal not in ("worst", "oldest"):
             raise BadArgument(f"got removal {self.removal!r}, expected worst or oldest.")
+        if self.combination is not None:
+            self._check_combination(self.combination)
+
+    def _check_combination(self, combination: Combination) -> None:
+        if self.weighting.mode != "none":
+            raise BadArgument(
+                f"got size weighting {self.weighting.mode!r} for the combination "
+                f"{combination.name!r}, expected none: a sum of log ranks has no logarithm. Make "
+                "flops or params one of its members instead."
+            )
+        if self.population < LEAST:
+            raise BadArgument(
+                f"got population {self.population}, expected at least {LEAST} members for the "
+                f"combination {combination.name!r}, which ranks them."
+            )
 
     @property
     def tournament(self) -> int:
@@ -146,9 +167,11 @@ class Candidate:
     score, size
         The measurement.
     fitness
-        Its fitness under the mu and sigma of that moment.
+        Its fitness under the mu and sigma of that moment, or among all scored by then.
     entered
         Whether it joined the population (it may have left again at once).
+    values, errors
+        With a combination, the rest of the measurement (`Scored`).
     """
 
     index: int
@@ -156,15 +179,17 @@ class Candidate:
     arch: str
     origin: str
     parents: tuple[str, ...]
-    score: float
+    score: float | None
     size: float
     fitness: float
     entered: bool
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def measured(self) -> Scored:
-        """Score and size."""
-        return Scored(self.score, self.size)
+        """What was measured."""
+        return Scored(self.score, self.size, self.values, self.errors)
 
 
 @dataclass(frozen=True)
@@ -190,6 +215,11 @@ class Failure:
 
 
 Tried = Union[Candidate, Failure]
+
+
+def plain(one: Tried) -> dict[str, Any]:
+    """Return its fields for JSON: `values` and `errors` only where there are some."""
+    return {name: value for name, value in asdict(one).items() if value != {}}
 
 
 @dataclass
@@ -267,6 +297,7 @@ class Evolution:
         self.measure = measure
         self.settings = settings
         self.admissible = admissible
+        self._ranking: Ranking | None = None
         self._rng = np.random.default_rng(seed)
         self.restore(state or EvolutionState(generator=dict(self._rng.bit_generator.state)))
 
@@ -277,6 +308,7 @@ class Evolution:
         tried = [*state.history, *state.failures]
         # Name of the network -> the notation in which it was tried.
         self._tried = {self._name(self.space.parse(key)): key for key in tried}
+        self._rank_anew()
 
     @property
     def filled(self) -> bool:
@@ -296,7 +328,8 @@ class Evolution:
         ------
         SwapError
             As many architectures failed as the population should have members, and none was scored;
-            or the space has too few.
+            a member of the combination scored none of the first population; or the space has too
+            few.
         """
         return self.cycle() if self.filled else self.fill(_FILLED_IN_A_STEP)
 
@@ -320,6 +353,7 @@ class Evolution:
 
     def cycle(self) -> list[Tried]:
         """Run one cycle of Algorithm 1; returns the newly tried."""
+        self._check_members()
         with _Transaction(self):
             self.state.cycle += 1
             drawn = self._rng.choice(
@@ -341,7 +375,9 @@ class Evolution:
             return [*tried, *mutants]
 
     def value(self, key: str) -> float:
-        """Return the fitness of a scored architecture under the mu and sigma now in force."""
+        """Return the fitness of a scored architecture now: by mu and sigma, or among all scored."""
+        if self._ranking is not None:
+            return self._ranking.fitness[key]
         return fitness(self.state.history[key].measured, self.weighting())
 
     def best(self) -> Candidate:
@@ -349,7 +385,7 @@ class Evolution:
         return self.state.history[self._ranked(self.state.population)[0]]
 
     def top(self, count: int) -> list[Candidate]:
-        """Return the `count` fittest ever scored, under the mu and sigma now in force."""
+        """Return the `count` fittest ever scored, by their fitness now."""
         best = heapq.nlargest(count, self.state.history, key=self.value)
         return [self.state.history[key] for key in best]
 
@@ -360,11 +396,30 @@ class Evolution:
     def _ranked(self, keys: Sequence[str]) -> list[str]:
         return sorted(keys, key=self.value, reverse=True)
 
-    def _weigh(self, measured: Sequence[Scored]) -> list[float]:
-        """Admit sizes to the history and give the fitness of each under the new mu and sigma."""
-        for one in measured:
+    def _weigh(self, measured: Mapping[str, Scored]) -> dict[str, float]:
+        """Admit sizes and values to the history and give the fitness of each that follows."""
+        for one in measured.values():
             self.state.sizes = self.state.sizes.add(one.size)
-        return [fitness(one, self.weighting()) for one in measured]
+        if self._ranking is not None:
+            self._ranking = self._ranking.add(measured)
+            return {key: self._ranking.fitness[key] for key in measured}
+        return {key: fitness(one, self.weighting()) for key, one in measured.items()}
+
+    def _rank_anew(self) -> None:
+        combination = self.settings.combination
+        history = {key: one.measured for key, one in self.state.history.items()}
+        self._ranking = None if combination is None else Ranking(combination).add(history)
+
+    def _check_members(self) -> None:
+        """Complain of a member that scored nothing: the rest is not the combination asked for."""
+        ranking = self._ranking
+        if ranking is not None and (blank := ranking.unscored()):
+            member, first = blank[0], next(iter(self.state.history.values()))
+            raise Unscorable(
+                f"none of the first {len(self.state.history)} architectures has a score by "
+                f"{member}, a member of the combination {ranking.combination.name!r}; the reason "
+                f"of the first: {first.errors.get(member, 'it was not asked')}"
+            )
 
     def _admit(
         self,
@@ -376,13 +431,13 @@ class Evolution:
         entering: bool,
     ) -> list[Tried]:
         """Add architectures to history or failures; of those scored, the best may be `entering`."""
-        results = dict(zip(fresh, measured))
-        scored = {name: one for name, one in results.items() if isinstance(one, Scored)}
-        weighed = dict(zip(scored, self._weigh(list(scored.values()))))
+        keys = {name: self.space.encode(arch) for name, arch in fresh.items()}
+        results = dict(zip(keys.values(), measured))
+        weighed = self._weigh({k: one for k, one in results.items() if isinstance(one, Scored)})
         best = max(weighed, key=weighed.__getitem__) if weighed and entering else None
+        self._tried.update(keys)
         tried: list[Tried] = []
-        for name, one in results.items():
-            key = self._tried[name] = self.space.encode(fresh[name])
+        for key, one in results.items():
             common: dict[str, Any] = {
                 "index": len(self.state.history) + len(self.state.failures),
                 "cycle": self.state.cycle,
@@ -395,8 +450,10 @@ class Evolution:
                     **common,
                     score=one.score,
                     size=one.size,
-                    fitness=weighed[name],
-                    entered=name == best,
+                    fitness=weighed[key],
+                    entered=key == best,
+                    values=one.values,
+                    errors=one.errors,
                 )
                 self.state.history[key] = candidate
                 tried.append(candidate)
@@ -491,6 +548,7 @@ class Evolution:
         self.state = before
         left = {**before.history, **before.failures}
         self._tried = {name: key for name, key in self._tried.items() if key in left}
+        self._rank_anew()
 
 
 def _scored(tried: Iterable[Tried]) -> list[Candidate]:

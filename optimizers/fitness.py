@@ -1,14 +1,15 @@
 """Fitness: what was measured of an architecture, and how score and size are combined.
 
-A measurement is kept; a fitness is derived from it whenever it is needed. An adaptive search can
-therefore compute its members' fitness anew without scoring anything again.
+A measurement is kept; a fitness is derived from it whenever it is needed. An adaptive search, or
+one by a combination (`ranking`), can therefore compute its members' fitness anew without scoring
+anything again.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 from naslib_swap.errors import BadArgument
 from naslib_swap.regularisation import Regularisation
@@ -21,13 +22,21 @@ class Scored:
     Attributes
     ----------
     score
-        Value of the proxy; for SWAP the mean of psi over re-initialisations.
+        Value of the proxy; for SWAP the mean of psi over re-initialisations. None with a
+        combination: an architecture alone has no such score.
     size
         Parameters of the scored network, in thousands (the papers' theta).
+    values
+        With a combination, the values of its members as the proxies define them; None where one
+        has none.
+    errors
+        Why, by member.
     """
 
-    score: float
+    score: float | None
     size: float
+    values: Mapping[str, float | None] = field(default_factory=dict)
+    errors: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -123,6 +132,11 @@ def fitness(measured: Scored, weighting: Regularisation | None) -> float:
     Raises
     ------
     BadArgument
-        The score is negative, or no number, where a logarithm is needed.
+        The score is negative, or no number, where a logarithm is needed; it is of a combination.
     """
+    if measured.score is None:
+        raise BadArgument(
+            "got the values of a combination's members, expected a score: an architecture has a "
+            "combined score only among others. Take a proxy, or a search by the combination."
+        )
     return measured.score if weighting is None else weighting.of(measured.score, measured.size)

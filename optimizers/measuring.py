@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from naslib_swap import proxies, spaces
+from naslib_swap.combinations import Combination
 from naslib_swap.errors import Unscorable
 from naslib_swap.optimizers.evolution import Measure, Measured, Unscored
 from naslib_swap.optimizers.fitness import Scored
@@ -28,11 +29,14 @@ class NetworkMeasure:
     space, task, variant
         What is scored; None takes the task's own variant.
     proxy
-        Where lower is better, the score is the negative of its value.
+        Where lower is better, the score is the negative of its value. With a combination, its name.
     conditions
         See `naslib_swap.scoring.conditions_for`.
     seed
         Of weights and images.
+    combination
+        Its members are scored in place of the proxy. An architecture is measured where any of them
+        gives it a value.
     """
 
     space: str
@@ -41,6 +45,12 @@ class NetworkMeasure:
     proxy: str = "swap"
     conditions: Conditions = field(default_factory=Conditions)
     seed: int = 0
+    combination: Combination | None = None
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Names of the proxies that score an architecture."""
+        return (self.proxy,) if self.combination is None else self.combination.members
 
     def subject(self, arch: Any) -> Architecture:
         """Return what is scored."""
@@ -57,7 +67,7 @@ class NetworkMeasure:
             It has no score; the message names it.
         """
         subject = self.subject(arch)
-        found = score(subject, [self.proxy], self.conditions, seed=self.seed)[self.proxy]
+        found = score(subject, self.scored, self.conditions, seed=self.seed)
         measured = self._measured(subject, found)
         if isinstance(measured, Unscored):
             raise Unscorable(f"{self.proxy} cannot score {subject.text}: {measured.error}")
@@ -72,19 +82,25 @@ class NetworkMeasure:
         def measure(archs: Sequence[Any]) -> list[Measured]:
             subjects = {subject.name: subject for subject in map(self.subject, archs)}
             study = Study(
-                self.space, self.task, subjects, (self.proxy,), (self.seed,), self.conditions
+                self.space, self.task, subjects, self.scored, (self.seed,), self.conditions
             )
-            found = {
-                record.key.arch: record.score
-                for records in score_jobs(missing(study, {}), hands)
-                for record in records
-            }
+            found: dict[str, dict[str, Score]] = {name: {} for name in subjects}
+            for records in score_jobs(missing(study, {}), hands):
+                for record in records:
+                    found[record.key.arch][record.key.proxy] = record.score
             return [self._measured(subject, found[name]) for name, subject in subjects.items()]
 
         return measure
 
-    def _measured(self, subject: Architecture, found: Score) -> Measured:
-        if found.value is None:
-            return Unscored(str(found.error))
+    def _measured(self, subject: Architecture, found: Mapping[str, Score]) -> Measured:
+        values = {name: found[name].value for name in self.scored}
+        errors = {name: str(found[name].error) for name in values if values[name] is None}
+        if len(errors) == len(values):
+            return Unscored("; ".join(dict.fromkeys(errors.values())))
+        size = subject.parameters() / 1000
+        if self.combination is not None:
+            return Scored(None, size, values, errors)
+        value = found[self.proxy].value
+        assert value is not None
         sign = 1 if proxies.get(self.proxy).higher_is_better else -1
-        return Scored(sign * found.value, subject.parameters() / 1000)
+        return Scored(sign * value, size)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ast
 import json
 import logging
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -17,7 +18,8 @@ import torch
 from naslib.optimizers.core.metaclasses import MetaOptimizer
 from naslib.search_spaces.core.query_metrics import Metric
 
-from naslib_swap import __version__, proxies, spaces
+from naslib_swap import __version__, combinations, proxies, spaces
+from naslib_swap.combinations import Combination
 from naslib_swap.errors import BadArgument, BadFile, SwapError, Unscorable
 from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, Failure, each
@@ -34,8 +36,9 @@ class SwapRE(MetaOptimizer):
 
     Reads from `config.search`: `epochs`, `population_size`, `sample_size`, as NASLib's
     `RegularizedEvolution` does, and `mutations`, `offspring`, `crossover`, `removal` (see
-    `EvolutionSettings`), `proxy` ("swap", or any measure of NASLib's) and `weighting` ("default":
-    mu and sigma as for `reg_swap`; "adaptive"; "none"), which all have defaults.
+    `EvolutionSettings`), `proxy` ("swap", any measure of NASLib's, or a combination such as
+    "az_nas") and `weighting` ("default": mu and sigma as for `reg_swap`, none with a combination;
+    "adaptive"; "none"), which all have defaults.
 
     Raises
     ------
@@ -65,10 +68,11 @@ class SwapRE(MetaOptimizer):
         self.search_space = search_space
         self.scope = scope if scope else search_space.OPTIMIZER_SCOPE
         self.dataset_api = dataset_api
+        settled = _evolution_settings(self.config, name)
         self.evolution = Evolution(
             spaces.get(name),
-            each(_Measure(name, self.dataset, self.proxy)),
-            _evolution_settings(self.config, name),
+            each(_Measure(name, self.dataset, self.proxy, settled.combination)),
+            settled,
             self.config.seed,
         )
         if self.epochs <= self.evolution.settings.population:
@@ -92,11 +96,12 @@ class SwapRE(MetaOptimizer):
             logger.warning("%s is left out: %s", failed.arch, failed.error)
         best = evolution.best()
         logger.info(
-            "epoch %d: %d scored, best %s with score %.6g and %.6g thousand parameters",
+            "epoch %d: %d scored, best %s with %s %.6g and %.6g thousand parameters",
             epoch,
             len(evolution.state.history),
             best.arch,
-            best.score,
+            "score" if best.score is not None else self.proxy,
+            best.score if best.score is not None else evolution.value(best.arch),
             best.size,
         )
         if not records:
@@ -176,7 +181,9 @@ class SwapRE(MetaOptimizer):
     def _identity(self) -> dict[str, Any]:
         """Return, as JSON, what a checkpoint must agree on: all that the search depends on."""
         evolution = self._adapted()
-        space = evolution.space.name
+        space, combination = evolution.space.name, evolution.settings.combination
+        scored = (self.proxy,) if combination is None else combination.members
+        recipes = {name: live.recipe(space, self.dataset, name).plain() for name in scored}
         identity = {
             "optimizer": "swap_re",
             "version": __version__,
@@ -186,7 +193,7 @@ class SwapRE(MetaOptimizer):
             "proxy": self.proxy,
             "settings": asdict(evolution.settings),
             "swap_seed": settings.current().seed,
-            "recipe": live.recipe(space, self.dataset, self.proxy).plain(),
+            "recipe": recipes[self.proxy] if combination is None else recipes,
         }
         # Through JSON and back, so that it compares as it will be read.
         return dict(json.loads(json.dumps(identity)))
@@ -199,25 +206,46 @@ def _unknown(*_: Any, **__: Any) -> int:
 class _Measure:
     """Scores through the plugin, whose scores are kept on disk."""
 
-    def __init__(self, space: str, dataset: str, proxy: str) -> None:
+    def __init__(
+        self, space: str, dataset: str, proxy: str, combination: Combination | None
+    ) -> None:
         self.space = spaces.get(space)
         self.task = self.space.task(dataset)
         self.proxy = proxy
+        self.combination = combination
         self.dataset = dataset
 
     def __call__(self, arch: Any) -> Scored:
-        found = live.score(self.space.name, self.dataset, self.space.encode(arch), self.proxy)
-        if found is None:
-            raise Unscorable(f"{self.proxy} gives no score for {self.space.encode(arch)}")
+        if self.combination is not None:
+            return self._by_members(arch, self.combination.members)
+        score = self._value(arch, self.proxy)
+        lower = self.proxy in proxies.names() and not proxies.get(self.proxy).higher_is_better
+        return Scored(-score if lower else score, self._size(arch))
+
+    def _by_members(self, arch: Any, members: Sequence[str]) -> Scored:
+        values: dict[str, float | None] = {}
+        errors = {}
+        for name in members:
+            try:
+                values[name] = self._value(arch, name)
+            except SwapError as error:
+                values[name], errors[name] = None, str(error)
+        if len(errors) == len(members):
+            raise Unscorable("; ".join(errors.values()))
+        return Scored(None, self._size(arch), values, errors)
+
+    def _value(self, arch: Any, name: str) -> float:
+        found = live.score(self.space.name, self.dataset, self.space.encode(arch), name)
+        return float(found["score"])
+
+    def _size(self, arch: Any) -> float:
         size = self.space.parameters(
             arch,
             variant=self.task.variant,
             num_classes=self.task.num_classes,
             in_channels=self.task.in_channels,
         )
-        score = float(found["score"])
-        lower = self.proxy in proxies.names() and not proxies.get(self.proxy).higher_is_better
-        return Scored(-score if lower else score, size / 1000)
+        return size / 1000
 
 
 class _Checkpointed(torch.nn.Module):
@@ -257,10 +285,13 @@ class _Checkpointed(torch.nn.Module):
 
 def _evolution_settings(config: Any, space: str) -> EvolutionSettings:
     search = config.search
+    proxy = search.get("proxy", "swap")
+    combination = combinations.get(proxy) if proxy in combinations.names() else None
     chosen = EvolutionSettings(
         population=search.population_size,
         sample=min(search.sample_size, search.population_size),
-        weighting=_weighting(config, space),
+        weighting=_weighting(config, space, combination),
+        combination=combination,
     )
     given = {
         name: search[name]
@@ -270,9 +301,11 @@ def _evolution_settings(config: Any, space: str) -> EvolutionSettings:
     return EvolutionSettings(**{**vars(chosen), **given})
 
 
-def _weighting(config: Any, space: str) -> SizeWeighting:
+def _weighting(config: Any, space: str, combination: Combination | None) -> SizeWeighting:
     default = "default" if config.search.get("proxy", "swap") == "swap" else "none"
     mode = config.search.get("weighting", default)
+    if mode == "default" and combination is not None:
+        mode = "none"
     if mode != "default":
         return SizeWeighting(mode)
     rule = live.regularisation(space, config.dataset, settings.current())

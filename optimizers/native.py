@@ -83,13 +83,11 @@ def search(
     limits = asked.limits()
     if limits is not None:
         limits.check(walk, np.random.default_rng([asked.seed, 2]))
-    recipe = Recipe.of(
-        measure.subject(walk.sample(np.random.default_rng(0))),
-        asked.proxy,
-        measure.conditions,
-        asked.seed,
-    )
-    identity = asked.identity(recipe)
+    subject = measure.subject(walk.sample(np.random.default_rng(0)))
+    recipes = {
+        name: Recipe.of(subject, name, measure.conditions, asked.seed) for name in measure.scored
+    }
+    identity = asked.identity(recipes)
     with steps.alone(folder) if folder is not None else nullcontext():
         state = steps.begin(folder, identity, resume=resume) if folder is not None else None
         most = max(settings.population, settings.mutations, settings.offspring)
@@ -106,7 +104,7 @@ def search(
                 progress=progress,
             )
         top = tuple(replace(one, fitness=evolution.value(one.arch)) for one in evolution.top(_TOP))
-        result = SearchResult(asked, recipe, top, evolution.state, evolution.weighting(), ending)
+        result = SearchResult(asked, recipes, top, evolution.state, evolution.weighting(), ending)
         if folder is not None and top:
             write(folder, result, identity)
     return result

@@ -7,8 +7,9 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
 from naslib_swap import __version__, proxies, spaces
+from naslib_swap.combinations import Combination, find, read
 from naslib_swap.errors import BadArgument
-from naslib_swap.options import option
+from naslib_swap.options import names_or_all, option
 from naslib_swap.scoring.plan import ScoringPlan
 from naslib_swap.spaces.space import Moves
 
@@ -34,7 +35,13 @@ class SearchPlan(ScoringPlan):
     space: str = option("darts", "Search space.")
     task: str = option("", "Task of the space.", shown="the space's first")
     rule: str = option("", "How mu and sigma come from sizes.", shown="the space's")
-    proxy: str = option("swap", "What guides the search, as in `table`.")
+    proxy: str = option("swap", "What guides the search: a proxy or combination, as in `table`.")
+    combine: tuple[str, ...] = option(
+        (),
+        "A combination of your own for --proxy: mine=swap+params+nwot.",
+        read=names_or_all,
+        shown="none",
+    )
     adaptive: bool = option(False, "mu and sigma from the sizes met so far.")
     plain: bool = option(False, "The score alone: size does not count.")
     min_params: Optional[int] = option(None, "Fewest parameters of the final network.")
@@ -73,9 +80,19 @@ class SearchPlan(ScoringPlan):
         ------
         BadArgument
             As `ScoringPlan.check`; a proxy that cannot guide a search, or not with this weighting;
-            a setting of the evolution out of its range.
+            a combination that is not used; a setting of the evolution out of its range.
         """
         super().check(elsewhere=elsewhere)
+        combination = self.combination()
+        own = [read(text).name for text in self.combine]
+        if own and self.proxy not in own:
+            raise BadArgument(
+                f"got --combine {','.join(self.combine)} and --proxy {self.proxy}, expected the "
+                f"combination to guide the search: give --proxy {own[0]}."
+            )
+        if combination is not None:
+            self.settings()
+            return
         proxy = proxies.get(self.proxy)
         if "mu" in proxy.reads:
             bare = self.proxy.removeprefix("reg_")
@@ -90,6 +107,21 @@ class SearchPlan(ScoringPlan):
                 "negative, and a logarithm is needed. Search by it without --mu, --sigma and "
                 "--adaptive."
             )
+
+    def combination(self) -> Combination | None:
+        """Return the combination that guides the search; None where a single proxy does.
+
+        Raises
+        ------
+        BadArgument
+            A name that nothing has.
+        """
+        return find(self.proxy, self.combine)
+
+    def scored(self) -> tuple[str, ...]:
+        """Return the names of the proxies that score each architecture."""
+        combination = self.combination()
+        return (self.proxy,) if combination is None else combination.members
 
     def weighting(self) -> SizeWeighting:
         """Return how size enters the fitness.
@@ -116,7 +148,9 @@ class SearchPlan(ScoringPlan):
         from naslib_swap.optimizers.evolution import EvolutionSettings
 
         chosen = {name: getattr(self, name) for name in _OF_EVOLUTION}
-        return EvolutionSettings(**chosen, weighting=self.weighting())
+        return EvolutionSettings(
+            **chosen, weighting=self.weighting(), combination=self.combination()
+        )
 
     def moves(self) -> Moves:
         """Return the space as the search walks it."""
@@ -131,8 +165,9 @@ class SearchPlan(ScoringPlan):
             self.task,
             self.variant,
             self.proxy,
-            self.conditions([self.proxy]),
+            self.conditions(self.scored()),
             self.seed,
+            self.combination(),
         )
 
     def networks(self) -> Mapping[str, tuple[str | None, int]]:
@@ -170,12 +205,20 @@ class SearchPlan(ScoringPlan):
             in_channels=task.in_channels,
         )
 
-    def identity(self, recipe: Recipe) -> dict[str, Any]:
+    def identity(self, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
         """Return what a checkpoint must agree on.
 
-        Images count by content (the recipe's digest), not by where they lie.
+        Images count by content (a recipe's digest), not by where they lie.
+
+        Parameters
+        ----------
+        recipes
+            By the names of `scored`.
         """
-        made = {name: value for name, value in recipe.plain().items() if name != "source"}
+        made = {
+            proxy: {name: value for name, value in recipe.plain().items() if name != "source"}
+            for proxy, recipe in recipes.items()
+        }
         return {
             "program": "naslib-swap search",
             "version": __version__,
@@ -186,5 +229,5 @@ class SearchPlan(ScoringPlan):
             "min_params": self.min_params,
             "max_params": self.max_params,
             "settings": asdict(self.settings()),
-            "recipe": made,
+            "recipe": made if self.combination() else made[self.proxy],
         }

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from naslib_swap import spaces
 from naslib_swap.files import write_text
-from naslib_swap.optimizers.evolution import Candidate, EvolutionState, Failure
+from naslib_swap.optimizers.evolution import Candidate, EvolutionState, Failure, plain
+from naslib_swap.optimizers.fitness import fitness
 from naslib_swap.optimizers.plan import SearchPlan
+from naslib_swap.optimizers.ranking import Ranking
 from naslib_swap.optimizers.search import Ending
 from naslib_swap.regularisation import Regularisation
 from naslib_swap.scoring.recipe import Recipe
@@ -28,11 +30,12 @@ class SearchResult:
     ----------
     plan
         What was asked, with the space's defaults for what was left open.
-    recipe
-        What the scores were made with.
+    recipes
+        What the scores were made with, by proxy: one, or a combination's members.
     top
-        The best architectures ever scored, best first; their fitness is that under `weighting`.
-        Empty where the time limit came before the first score.
+        The best architectures ever scored, best first; their fitness is that under `weighting`, or
+        with a combination that among all scored. Empty where the time limit came before the first
+        score.
     state
         The whole course of the search.
     weighting
@@ -42,7 +45,7 @@ class SearchResult:
     """
 
     plan: SearchPlan
-    recipe: Recipe
+    recipes: Mapping[str, Recipe]
     top: tuple[Candidate, ...]
     state: EvolutionState
     weighting: Regularisation | None
@@ -50,15 +53,29 @@ class SearchResult:
 
     @property
     def best(self) -> Candidate:
-        """The fittest architecture ever scored, under the final mu and sigma."""
+        """The fittest architecture ever scored: the first of `top`."""
         return self.top[0]
+
+    @property
+    def recipe(self) -> Recipe:
+        """What the scores were made with; of a combination's members, the first one's."""
+        return next(iter(self.recipes.values()))
+
+    @property
+    def fitness(self) -> list[float]:
+        """The fitness of each architecture scored, in order, as at the end of the search."""
+        measured = {key: one.measured for key, one in self.state.history.items()}
+        combination = self.plan.combination()
+        if combination is not None:
+            return list(Ranking(combination).add(measured).fitness.values())
+        return [fitness(one, self.weighting) for one in measured.values()]
 
     @property
     def history(self) -> pd.DataFrame:
         """One row per architecture tried, in order; the columns are the fields of history.jsonl."""
         import pandas as pd  # here, so that a search starts without it
 
-        return pd.DataFrame([asdict(one) for one in self.state.tried()])
+        return pd.DataFrame([plain(one) for one in self.state.tried()])
 
     @property
     def failures(self) -> tuple[Failure, ...]:
@@ -80,13 +97,14 @@ def write(folder: Path, result: SearchResult, identity: Mapping[str, Any]) -> No
 
     space = spaces.get(result.plan.space)
     arch = space.parse(result.best.arch)
-    plain = {
+    recipes = {name: recipe.plain() for name, recipe in result.recipes.items()}
+    best = plain(result.best)
+    written: dict[str, Any] = {
         **identity,
-        "recipe": result.recipe.plain(),
+        "recipe": recipes if result.plan.combination() else result.recipe.plain(),
         "found": result.best.arch,
         "architecture": space.described(arch),
-        "score": result.best.score,
-        "fitness": result.best.fitness,
+        **{name: best[name] for name in ("score", "values", "errors", "fitness") if name in best},
         "parameters": result.sizes,
         "weighting": None if result.weighting is None else asdict(result.weighting),
         "ended": result.ending.reason,
@@ -94,10 +112,13 @@ def write(folder: Path, result: SearchResult, identity: Mapping[str, Any]) -> No
         "scored": len(result.state.history),
         "failed": len(result.state.failures),
         "seconds": round(result.ending.seconds, 3),
-        "top": [asdict(candidate) for candidate in result.top],
+        "top": [plain(candidate) for candidate in result.top],
     }
-    write_text(folder / "result.json", json.dumps(plain, indent=2) + "\n")
+    write_text(folder / "result.json", json.dumps(written, indent=2) + "\n")
     write_text(folder / "architecture.txt", result.best.arch + "\n")
     if cells := space.cells(arch):
         draw_cells(folder / "cells.png", cells)
-    draw_curve(folder / "curve.png", list(result.state.history.values()), result.weighting)
+    sizes = [one.size for one in result.state.history.values()]
+    draw_curve(
+        folder / "curve.png", result.fitness, sizes, result.weighting, result.plan.combination()
+    )

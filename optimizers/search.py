@@ -11,7 +11,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from io import FileIO
 from pathlib import Path
 from typing import Any, Callable
@@ -20,7 +20,7 @@ from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.files import write_text
 from naslib_swap.lock import held
 from naslib_swap.optimizers import checkpoint
-from naslib_swap.optimizers.evolution import Evolution, EvolutionState, Measured, Tried
+from naslib_swap.optimizers.evolution import Evolution, EvolutionState, Measured, Tried, plain
 
 HISTORY = "history.jsonl"
 CHECKPOINT = "checkpoint.json"
@@ -219,4 +219,4 @@ def _unwritable(path: Path, error: OSError) -> BadFile:
 
 
 def _line(one: Tried) -> str:
-    return json.dumps(asdict(one)) + "\n"
+    return json.dumps(plain(one)) + "\n"

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from naslib_swap import combinations
-from naslib_swap.combinations import Combination, read, requested
+from naslib_swap.combinations import Combination, find, read, requested
 from naslib_swap.errors import BadArgument
 
 PAIR = Combination("pair", "Pair", ("swap", "params"))
@@ -83,6 +83,20 @@ def test_names_of_combinations():
         requested(["swap", "nope"])
     with pytest.raises(BadArgument, match="two combinations of one name"):
         requested(["swap"], ["a=swap+params", "a=swap+depth"])
+
+
+def test_a_combination_is_found_among_ours_and_the_users():
+    assert find("az_nas") is combinations.get("az_nas")
+    assert find("mine", ["other=swap+depth", "mine=swap+params"]).members == ("swap", "params")
+    assert find("swap", ["mine=swap+params"]) is None
+    with pytest.raises(BadArgument, match=r"got the proxy 'nope'.* of them: az_nas.*mine"):
+        find("nope", ["mine=swap+params"])
+
+
+def test_any_cohort_has_ranks_among_itself():
+    assert PAIR.among(np.array([[1.0], [np.nan]])).tolist() == [0.0]
+    found = PAIR.among(np.array([[1.0, 2.0, 3.0], [np.nan] * 3]))
+    assert found == pytest.approx(np.log([1 / 3, 2 / 3, 1]) + np.log(2 / 3))
 
 
 def test_members_are_scored_and_complete_combinations_come_by_themselves():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable
 
@@ -16,10 +17,11 @@ from naslib_swap.cli.declared import command
 from naslib_swap.cli.session import place
 from naslib_swap.optimizers.plan import SearchPlan
 from naslib_swap.options import plan_of
+from naslib_swap.quoting import legible
 from naslib_swap.scoring.execution import Workers
 
 if TYPE_CHECKING:
-    from naslib_swap.optimizers.evolution import Evolution
+    from naslib_swap.optimizers.evolution import Candidate, Evolution
     from naslib_swap.optimizers.result import SearchResult
 
 _PLAIN_LINE_EVERY = 50
@@ -72,13 +74,14 @@ def _print(result: SearchResult, out: str) -> None:
     typer.echo(best.arch)
     typer.echo("parameters: " + ", ".join(f"{name} {n:,}" for name, n in result.sizes.items()))
     typer.echo(
-        f"score {best.score:.6g}; {len(result.state.history)} architectures scored{failed}, "
+        f"{_score(best, result.plan.proxy)}; "
+        f"{len(result.state.history)} architectures scored{failed}, "
         f"{result.ending.seconds:.1f} s ({_ENDINGS[result.ending.reason]}); files in {out}"
     )
     from naslib_swap.patterns import fills_samples
 
     samples = result.recipe.samples
-    if result.plan.proxy == "swap" and fills_samples(best.score, samples):
+    if result.plan.proxy == "swap" and fills_samples(best.score or 0, samples):
         typer.echo(
             f"warning: the best score is near the highest that {samples} images can give, "
             f"{2**samples}; more --samples tell architectures apart better",
@@ -113,4 +116,14 @@ def _standing(evolution: Evolution) -> str:
     if not evolution.state.population:
         return f"none of {len(evolution.state.failures)} could be scored"
     best, history = evolution.best(), len(evolution.state.history)
-    return f"best score {best.score:.6g} at {best.size:.4g} k parameters, {history} scored"
+    combination = evolution.settings.combination
+    now = replace(best, fitness=evolution.value(best.arch))
+    score = _score(now, combination.name if combination else "")
+    return f"best {score} at {best.size:.4g} k parameters, {history} scored"
+
+
+def _score(one: Candidate, proxy: str) -> str:
+    """Say the score; with a combination, what it is among all that was scored."""
+    if one.score is not None:
+        return f"score {one.score:.6g}"
+    return f"{legible(proxy)} {one.fitness:.6g} among all scored"

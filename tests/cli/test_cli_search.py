@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 import typer
@@ -101,6 +103,43 @@ def test_time_limit_and_resume(tmp_path):
     resumed = invoke(SMALL + f"--cycles {cycles + 2} --resume", tmp_path)
     assert resumed.exit_code == 0, resumed.output
     assert json.loads((tmp_path / "result.json").read_text())["cycles"] == cycles + 2
+
+
+def test_a_combination_of_the_users_guides(tmp_path):
+    mine = "--combine mine=params+depth --proxy mine"
+    result = invoke(SMALL + mine, tmp_path)
+    assert result.exit_code == 0, result.output
+    written = json.loads((tmp_path / "result.json").read_text())
+    assert f"mine {written['fitness']:.6g} among all scored; " in result.stdout
+    assert list(written["values"]) == ["params", "depth"]
+    resumed = invoke(SMALL + mine + " --cycles 4 --resume", tmp_path)
+    assert resumed.exit_code == 0, resumed.output
+
+
+@pytest.mark.slow  # a process that imports torch; a second for each architecture
+def test_az_nas_guides_and_goes_on(tmp_path):
+    def ran(folder: str, cycles: int, *more: str) -> subprocess.CompletedProcess[str]:
+        small = "--space nasbench201 --population 3 --mutations 1 --offspring 1 --workers 1"
+        command = ["search", *small.split(), "--proxy", "az_nas", "--cycles", str(cycles)]
+        return subprocess.run(
+            [sys.executable, "-m", "naslib_swap.cli", *command, "--out", folder, *more],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    for done in (ran("parts", 1), ran("parts", 2, "--resume"), ran("whole", 2)):
+        assert done.returncode == 0, done.stderr
+        assert "az_nas -" in done.stdout
+    parts, whole = ((tmp_path / n / "history.jsonl").read_bytes() for n in ("parts", "whole"))
+    assert parts == whole
+    members = {tuple(json.loads(line)["values"]) for line in whole.splitlines()}
+    assert members == {("expressivity", "progressivity", "trainability", "flops")}
+    refused = ran("other", 1, "--adaptive")
+    assert refused.returncode == 2
+    assert "got size weighting 'adaptive' for the combination 'az_nas'" in refused.stderr
+    assert not (tmp_path / "other").exists()
 
 
 def test_interrupt_says_how_to_go_on(tmp_path, monkeypatch):

@@ -292,6 +292,86 @@ def test_an_architecture_without_a_score_does_not_end_a_runner(naslib_root, tmp_
     assert "none of the first 3 architectures could be scored" in done.stderr
 
 
+_BY_COMBINATION = """
+    import sys, types
+
+    def stub(name, **attributes):
+        module = sys.modules[name] = types.ModuleType(name)
+        vars(module).update(attributes)
+
+    # The two names of NASLib's that the optimiser's file needs.
+    for name in ("naslib", "naslib.optimizers", "naslib.optimizers.core", "naslib.search_spaces",
+                 "naslib.search_spaces.core"):
+        stub(name)
+    stub("naslib.optimizers.core.metaclasses", MetaOptimizer=type("MetaOptimizer", (), {}))
+    stub("naslib.search_spaces.core.query_metrics", Metric=None)
+
+    from naslib_swap import scoring
+    from naslib_swap.errors import Unscorable
+    from naslib_swap.optimizers.naslib_swap_re import SwapRE
+    from naslib_swap.plugin import live
+
+    def score(space, dataset, arch, name):
+        if name == "trainability" and arch.startswith("(0"):
+            raise Unscorable("no trainability")
+        return {"score": float(sum(map(ord, arch + name)) % 97)}
+
+    live.score = score
+    live.recipe = lambda space, dataset, name: scoring.Recipe(source=name)
+
+    class Config(dict):
+        __getattr__ = dict.__getitem__
+
+    space = types.SimpleNamespace(get_type=lambda: "nasbench201", OPTIMIZER_SCOPE=[])
+
+    def searched(epochs, **others):
+        optimizer = SwapRE(Config(dataset="cifar10", seed=0, search=Config(
+            epochs=epochs, population_size=4, sample_size=2,
+            **{"proxy": "az_nas", "weighting": "default", **others})))
+        optimizer.adapt_search_space(space)
+        return optimizer
+
+    whole = searched(12)
+    for epoch in range(12):
+        whole.new_epoch(epoch)
+        if epoch == 6:
+            (saved,) = whole.get_checkpointables()["model"].state_dict().items()
+    state = whole.evolution.state
+    assert {tuple(one.values) for one in state.history.values()} == {
+        ("expressivity", "progressivity", "trainability", "flops")}
+    lacking = [one for one in state.history.values() if one.errors]
+    assert lacking and all(one.errors == {"trainability": "no trainability"} for one in lacking)
+    assert whole.evolution.settings.weighting.mode == "none"
+    resumed = searched(12)
+    resumed.get_checkpointables()["model"].load_state_dict(dict([saved]))
+    for epoch in range(7, 12):
+        resumed.new_epoch(epoch)
+    assert resumed.evolution.state == state
+    for others in ({"weighting": "adaptive"}, {"proxy": "swap", "weighting": "none"}):
+        try:
+            other = searched(12, **others)
+            other.get_checkpointables()["model"].load_state_dict(dict([saved]))
+        except ValueError as error:
+            print("refused:", error)
+"""
+
+
+def test_a_combination_guides_and_resumes(tmp_path):
+    """Without NASLib: the optimiser's own part."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(_BY_COMBINATION)],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    refused = [line for line in done.stdout.splitlines() if line.startswith("refused: ")]
+    assert len(refused) == 2
+    assert "got size weighting 'adaptive' for the combination 'az_nas'" in refused[0]
+    assert "its proxy is 'az_nas', this search's is 'swap'" in refused[1]
+
+
 def test_there_is_a_config_for_every_task_of_naslibs_spaces():
     tabled = [spaces.get(name) for name in spaces.names() if spaces.get(name).suite_zero]
     expected = {f"{space.name}_{task}" for space in tabled for task in space.tasks}

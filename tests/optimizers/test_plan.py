@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from naslib_swap import spaces
+from naslib_swap import combinations, spaces
 from naslib_swap.errors import BadArgument
 from naslib_swap.optimizers.evolution import EvolutionSettings
 from naslib_swap.optimizers.fitness import SizeWeighting
@@ -85,6 +85,17 @@ def test_settings_are_those_of_the_evolution():
         ({"proxy": "synflow", "mu": 1.0, "sigma": 1.0}, "synflow cannot be weighed by size"),
         ({"proxy": "reg_swap"}, "give --proxy swap with --mu and --sigma"),
         ({"proxy": "reg_params"}, "give --proxy params with --mu and --sigma"),
+        ({"proxy": "imaginary"}, "or a combination of them: az_nas"),
+        (
+            {"proxy": "az_nas", "adaptive": True},
+            "got size weighting 'adaptive' for the combination",
+        ),
+        ({"proxy": "az_nas", "mu": 1.0, "sigma": 1.0}, "Make flops or params one of its members"),
+        ({"proxy": "az_nas", "population": 2}, "expected at least 3 members for the combination"),
+        ({"proxy": "mine"}, "got the proxy 'mine'"),
+        ({"proxy": "mine", "combine": ("mine=swap+nope",)}, "got the proxy 'nope'"),
+        ({"proxy": "mine", "combine": ("mine=swap",)}, "expected a name and its members"),
+        ({"combine": ("mine=swap+params",)}, "and --proxy swap, expected the combination to guide"),
         ({"population": 1}, "got population 1"),
         ({"sample": 99}, "got sample 99"),
     ],
@@ -92,6 +103,17 @@ def test_settings_are_those_of_the_evolution():
 def test_plans_that_cannot_be_met(options, message):
     with pytest.raises(BadArgument, match=re.escape(message)):
         SearchPlan(**options).complete().check()
+
+
+def test_a_combination_guides_by_its_members():
+    plan = SearchPlan(proxy="mine", combine=("mine=swap+ntk",)).complete()
+    plan.check()
+    assert plan.scored() == ("swap", "ntk")
+    assert plan.weighting() == SizeWeighting("none")
+    assert plan.settings().combination.members == ("swap", "ntk")
+    assert SearchPlan(proxy="az_nas").combination() == combinations.get("az_nas")
+    assert SearchPlan().combination() is None
+    assert SearchPlan().scored() == ("swap",)
 
 
 def test_renamed_options_name_their_successors():
