@@ -23,6 +23,8 @@ from torch._ops import OpOverload, OpOverloadPacket
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from naslib_swap.traversal import modules_of
+
 if TYPE_CHECKING:
     from naslib_swap.movements import Watch
 
@@ -181,7 +183,7 @@ DEFAULT_ACTIVATIONS = ActivationTable()
 
 def _output_kinds(net: nn.Module, table: ActivationTable) -> dict[nn.Module, Kind]:
     """The modules that are recorded by their output."""
-    modules = list(net.modules())
+    modules = modules_of(net)
     kinds = {cls: table.kind_of_module(cls) for cls in {type(module) for module in modules}}
     return {
         module: kind

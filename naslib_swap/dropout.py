@@ -21,6 +21,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from naslib_swap.activations import Rewrite
+from naslib_swap.traversal import modules_of
 
 _RANDOM_DEPTH = re.compile(r"drop_?(out|path|block|connect)|stochastic_?depth|shake_?drop", re.I)
 
@@ -33,7 +34,7 @@ def without_dropout(net: nn.Module) -> Iterator[None]:
     """
     kept = [
         (holder, name, getattr(holder, name))
-        for module in net.modules()
+        for module in _suspects(modules_of(net))
         for holder, name in _switches(module)
     ]
     try:
@@ -43,6 +44,24 @@ def without_dropout(net: nn.Module) -> Iterator[None]:
     finally:
         for holder, name, value in reversed(kept):
             setattr(holder, name, value)
+
+
+def _suspects(modules: list[nn.Module]) -> Iterator[nn.Module]:
+    """The modules whose class or attributes can have a switch: a look at each takes longer."""
+    classes = {
+        cls
+        for cls in {type(module) for module in modules}
+        if issubclass(cls, nn.RNNBase)
+        or _RANDOM_DEPTH.search(cls.__name__)
+        or hasattr(cls, "layerdrop")
+        or hasattr(cls, "config")
+        # Attributes that only such a module knows of.
+        or cls.__getattr__ is not nn.Module.__getattr__
+    }
+    for module in modules:
+        own = module.__dict__
+        if type(module) in classes or "layerdrop" in own or "config" in own:
+            yield module
 
 
 def _switches(module: nn.Module) -> Iterator[tuple[Any, str]]:
