@@ -12,7 +12,7 @@ modules named DropPath, StochasticDepth, DropBlock, DropConnect, PatchDropout or
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,20 +21,19 @@ import torch.nn.functional as F
 from torch import nn
 
 from naslib_swap.activations import Rewrite
-from naslib_swap.traversal import modules_of
 
 _RANDOM_DEPTH = re.compile(r"drop_?(out|path|block|connect)|stochastic_?depth|shake_?drop", re.I)
 
 
 @contextmanager
-def without_dropout(net: nn.Module) -> Iterator[None]:
-    """Switch off, in a network in train mode, what is a module or an attribute.
+def without_dropout(modules: Sequence[nn.Module]) -> Iterator[None]:
+    """Switch off, in the modules of a network in train mode, what is a module or an attribute.
 
     Functions are for :data:`WITHOUT_DROPOUT`.
     """
     kept = [
         (holder, name, getattr(holder, name))
-        for module in _suspects(modules_of(net))
+        for module in _suspects(modules)
         for holder, name in _switches(module)
     ]
     try:
@@ -46,7 +45,7 @@ def without_dropout(net: nn.Module) -> Iterator[None]:
             setattr(holder, name, value)
 
 
-def _suspects(modules: list[nn.Module]) -> Iterator[nn.Module]:
+def _suspects(modules: Sequence[nn.Module]) -> Iterator[nn.Module]:
     """The modules whose class or attributes can have a switch: a look at each takes longer."""
     classes = {
         cls

@@ -184,7 +184,7 @@ def _layout(seen: Examined, call: Callable[[Tensor], Any], hidden: bool) -> Layo
         statistics.start()
         with (
             torch.no_grad(),
-            without_dropout(seen.net),
+            without_dropout(modules_of(seen.net)),
             recording(seen.net, traces.take, seen.table, rewrites=rewrites, hidden=hidden),
         ):
             call(sources)

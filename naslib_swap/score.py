@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -235,7 +235,6 @@ def swap_score(
 
     def scored(plan: Plan | None) -> SwapScore | Plan:
         """The score; or, without a plan, the plan to start again with where it is not plain."""
-        quiet = without_dropout(net) if not dropout and mode == "train" else nullcontext()
         with repeatable(seed), restored(net):
             target = device_of(net) if device is None else usable(device)
             if target is not None and target != device_of(net):
@@ -243,8 +242,10 @@ def swap_score(
             arguments = Arguments.of(inputs, target, bound)
             set_mode(net, mode == "train")
             way = _Way(activations, {} if dropout else WITHOUT_DROPOUT, plan or PLAIN)
-            with quiet, untracked(modules_of(net)), advised(net, arguments, mode=mode):
-                parameters = count_parameters(net)
+            modules = modules_of(net)
+            quiet = without_dropout(modules) if not dropout and mode == "train" else nullcontext()
+            with quiet, untracked(modules), advised(net, arguments, mode=mode):
+                parameters = _count(modules)
                 initialisation = StandardNormal(net, seed) if repeats else None
                 psi: list[int] = []
                 by_sign: list[Mapping[bool, int]] = []
@@ -365,7 +366,11 @@ def regularised_swap_score(
 
 def count_parameters(net: nn.Module) -> int:
     """Return the number of parameters of a network, each counted once."""
-    return sum(parameter.numel() for parameter in parameters_of(modules_of(net)))
+    return _count(modules_of(net))
+
+
+def _count(modules: Sequence[nn.Module]) -> int:
+    return sum(parameter.numel() for parameter in parameters_of(modules))
 
 
 @dataclass(frozen=True)
@@ -379,19 +384,19 @@ class _Way:
 
     @contextmanager
     def record(self, net: nn.Module, consume: Callable[[Any, Kind], bool | str]) -> Iterator[Calls]:
-        with ExitStack() as contexts:
-            if self._leaves_are_silent:
-                contexts.enter_context(unobserved(modules_of(net)))
-            yield contexts.enter_context(
-                recording(
-                    net,
-                    consume,
-                    self.table,
-                    watch=self.watch,
-                    rewrites=self.rewrites,
-                    hidden=self.plan.hidden,
-                )
-            )
+        modules = modules_of(net)
+        with (
+            unobserved(modules) if self._leaves_are_silent else nullcontext(),
+            recording(
+                modules,
+                consume,
+                self.table,
+                watch=self.watch,
+                rewrites=self.rewrites,
+                hidden=self.plan.hidden,
+            ) as calls,
+        ):
+            yield calls
 
     @property
     def _leaves_are_silent(self) -> bool:
