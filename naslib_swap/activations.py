@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Optional, Union
@@ -22,6 +22,8 @@ from torch import Tensor, nn
 from torch._ops import OpOverload, OpOverloadPacket
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
+
+from naslib_swap.traversal import modules_of
 
 if TYPE_CHECKING:
     from naslib_swap.movements import Watch
@@ -179,9 +181,8 @@ class ActivationTable:
 DEFAULT_ACTIVATIONS = ActivationTable()
 
 
-def _output_kinds(net: nn.Module, table: ActivationTable) -> dict[nn.Module, Kind]:
+def _output_kinds(modules: Sequence[nn.Module], table: ActivationTable) -> dict[nn.Module, Kind]:
     """The modules that are recorded by their output."""
-    modules = list(net.modules())
     kinds = {cls: table.kind_of_module(cls) for cls in {type(module) for module in modules}}
     return {
         module: kind
@@ -320,7 +321,7 @@ class _PassThrough(TorchDispatchMode):
 
 @contextmanager
 def recording(
-    net: nn.Module,
+    net: nn.Module | Sequence[nn.Module],
     consume: Consumer,
     table: ActivationTable = DEFAULT_ACTIVATIONS,
     *,
@@ -336,7 +337,8 @@ def recording(
     Parameters
     ----------
     net
-        The network; only modules that are recorded by their output are touched, by hooks.
+        The network, or all of its modules; only those that are recorded by their output are
+        touched, by hooks.
     consume
         Called at once, before anything can change the output in place; returns whether it took
         the output.
@@ -351,7 +353,7 @@ def recording(
     """
     recorder = _Recorder(table, consume, watch, rewrites or {})
     handles = []
-    kinds = _output_kinds(net, table)
+    kinds = _output_kinds(modules_of(net) if isinstance(net, nn.Module) else net, table)
 
     def enter(module: nn.Module, args: Any) -> None:
         recorder.inside += 1

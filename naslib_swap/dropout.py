@@ -12,7 +12,7 @@ modules named DropPath, StochasticDepth, DropBlock, DropConnect, PatchDropout or
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -26,14 +26,14 @@ _RANDOM_DEPTH = re.compile(r"drop_?(out|path|block|connect)|stochastic_?depth|sh
 
 
 @contextmanager
-def without_dropout(net: nn.Module) -> Iterator[None]:
-    """Switch off, in a network in train mode, what is a module or an attribute.
+def without_dropout(modules: Sequence[nn.Module]) -> Iterator[None]:
+    """Switch off, in the modules of a network in train mode, what is a module or an attribute.
 
     Functions are for :data:`WITHOUT_DROPOUT`.
     """
     kept = [
         (holder, name, getattr(holder, name))
-        for module in net.modules()
+        for module in _suspects(modules)
         for holder, name in _switches(module)
     ]
     try:
@@ -43,6 +43,24 @@ def without_dropout(net: nn.Module) -> Iterator[None]:
     finally:
         for holder, name, value in reversed(kept):
             setattr(holder, name, value)
+
+
+def _suspects(modules: Sequence[nn.Module]) -> Iterator[nn.Module]:
+    """The modules whose class or attributes can have a switch: a look at each takes longer."""
+    classes = {
+        cls
+        for cls in {type(module) for module in modules}
+        if issubclass(cls, nn.RNNBase)
+        or _RANDOM_DEPTH.search(cls.__name__)
+        or hasattr(cls, "layerdrop")
+        or hasattr(cls, "config")
+        # Attributes that only such a module knows of.
+        or cls.__getattr__ is not nn.Module.__getattr__
+    }
+    for module in modules:
+        own = module.__dict__
+        if type(module) in classes or "layerdrop" in own or "config" in own:
+            yield module
 
 
 def _switches(module: nn.Module) -> Iterator[tuple[Any, str]]:

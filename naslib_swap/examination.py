@@ -28,6 +28,7 @@ from naslib_swap.rows import (
     Traces,
     find_layout,
 )
+from naslib_swap.traversal import modules_of
 
 # What is remembered is a few names a network; searches see many.
 _MOST = 4096
@@ -57,7 +58,7 @@ class Examined:
     @property
     def class_key(self) -> Any:
         """Networks that are alike in this hide alike."""
-        modules = frozenset(map(type, self.net.modules()))
+        modules = frozenset(map(type, modules_of(self.net)))
         return type(self.net), modules, frozenset(self.watch.functions), self.net.training
 
     @property
@@ -183,7 +184,7 @@ def _layout(seen: Examined, call: Callable[[Tensor], Any], hidden: bool) -> Layo
         statistics.start()
         with (
             torch.no_grad(),
-            without_dropout(seen.net),
+            without_dropout(modules_of(seen.net)),
             recording(seen.net, traces.take, seen.table, rewrites=rewrites, hidden=hidden),
         ):
             call(sources)

@@ -47,12 +47,11 @@ _READ_AS = {
 }
 
 
-def _as_integers(values: Tensor) -> tuple[Tensor, _Integers]:
-    """View values as signed integers of the same bits; types without an entry are converted."""
+def _readable(values: Tensor) -> tuple[Tensor, _Integers]:
+    """Return values and how to read them; types without an entry are converted."""
     if values.dtype not in _READ_AS:
         values = values.float() if values.is_floating_point() else values.sign().to(torch.int8)
-    read = _READ_AS[values.dtype]
-    return values.view(read.type), read
+    return values, _READ_AS[values.dtype]
 
 
 def _bits(samples: int, signed: bool) -> int:
@@ -70,15 +69,18 @@ class CompiledKeys:
 
     def add(self, values: Tensor) -> bool:
         """Take in [S, V] on the CPU; return whether NaN is there."""
-        integers, read = _as_integers(values)
-        array = integers.numpy()  # refuses what has no memory of its own
-        if array.strides[1] != array.itemsize or not array.flags.aligned:
-            array = np.ascontiguousarray(array)
-        samples, count = array.shape
-        where = (array.ctypes.data, array.strides[0], samples, count)
-        how = (array.itemsize, read.infinity, self._signed)
+        values, read = _readable(values)
+        size = values.element_size()
+        address = values.data_ptr()  # refuses what has no memory of its own, or says 0
+        if not address or values.stride(1) != 1 or address % size or values.is_neg():
+            integers = values.detach().resolve_neg().view(read.type).numpy()
+            values = torch.from_numpy(np.array(integers, order="C"))
+            address = values.data_ptr()
+        samples, count = values.shape
+        where = (address, size * values.stride(0), samples, count)
+        how = (size, read.infinity, self._signed)
         if isinstance(self._keys, _Flags):
-            return bool(self._kernel.mark(*where, *how, self._keys.marks.ctypes.data))
+            return bool(self._kernel.mark(*where, *how, self._keys.address))
         keys = self._keys.room(count)
         return bool(self._kernel.pack(*where, *how, keys.ctypes.data))
 
@@ -128,8 +130,8 @@ class StagedKeys:
             self._put(values, values, 0)
             # The maximum is NaN exactly if a value is.
             return torch.isnan(values.max()) if values.is_floating_point() else False
-        bits, read = _as_integers(values)
-        signed = bits.numpy()
+        values, read = _readable(values)
+        signed = values.detach().view(read.type).numpy()
         unsigned = signed.view(f"u{signed.itemsize}")
         self._put(signed, unsigned, read.last_above)
         return bool(
@@ -216,6 +218,7 @@ class _Flags:
 
     def __init__(self, bits: int) -> None:
         self.marks = np.zeros(1 << bits, dtype=bool)
+        self.address = self.marks.ctypes.data
         self._bytes = -(-bits // 8)
 
     def add(self, keys: _Array) -> None:

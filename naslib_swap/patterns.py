@@ -125,7 +125,7 @@ class PatternCounter:
                 f"got an activation of {name} on {activation.device}, expected {self._device}: "
                 "where the minibatch is. Move the network there as a whole."
             )
-        flat = _flat(activation.detach(), self.samples)
+        flat = _flat(activation, self.samples)
         nan = self._of_kind(signed).add(flat)
         self._nan.append((name, nan if maximum is None else torch.isnan(maximum)))
         self.values_by_sign[signed] = self.values_by_sign.get(signed, 0) + flat.shape[1]
@@ -171,17 +171,22 @@ class PatternCounter:
         Unscorable
             If an activation held NaN: it has no sign.
         """
-        if self._nan:
-            found = [torch.as_tensor(nan, device=self._device) for _, nan in self._nan]
-            bad = torch.stack(found).nonzero()
-            if len(bad):
-                name = self._nan[int(bad[0])][0]
-                raise Unscorable(
-                    f"{len(bad)} of {len(self._nan)} activations hold NaN, the first of them "
-                    f"{name}; expected numbers, since NaN has no sign. Check the network's weights "
-                    "and the inputs' scale."
-                )
+        bad = [name for (name, _), nan in zip(self._nan, self._nan_flags()) if nan]
+        if bad:
+            raise Unscorable(
+                f"{len(bad)} of {len(self._nan)} activations hold NaN, the first of them "
+                f"{bad[0]}; expected numbers, since NaN has no sign. Check the network's weights "
+                "and the inputs' scale."
+            )
         return count_union(list(self._keys.values()))
+
+    def _nan_flags(self) -> list[bool]:
+        flags = [nan for _, nan in self._nan]
+        if all(isinstance(nan, bool) for nan in flags):
+            return flags
+        together = [torch.as_tensor(nan, device=self._device) for nan in flags]
+        found: list[bool] = torch.stack(together).tolist()  # waits for the device once
+        return found
 
     def _of_kind(self, signed: bool) -> Keys:
         if signed not in self._keys:

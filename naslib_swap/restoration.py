@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import operator
 import random
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import chain
@@ -15,9 +16,11 @@ import torch
 from torch import Tensor, nn
 
 from naslib_swap.errors import Unscorable
+from naslib_swap.traversal import distinct, modules_of, parameters_of
 
 # What a module registers; a change in one of these says that a module rebuilds itself.
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
+_NOTHING: dict[str, Any] = {}
 
 
 @contextmanager
@@ -58,9 +61,9 @@ def restored(net: nn.Module) -> Iterator[None]:
     >>> net.training, int(net.num_batches_tracked)
     (False, 0)
     """
-    modules = list(net.modules())
-    parameters = _distinct(item for m in modules for item in m._parameters.values())
-    buffers = _distinct(item for m in modules for item in m._buffers.values())
+    modules = modules_of(net)
+    parameters = parameters_of(modules)
+    buffers = distinct(item for m in modules for item in m._buffers.values())
     _require_values(net, [*parameters, *buffers])
     own = [(module, module.training) for module in modules if _has_own_train(module)]
     give_back_structure = _kept_structure(modules)
@@ -83,7 +86,7 @@ def restored(net: nn.Module) -> Iterator[None]:
 def set_mode(net: nn.Module, train: bool) -> None:
     """Put a network into train or eval mode, by its own ``train()``."""
     # Not where nothing would change: on a network of many modules this costs as much as counting.
-    if any(module.training != train for module in net.modules()):
+    if any(module.training != train for module in modules_of(net)):
         net.train(train)
 
 
@@ -121,9 +124,9 @@ def _return_to_mode(module: nn.Module, training: bool) -> None:
 
 
 def _kept_structure(modules: list[nn.Module]) -> Callable[..., None]:
-    attributes = [dict(m.__dict__) for m in modules]
+    attributes = [m.__dict__.copy() for m in modules]
     live = [m.__dict__[name] for m in modules for name in _REGISTRIES]
-    registries = [dict(registry) if registry else {} for registry in live]
+    registries = [registry.copy() if registry else _NOTHING for registry in live]
 
     def give_back(*, modes: bool) -> None:
         # All at once, since comparing module by module costs as much as counting.
@@ -161,32 +164,34 @@ def _kept_tensors(parameters: list[Tensor], buffers: list[Tensor]) -> Callable[[
     # Flat lists throughout: an object per tensor would cost more than the copies.
     wanted = [parameter.requires_grad for parameter in parameters]
     grads = [parameter.grad for parameter in parameters]
-    tensors = [*parameters, *buffers]
-    homes = [tensor.data for tensor in tensors]
     # A forward pass does not edit gradients, but they move with their parameters.
     moved = [grad for grad in grads if grad is not None]
-    give_back_places = _kept_places(
-        [*tensors, *moved], [*homes, *(tensor.data for tensor in moved)]
-    )
-    memories = [_writable(*pair) for pair in zip(tensors, homes)]
-    values = [memory.clone() for memory in memories]
-    # On other devices, every comparison would wait for the device. Most buffers change anyway.
-    compared = [parameter.is_cpu and _has_memory(parameter) for parameter in parameters]
-    compared += [False] * len(buffers)
-
-    def versions() -> list[int]:
-        return [0 if tensor.is_inference() else tensor._version for tensor in tensors]
-
-    before = versions()
+    tensors = [*parameters, *buffers, *moved]
+    homes = [tensor.data for tensor in tensors]
+    whole = [*map(_has_memory, tensors)]
+    pairs = [pair for pair, one in zip(zip(tensors, homes), whole) if one]
+    give_back_places = _kept_places(*zip(*pairs)) if pairs else None
+    count = len(parameters) + len(buffers)
+    here = [home for home, one in zip(homes[:count], whole) if one and home.is_cpu]
+    elsewhere = [
+        _writable(tensor, home) if one else tensor
+        for tensor, home, one in zip(tensors[:count], homes, whole)
+        if not (one and home.is_cpu)
+    ]
+    values = [*map(_bytes_of, here)]
+    copies = [memory.clone() for memory in elsewhere]
 
     @torch.no_grad()
     def give_back() -> None:
-        give_back_places()
-        now = versions()
-        for i, (memory, value) in enumerate(zip(memories, values)):
-            # By versions too, since 0 equals -0.
-            if not compared[i] or now[i] != before[i] or not torch.equal(memory, value):
-                memory.copy_(value)
+        if give_back_places is not None:
+            give_back_places()
+        # Compared first: memory may be read-only, or shared with other processes.
+        for home, value in zip(here, values):
+            if _bytes_of(home) != value:
+                ctypes.memmove(_span(home)[0], value, len(value))
+        # On other devices, every comparison would wait for the device.
+        for memory, copy in zip(elsewhere, copies):
+            memory.copy_(copy)
         for parameter, requires_grad, grad in zip(parameters, wanted, grads):
             if parameter.requires_grad != requires_grad:
                 parameter.requires_grad_(requires_grad)
@@ -196,28 +201,37 @@ def _kept_tensors(parameters: list[Tensor], buffers: list[Tensor]) -> Callable[[
     return give_back
 
 
-def _distinct(tensors: Iterable[Tensor | None]) -> list[Tensor]:
-    return list({id(tensor): tensor for tensor in tensors if tensor is not None}.values())
-
-
 def _has_memory(tensor: Tensor) -> bool:
     """Whether its elements lie in one memory: not so for sparse tensors and wrapper classes."""
     plain = type(tensor).__torch_dispatch__ is Tensor.__torch_dispatch__
     return plain and tensor.layout is torch.strided
 
 
-def _kept_places(tensors: list[Tensor], homes: list[Tensor]) -> Callable[[], None]:
+def _span(home: Tensor) -> tuple[int, int]:
+    """Address and size of a tensor's memory: all of it where elements have gaps or share it."""
+    if home.is_contiguous():
+        return home.data_ptr(), home.nbytes
+    storage = home.untyped_storage()
+    return storage.data_ptr(), storage.nbytes()
+
+
+def _bytes_of(home: Tensor) -> bytes:
+    # Not torch.equal later on, which is slower, and takes 0 for -0, and NaN for another number.
+    return ctypes.string_at(*_span(home))
+
+
+def _kept_places(tensors: Sequence[Tensor], homes: Sequence[Tensor]) -> Callable[[], None]:
     """Where the values of tensors lie, and in what shape; `homes` are their data now."""
-    pairs = [(tensor, home) for tensor, home in zip(tensors, homes) if _has_memory(tensor)]
-    storages = [home.untyped_storage() for _, home in pairs]
+    storages = [home.untyped_storage() for home in homes]
     sizes = [storage.nbytes() for storage in storages]
+    devices = [home.device for home in homes]
 
     def give_back() -> None:
         for storage, size in zip(storages, sizes):
             if storage.nbytes() != size:
                 storage.resize_(size)
-        for tensor, home in pairs:
-            if tensor.device != home.device or not tensor.is_set_to(home):
+        for tensor, home, device in zip(tensors, homes, devices):
+            if tensor.device != device or not tensor.is_set_to(home):
                 tensor.data = home
 
     return give_back
@@ -227,11 +241,8 @@ def _writable(tensor: Tensor, data: Tensor) -> Tensor:
     """Return a tensor's memory in a form that can be written to.
 
     That is its data, whose version is its own, so that graphs which the caller holds stay valid; or
-    all bytes, where elements share memory (expanded) or are read-only (inference mode). A sparse
-    tensor is returned itself.
+    all bytes, where elements share memory (expanded) or are read-only (inference mode).
     """
-    if not _has_memory(tensor):
-        return tensor
     if data.is_contiguous() and not tensor.is_inference():
         return data
     empty = torch.empty(0, dtype=torch.uint8, device=tensor.device)

@@ -8,8 +8,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,12 +33,14 @@ from naslib_swap.dropout import WITHOUT_DROPOUT, without_dropout
 from naslib_swap.errors import BadArgument, Unscorable
 from naslib_swap.examination import PLAIN, Examined, Plan, examine, remembered
 from naslib_swap.initialisation import StandardNormal
+from naslib_swap.leaves import unobserved, untracked
 from naslib_swap.movements import Watch
 from naslib_swap.patterns import PatternCounter
 from naslib_swap.regularisation import log_factor, log_regularised
 from naslib_swap.restoration import restored, set_mode
 from naslib_swap.rows import Arranger, changed
 from naslib_swap.seeding import repeatable
+from naslib_swap.traversal import modules_of, parameters_of
 
 
 @dataclass(frozen=True)
@@ -233,7 +235,6 @@ def swap_score(
 
     def scored(plan: Plan | None) -> SwapScore | Plan:
         """The score; or, without a plan, the plan to start again with where it is not plain."""
-        quiet = without_dropout(net) if not dropout and mode == "train" else nullcontext()
         with repeatable(seed), restored(net):
             target = device_of(net) if device is None else usable(device)
             if target is not None and target != device_of(net):
@@ -241,8 +242,10 @@ def swap_score(
             arguments = Arguments.of(inputs, target, bound)
             set_mode(net, mode == "train")
             way = _Way(activations, {} if dropout else WITHOUT_DROPOUT, plan or PLAIN)
-            with quiet, advised(net, arguments, mode=mode):
-                parameters = count_parameters(net)
+            modules = modules_of(net)
+            quiet = without_dropout(modules) if not dropout and mode == "train" else nullcontext()
+            with quiet, untracked(modules), advised(net, arguments, mode=mode):
+                parameters = _count(modules)
                 initialisation = StandardNormal(net, seed) if repeats else None
                 psi: list[int] = []
                 by_sign: list[Mapping[bool, int]] = []
@@ -363,7 +366,11 @@ def regularised_swap_score(
 
 def count_parameters(net: nn.Module) -> int:
     """Return the number of parameters of a network, each counted once."""
-    return sum(parameter.numel() for parameter in net.parameters())
+    return _count(modules_of(net))
+
+
+def _count(modules: Sequence[nn.Module]) -> int:
+    return sum(parameter.numel() for parameter in parameters_of(modules))
 
 
 @dataclass(frozen=True)
@@ -375,15 +382,27 @@ class _Way:
     plan: Plan
     watch: Watch | None = None
 
-    def record(self, net: nn.Module, consume: Callable[[Any, Kind], bool | str]) -> Any:
-        return recording(
-            net,
-            consume,
-            self.table,
-            watch=self.watch,
-            rewrites=self.rewrites,
-            hidden=self.plan.hidden,
-        )
+    @contextmanager
+    def record(self, net: nn.Module, consume: Callable[[Any, Kind], bool | str]) -> Iterator[Calls]:
+        modules = modules_of(net)
+        with (
+            unobserved(modules) if self._leaves_are_silent else nullcontext(),
+            recording(
+                modules,
+                consume,
+                self.table,
+                watch=self.watch,
+                rewrites=self.rewrites,
+                hidden=self.plan.hidden,
+            ) as calls,
+        ):
+            yield calls
+
+    @property
+    def _leaves_are_silent(self) -> bool:
+        """Whether nobody asks for the calls of torch's own leaf modules."""
+        default = self.table.functions is DEFAULT_ACTIVATIONS.functions
+        return default and not self.plan.hidden and not torch._C._len_torch_function_stack()
 
 
 @dataclass(frozen=True)
@@ -488,7 +507,7 @@ def _count_together(
 
 
 def _require_visible(net: nn.Module) -> None:
-    if any(map(_is_opaque, net.modules())):
+    if any(map(_is_opaque, modules_of(net))):
         hidden = [name or "itself" for name, m in net.named_modules() if _is_opaque(m)]
         raise Unscorable(
             f"{type(net).__name__} holds scripted, traced or compiled code "

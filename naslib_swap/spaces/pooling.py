@@ -10,6 +10,8 @@ import torch
 import torch.fx
 from torch import Tensor, nn
 
+from naslib_swap.leaves import LEAVES
+
 
 class AvgPool2d(nn.AvgPool2d):
     """`torch.nn.AvgPool2d`, faster on the CPU."""
@@ -25,6 +27,9 @@ class MaxPool2d(nn.MaxPool2d):
     def forward(self, x: Tensor) -> Tensor:
         """[N, C, H, W] to [N, C, H', W'], in the layout of `x`."""
         return _laid_out_like(x, super().forward(_channels_last(x)))
+
+
+LEAVES.update({AvgPool2d: 4, MaxPool2d: 4})
 
 
 @torch.fx.wrap  # one node of a traced graph: tracing cannot follow a condition

@@ -375,3 +375,12 @@ def test_a_copy_of_a_scored_network_is_as_a_copy_before() -> None:
     swap_score(net, X, repeats=1)
     now = copy.deepcopy(net).state_dict()
     assert all(torch.equal(value, now[key]) for key, value in before.state_dict().items())
+
+
+def test_zeros_keep_their_sign_and_nan_its_bits() -> None:
+    net = nn.Linear(2, 1, bias=False)
+    bits = torch.tensor([[0, 0x7FC00001]], dtype=torch.int32)
+    net.weight.data = bits.view(torch.float32).clone()
+    with restored(net):
+        net.weight.data.copy_(torch.tensor([[-0.0, float("nan")]]))
+    assert net.weight.data.view(torch.int32).equal(bits)
