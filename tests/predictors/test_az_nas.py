@@ -17,7 +17,7 @@ from naslib_swap.predictors.passes.stages import blocks, recorded, rows_of, stag
 from naslib_swap.predictors.trainability import trainability
 from naslib_swap.scoring.network import score_network
 
-PARTS = ("expressivity", "progressivity", "trainability")
+PARTS = ("expressivity", "last_expressivity", "progressivity", "trainability")
 
 
 class Block(nn.Module):
@@ -91,6 +91,7 @@ def test_all_parts_equal_a_plain_computation():
         entropies.append(-(shares * np.log(shares + 1e-8)).sum())
     found = values(net)
     assert found["expressivity"] == pytest.approx(sum(entropies))
+    assert found["last_expressivity"] == pytest.approx(entropies[-1])
     assert found["progressivity"] == pytest.approx(np.diff(entropies).min())
 
     generator, scores = torch.Generator().manual_seed(0), []
@@ -113,6 +114,15 @@ def test_they_depend_on_the_seed_alone():
     assert values(net) == values(other)
     assert values(net) != values(net, seed=1)
     assert values(net) != values(net, stage_samples=4)
+
+
+def test_the_head_is_neither_run_nor_counts() -> None:
+    class Head(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            raise AssertionError("the pass ends after the last block")
+
+    net = network()
+    assert values(nn.Sequential(*net[:5], Head(), nn.Linear(6, 99).double())) == values(net)
 
 
 def test_a_block_that_changes_nothing_cannot_be_trained():
