@@ -140,6 +140,10 @@ class SearchSpace(ABC):
         Whether NASLib's table of the space nests one level deeper and holds plain numbers.
     search
         What a search does unless told otherwise.
+    gradient_interval
+        Where in depth the gradients of untrained networks vary most, two fractions in tenths: the
+        layers that L-SWAG looks at. benchmarks/gradient_interval.py finds it without labels or
+        accuracies; the whole network unless told otherwise.
     """
 
     name: str
@@ -150,6 +154,7 @@ class SearchSpace(ABC):
     suite_zero: str = ""
     flat_tables: bool = False
     search: SearchDefaults = SearchDefaults()
+    gradient_interval: tuple[float, float] = (0.0, 1.0)
 
     @abstractmethod
     def parse(self, text: str) -> Arch:
