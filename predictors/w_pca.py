@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from naslib_swap.errors import BadArgument
-from naslib_swap.predictors.passes.feed_forward import principal_components
+from naslib_swap.predictors.passes.feed_forward import SHARE, principal_components
 from naslib_swap.predictors.passes.probe import Probe
 from naslib_swap.proxies import Proxy
-
-SHARE = 0.99
 
 
 def v_pca(probe: Probe) -> float:

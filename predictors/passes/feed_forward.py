@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -10,6 +12,8 @@ from torch import Tensor, nn
 from naslib_swap.errors import Unscorable
 from naslib_swap.predictors.passes.isolation import isolated, run
 from naslib_swap.predictors.passes.probe import Probe
+
+SHARE = 0.99
 
 
 def first_layers(net: nn.Module) -> list[nn.Linear]:
@@ -37,28 +41,37 @@ def principal_components(probe: Probe, share: float) -> list[int]:
     Unscorable
         If no feed-forward network ran on tokens.
     """
-    counts: list[int] = []
-
-    def note(layer: nn.Module, given: Any, output: Tensor) -> None:
-        if output.ndim > 2:
-            counts.append(components(output.reshape(-1, output.shape[-1]), share))
-
     net = probe.net
-    handles = [layer.register_forward_hook(note) for layer in first_layers(net)]
-    try:
-        with isolated(net, probe.seed), torch.no_grad():
-            for module in net.modules():
-                module.training = False
-            run(net, probe.images)
-    finally:
-        for handle in handles:
-            handle.remove()
+    with isolated(net, probe.seed), torch.no_grad(), counting(first_layers(net), share) as counts:
+        for module in net.modules():
+            module.training = False
+        run(net, probe.images)
     if not counts:
         raise Unscorable(
             f"no feed-forward network of a transformer ran in {type(net).__name__}; expected two "
             "linear layers on [S, tokens, width], to a larger width and back"
         )
     return counts
+
+
+@contextmanager
+def counting(layers: Iterable[nn.Module], share: float) -> Iterator[list[int]]:
+    """Count the `components` of what these layers give for tokens, call by call.
+
+    Hooks are always removed.
+    """
+    counts: list[int] = []
+
+    def note(layer: nn.Module, given: Any, output: Tensor) -> None:
+        if output.ndim > 2:
+            counts.append(components(output.reshape(-1, output.shape[-1]), share))
+
+    handles = [layer.register_forward_hook(note) for layer in layers]
+    try:
+        yield counts
+    finally:
+        for handle in handles:
+            handle.remove()
 
 
 def components(rows: Tensor, share: float) -> int:
