@@ -56,6 +56,7 @@ class NasBench201(SearchSpace):
         "ImageNet16-120": Task((3, 16, 16), 120, accuracies="suite-zero"),
     }
     suite_zero = "zc-nasbench201"
+    gradient_interval = (0.0, 0.2)
 
     def parse(self, text: str) -> Arch:
         """Read "(0, 2, 3, 2, 3, 1)", "|nor_conv_3x3~0|+|nor_conv_3x3~0|...|", or an index.

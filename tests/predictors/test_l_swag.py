@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from types import SimpleNamespace
 from typing import Any
@@ -13,11 +14,13 @@ from torch import Tensor, nn
 
 from naslib_swap import spaces, swap_score
 from naslib_swap.predictors.passes.probe import Probe
-from naslib_swap.scoring import conditions_for
+from naslib_swap.scoring import Architecture, conditions_for
 from naslib_swap.scoring.network import score_network
+from naslib_swap.scoring.recipe import Recipe
 from naslib_swap.scoring.record import Score
 
 SAMPLES = 6
+ON = ("nasbench201", "cifar10")
 
 
 def score(net: nn.Module, images: Tensor, labels: Tensor, **options: Any) -> Score:
@@ -167,9 +170,15 @@ def test_equal_images_do_not_vary() -> None:
 
 
 def test_the_interval_is_the_spaces_unless_it_is_given() -> None:
-    space = spaces.get("nasbench201")
-    given = conditions_for("nasbench201", "cifar10", names=["l_swag"])
-    assert given.settings == {"l_swag_interval": space.gradient_interval}
-    assert conditions_for("nasbench201", "cifar10", names=["swap"]).settings == {}
-    own = conditions_for("nasbench201", "cifar10", names=["l_swag"], l_swag_interval=(0.5, 1.0))
+    given = conditions_for(*ON, names=["l_swag"])
+    assert given.settings == {"l_swag_interval": spaces.get(ON[0]).gradient_interval}
+    assert conditions_for(*ON, names=["swap"]).settings == {}
+    own = conditions_for(*ON, names=["l_swag"], l_swag_interval=(0.5, 1.0))
     assert own.settings == {"l_swag_interval": (0.5, 1.0)}
+
+
+def test_the_interval_comes_back_from_a_store_as_it_was() -> None:
+    subject = Architecture(*ON, "(0, 2, 3, 2, 3, 1)")
+    recipe = Recipe.of(subject, "l_swag", conditions_for(*ON, names=["l_swag"]), 0)
+    assert recipe.settings == (("l_swag_interval", spaces.get(ON[0]).gradient_interval),)
+    assert Recipe.read(json.loads(json.dumps(recipe.plain()))) == recipe
