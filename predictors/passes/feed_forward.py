@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -79,10 +80,11 @@ def components(rows: Tensor, share: float) -> int:
 
     `rows` is [tokens, features], centred here. Of constant rows it is 0.
     """
-    rows = rows.double()
-    rows = rows - rows.mean(0)
-    # The same spectrum, but for zeros, from the smaller of the two products.
-    product = rows.T @ rows if rows.shape[1] <= rows.shape[0] else rows @ rows.T
-    spectrum = torch.linalg.eigvalsh(product).flip(0).clamp_min(0)
-    held = spectrum.cumsum(0)
+    # By numpy: its product and spectrum are up to twice as fast as torch's on a CPU.
+    centred = rows.detach().double().cpu().numpy()
+    centred = centred - centred.mean(0)
+    if centred.shape[0] < centred.shape[1]:
+        centred = centred.T  # the same spectrum, but for zeros, from the smaller product
+    spectrum = np.linalg.eigvalsh(centred.T @ centred)[::-1].clip(0)
+    held = np.cumsum(spectrum)
     return int((held <= share * held[-1]).sum()) + 1 if held[-1] > 0 else 0
