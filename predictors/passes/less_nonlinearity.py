@@ -81,4 +81,4 @@ def _by_sample(
     momentum: float = 0.1,
     eps: float = 1e-5,
 ) -> Tensor:
-    return F.layer_norm(input, input.shape[1:], eps=eps)
+    return F.group_norm(input, 1, eps=eps)  # a little faster than the same by layer_norm
