@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Callable
-
 import torch
 from torch import Tensor
-from torch.autograd.graph import Node
 
 from naslib_swap.errors import BadArgument, Unscorable
-from naslib_swap.predictors.passes.fixed_statistics import FixedStatistics
 from naslib_swap.predictors.passes.forward import logits
 from naslib_swap.predictors.passes.image_gradients import (
-    Layer,
+    for_each_layer,
     inner_products,
     layers_with_gradients,
-    weight_gradients,
 )
 from naslib_swap.predictors.passes.isolation import isolated, run
 from naslib_swap.predictors.passes.probe import Probe
@@ -60,53 +55,14 @@ def compute(probe: Probe) -> float:
 
 
 def _kernel_at_once(probe: Probe) -> Tensor:
-    images = probe.images.clone()
-    if not images.is_floating_point():
-        raise Unscorable(
-            f"ntk needs floating-point inputs, not {images.dtype}; set ntk_statistics to 'batch'"
-        )
-    images.requires_grad_()
-    # Where a layer's gradient will pass, noted before an activation can overwrite its output.
-    calls: list[tuple[Layer, Tensor, Node]] = []
-
-    def note(layer: Any, given: Any, output: Tensor) -> None:
-        if output.grad_fn is not None:
-            calls.append((layer, given[0].detach(), output.grad_fn))
-
-    handles = [layer.register_forward_hook(note) for layer in layers_with_gradients(probe.net)]
-    rows: dict[Layer, Tensor] = {}
-    try:
-        with isolated(probe.net, probe.seed):
-            with FixedStatistics():
-                output = _outputs(probe, images)
-            for layer, given, node in calls:
-                handles.append(node.register_prehook(_adding(rows, layer, given, len(images))))
-            torch.autograd.grad(output.sum(), images, allow_unused=True)
-    finally:
-        for handle in handles:
-            handle.remove()
-    if not rows:
-        raise Unscorable("the output does not depend on the images: no path joins them")
-    return torch.stack([inner_products(gradients) for gradients in rows.values()]).sum(0)
-
-
-def _adding(
-    rows: dict[Layer, Tensor], layer: Layer, given: Tensor, samples: int
-) -> Callable[[Any], None]:
-    """Return a hook that adds one call's share to the gradients of `layer`."""
-
-    def add(gradients: Any) -> None:
-        gradient = gradients[0]
-        if len(gradient) != samples:
-            raise Unscorable(
-                f"a layer gave {len(gradient)} rows for {samples} images; set ntk_statistics to "
-                "'batch' for networks that fold other dimensions into the batch"
-            )
-        with torch.no_grad():
-            share = weight_gradients(layer, given, gradient)
-        rows[layer] = rows[layer] + share if layer in rows else share
-
-    return add
+    kernels = for_each_layer(
+        probe,
+        layers_with_gradients(probe.net),
+        torch.sum,
+        inner_products,
+        otherwise="set ntk_statistics to 'batch'",
+    )
+    return torch.stack(list(kernels.values())).sum(0)
 
 
 def _kernel_by_batch(probe: Probe) -> Tensor:

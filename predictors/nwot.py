@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor
@@ -23,11 +24,14 @@ def compute(probe: Probe) -> float:
     Unscorable
         If no ReLU ran, if one does not keep the batch as its first dimension, or if K is singular.
     """
-    patterns = probe.forward().active
+    return log_determinant(probe.forward().active, len(probe.images))
+
+
+def log_determinant(patterns: Sequence[Tensor], samples: int) -> float:
+    """Return log |det K| of patterns, bool [samples, ...] for each call of a ReLU."""
     if not patterns:
         raise Unscorable("no ReLU ran; NWOT is defined on the patterns of ReLUs")
-    samples = len(probe.images)
-    kernel = torch.zeros(samples, samples, dtype=torch.float64, device=probe.device)
+    kernel = torch.zeros(samples, samples, dtype=torch.float64, device=patterns[0].device)
     for active in patterns:
         if len(active) != samples:
             raise Unscorable(

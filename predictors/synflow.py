@@ -6,13 +6,11 @@ import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-import torch
 from torch import Tensor, nn
 
 from naslib_swap.errors import Unscorable
-from naslib_swap.predictors.passes.forward import logits
-from naslib_swap.predictors.passes.isolation import isolated, run
 from naslib_swap.predictors.passes.layers import weights
+from naslib_swap.predictors.passes.ones import gradients_of_ones
 from naslib_swap.predictors.passes.probe import Probe
 from naslib_swap.proxies import Proxy
 
@@ -31,33 +29,15 @@ def compute(probe: Probe) -> float:
         If the flow is 0: nothing connects the image with the output, or a final tanh or sigmoid
         saturates, as in the decoders of TransNAS-Bench-101.
     """
-    net = probe.net
-    state = {name: _flowing(tensor) for name, tensor in _tensors(net)}
-    leaves = {id(tensor): state[name] for name, tensor in net.named_parameters()}
-    layers = [leaves[id(weight)] for weight in weights(net)]
-    ones = torch.ones_like(probe.images[:1], dtype=torch.float64)
-    with isolated(net, probe.seed), _without_normalisation(net):
-        output = logits(run(net, ones, state), probe.num_classes)
-        gradients = torch.autograd.grad(output.sum(), layers, allow_unused=True)
-    pairs = zip(layers, gradients)
-    flow = float(sum((w.detach() * g).abs().sum() for w, g in pairs if g is not None))
+    with _without_normalisation(probe.net):
+        pairs = gradients_of_ones(probe, weights(probe.net), train=True)
+    flow = float(sum((w * g).abs().sum() for w, g in pairs))
     if flow == 0:
         raise Unscorable(
             "the flow is 0: no path of non-zero weights joins the image and the output, or the "
             "output saturates (a final tanh or sigmoid)"
         )
     return math.log(flow)
-
-
-def _tensors(net: nn.Module) -> Iterator[tuple[str, Tensor]]:
-    yield from net.named_parameters()
-    yield from net.named_buffers()
-
-
-def _flowing(tensor: Tensor) -> Tensor:
-    if not tensor.is_floating_point():
-        return tensor.detach().clone()
-    return tensor.detach().double().abs().requires_grad_(isinstance(tensor, nn.Parameter))
 
 
 @contextmanager

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import math
 
-import torch
 from torch import Tensor
 
-from naslib_swap.errors import Unscorable
-from naslib_swap.predictors.passes.forward import logits
-from naslib_swap.predictors.passes.isolation import isolated, run
-from naslib_swap.predictors.passes.layers import weights
-from naslib_swap.predictors.passes.objective import READS, loss_of
+from naslib_swap.predictors.passes.minibatch_gradients import READS, minibatch_gradients
 from naslib_swap.predictors.passes.probe import Probe
 from naslib_swap.proxies import Proxy
-
-BATCHES = 2
 
 
 def compute(probe: Probe) -> float:
@@ -35,22 +28,9 @@ def compute(probe: Probe) -> float:
     Settings: ``zico_batches``, the number of equal parts that the minibatch is cut into (2, as in
     the paper).
     """
-    parts = int(probe.settings.get("zico_batches", BATCHES))
-    samples = len(probe.images)
-    if parts < 2 or samples < parts or samples % parts:
-        raise Unscorable(f"{samples} images cannot be cut into {parts} equal minibatches for ZiCo")
-    size = samples // parts
-    layers = [_gradients(probe, slice(start, start + size)) for start in range(0, samples, size)]
-    found = (_steadiness(torch.stack(layer)) for layer in zip(*layers) if layer[0] is not None)
+    layers = minibatch_gradients(probe, "ZiCo")
+    found = (_steadiness(layer) for layer in layers if layer is not None)
     return sum(math.log(ratio) for ratio in found if ratio > 0)
-
-
-def _gradients(probe: Probe, rows: slice) -> list[Tensor | None]:
-    layers = weights(probe.net)
-    with isolated(probe.net, probe.seed):
-        output = logits(run(probe.net, probe.images[rows], channels_last=True), probe.num_classes)
-        loss = loss_of(probe, output, rows)
-        return list(torch.autograd.grad(loss, layers, allow_unused=True))
 
 
 def _steadiness(gradients: Tensor) -> float:
@@ -68,5 +48,5 @@ PROXY = Proxy(
     needs=frozenset({"data", "labels", "gradients"}),
     reference="Li et al. 2023, arXiv 2301.11300",
     scale="natural logarithm",
-    reads=READS | {"zico_batches"},
+    reads=READS,
 )

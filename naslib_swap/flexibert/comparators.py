@@ -1,4 +1,4 @@
-"""The proxies that encoders are scored by: SWAP, those of arXiv 2605.07378's Table I, trivial ones.
+"""The proxies that encoders are scored by: SWAP, those of arXiv 2605.07378's Table I, others.
 
 Each is a function of a `TextProbe`. Comparators are defined as in the scripts released with arXiv
 2306.00288 (here: released), whose sums and means over documents they follow; "normalised" forms
@@ -128,6 +128,16 @@ def softmax_confidence(probe: TextProbe) -> float:
     return sum(probe.observation().attention)
 
 
+def v_pca(probe: TextProbe) -> float:
+    """Σ over layers of the principal components that hold 99 % of the first FFN layer's output."""
+    return float(sum(probe.components()))
+
+
+def w_pca(probe: TextProbe) -> float:
+    """V-PCA times the number of parameters in millions."""
+    return v_pca(probe) * params(probe) / 1e6
+
+
 def params(probe: TextProbe) -> float:
     """Return the number of parameters: every one once, biases and norms included."""
     return float(count_parameters(probe.hollow()))
@@ -179,6 +189,7 @@ def activation_calls(probe: TextProbe) -> float:
 
 
 _TF_TAS = "Zhou et al., Training-free Transformer Architecture Search (arXiv 2203.12217)"
+_W_PCA = "Wang, W-PCA (arXiv 2504.15983)"
 _SERIANNI = "Serianni and Kalita (arXiv 2306.00288)"
 
 
@@ -189,6 +200,7 @@ def _comparator(
     reference: str,
     *,
     gradients: bool = True,
+    observed: str = "observation",
 ) -> Proxy:
     return Proxy(
         name,
@@ -196,7 +208,7 @@ def _comparator(
         compute,
         needs=frozenset({"data", "gradients"} if gradients else {"data"}),
         reads=frozenset({"observed", "cotangent"} if gradients else {"observed"}),
-        passes=frozenset({"observation"}),
+        passes=frozenset({observed}),
         reference=reference,
     )
 
@@ -239,6 +251,8 @@ PROXIES: dict[str, Proxy] = {
         ),
         _comparator(head_importance, "head_importance", "Head Importance", _SERIANNI),
         _comparator(dss_indicator, "dss", "DSS indicator", _TF_TAS),
+        _comparator(v_pca, "v_pca", "V-PCA", _W_PCA, gradients=False, observed="components"),
+        _comparator(w_pca, "w_pca", "W-PCA", _W_PCA, gradients=False, observed="components"),
         Proxy("params", "#params", params),
         Proxy("flops", "#FLOPs", flops),
         Proxy("depth", "number of layers", depth),

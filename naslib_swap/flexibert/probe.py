@@ -14,6 +14,7 @@ from naslib_swap.flexibert.modelling import FlexiBertModel
 from naslib_swap.flexibert.observation import Observation, observe
 from naslib_swap.flexibert.weights import draw, hollow, observation_seed
 from naslib_swap.patterns import PatternCounter
+from naslib_swap.predictors.passes.feed_forward import SHARE, counting
 from naslib_swap.predictors.passes.shared import SharedPasses
 
 
@@ -29,7 +30,7 @@ class TextProbe(SharedPasses):
     settings
         ``mode``: ``"train"`` (with dropout, the paper's choice) or ``"eval"``, for SWAP.
         ``cotangent``: see :func:`naslib_swap.flexibert.observation.observe`. ``observed``: how many
-        of the documents the comparators see; a backward pass costs more than SWAP.
+        of the documents the comparators see; their passes cost more than SWAP's.
     seed
         Of weights, dropout and cotangent.
     trail
@@ -61,15 +62,32 @@ class TextProbe(SharedPasses):
         """Draw the network, run it forward and backward over the first documents."""
         return self.once("observation", self._observe)
 
+    def components(self) -> list[int]:
+        """Count, for each layer, the principal components of its first feed-forward layer.
+
+        Those that hold 99 % of the variance over all tokens of the first documents, in eval mode.
+        """
+        return self.once("components", self._components)
+
     def patterns(self) -> PatternCounter:
         """Count the activation patterns of the whole batch."""
         return self.once("patterns", self._count)
 
-    def _observe(self) -> Observation:
+    def _observed(self) -> TextBatch:
         samples, length = self.batch.input_ids.shape
+        return self.batch.cut(min(self.settings["observed"], samples), length)
+
+    def _components(self) -> list[int]:
+        net = draw(self.config, self.seed).eval()
+        firsts = [layer.feed_forward.layers[0] for layer in net.layers]
+        with torch.no_grad(), counting(firsts, SHARE) as counts:
+            net(**self._observed().inputs())
+        return counts
+
+    def _observe(self) -> Observation:
         return observe(
             draw(self.config, self.seed),
-            self.batch.cut(min(self.settings["observed"], samples), length),
+            self._observed(),
             cotangent=self.settings["cotangent"],
             seed=observation_seed(self.config, self.seed),
         )

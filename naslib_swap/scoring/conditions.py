@@ -85,7 +85,8 @@ def conditions_for(
     variant
         Which of its networks; None takes the task's own.
     names
-        The proxies. `mu` and `sigma` are derived where one of them reads these.
+        The proxies. `mu` and `sigma` are derived where one of them reads these, and
+        `l_swag_interval` is the space's.
     images
         None takes crops of natural photographs; 0 samples take as many as suit the space.
     mu
@@ -133,6 +134,8 @@ def conditions_for(
     if any("mu" in proxies.get(name).reads for name in names):
         sizing = given or regularisation_of(space, task, variant=variant, rule=rule)
         settings = {**settings, "mu": sizing.mu, "sigma": sizing.sigma}
+    if any("l_swag_interval" in proxies.get(name).reads for name in names):
+        settings = {"l_swag_interval": found.gradient_interval, **settings}
     return Conditions(chosen, settings, device)
 
 

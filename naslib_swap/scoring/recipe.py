@@ -108,7 +108,10 @@ class Recipe:
         if not isinstance(given.get("shape"), list) or not isinstance(given.get("settings"), dict):
             raise ValueError("a recipe has a shape and settings")
         given["shape"] = tuple(given["shape"])
-        given["settings"] = tuple(sorted(given["settings"].items()))
+        given["settings"] = tuple(
+            (name, tuple(value) if isinstance(value, list) else value)  # JSON has no tuples
+            for name, value in sorted(given["settings"].items())
+        )
         for name, value in given.items():
             if name not in kinds or type(value) is not kinds[name]:
                 raise ValueError(f"{name} = {value!r} has no place in a recipe")

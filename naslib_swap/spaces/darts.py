@@ -146,6 +146,7 @@ class Darts(GenotypeSpace):
         repeats=8,
         rule="adaptive",
     )
+    gradient_interval = (0.0, 0.3)
 
     @property
     def example(self) -> str:  # type: ignore[override]

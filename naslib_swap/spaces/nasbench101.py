@@ -85,6 +85,7 @@ class NasBench101(SearchSpace):
     name = "nasbench101"
     tasks = {"cifar10": Task((3, 32, 32), 10, accuracies="suite-zero")}
     suite_zero = "zc-nasbench101"
+    gradient_interval = (0.0, 0.2)
     flat_tables = True
     example = str(_EXAMPLE)
 

@@ -73,6 +73,7 @@ class NasBench201(SearchSpace):
     }
     suite_zero = "zc-nasbench201"
     subsets = {"reachable": has_no_loose_operation}
+    gradient_interval = (0.0, 0.2)
 
     def parse(self, text: str) -> Arch:
         """Read "(0, 2, 3, 2, 3, 1)", "|nor_conv_3x3~0|+|nor_conv_3x3~0|...|", or an index.

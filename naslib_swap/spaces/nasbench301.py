@@ -43,6 +43,7 @@ class NasBench301(GenotypeSpace):
     example: str = _unknown.keywords["example"]
     tasks = {"cifar10": Task((3, 32, 32), 10, accuracies="suite-zero")}
     suite_zero = "zc-nasbench301"
+    gradient_interval = (0.0, 0.2)
 
     def parse(self, text: str) -> Arch:
         """Read NASLib's compact form, with tuples or lists, or a DARTS Genotype."""

@@ -142,6 +142,10 @@ class SearchSpace(ABC):
         What a search does unless told otherwise.
     subsets
         Named parts of the space, and whether an architecture belongs to one.
+    gradient_interval
+        Where in depth the gradients of untrained networks vary most, two fractions in tenths: the
+        layers that L-SWAG looks at. benchmarks/gradient_interval.py finds it without labels or
+        accuracies; the whole network unless told otherwise.
     """
 
     name: str
@@ -153,6 +157,7 @@ class SearchSpace(ABC):
     flat_tables: bool = False
     search: SearchDefaults = SearchDefaults()
     subsets: Mapping[str, Callable[[Arch], bool]] = {}
+    gradient_interval: tuple[float, float] = (0.0, 1.0)
 
     @abstractmethod
     def parse(self, text: str) -> Arch:

@@ -64,6 +64,7 @@ class TransBench101Micro(SearchSpace):
     variants = tuple(TASKS)
     tasks = TASKS
     suite_zero = "zc-transbench101-micro"
+    gradient_interval = (0.0, 0.1)
     example = "(1, 0, 2, 3, 3, 3)"
 
     def parse(self, text: str) -> Arch:
@@ -159,6 +160,7 @@ class TransBench101Macro(SearchSpace):
     variants = tuple(TASKS)
     tasks = TASKS
     suite_zero = "zc-transbench101-macro"
+    gradient_interval = (0.0, 0.1)
     example = "(1, 2, 3, 4, 0, 0)"
 
     def parse(self, text: str) -> Arch:

@@ -19,6 +19,7 @@ from naslib_swap.flexibert.encoder import parse
 from naslib_swap.flexibert.modelling import FlexiBertModel
 from naslib_swap.flexibert.observation import Observation, observe
 from naslib_swap.flexibert.probe import TextProbe
+from naslib_swap.flexibert.weights import draw
 
 TEXT = "32/SA-WMA-4-16x2/LT-DCT-2-16x1/DSC-5-4-16x1"
 SMALL = {"vocab_size": 50, "embedding_size": 8, "max_position_embeddings": 16}
@@ -223,6 +224,25 @@ def test_flops_by_hand() -> None:
     macs += 2 * tokens * tokens * width  # scores and their use
     macs += 2 * tokens * width * 4 * width  # feed-forward
     assert _trivial("128/SA-SDP-2-8x1", tokens)["flops"] == 2 * macs
+
+
+def test_principal_components_of_the_first_feed_forward_layers() -> None:
+    config = FlexiBertConfig.from_encoder(parse(TEXT), "trained", **SMALL)
+    probe = TextProbe(config, _batch(), settings={"observed": 3}, seed=2)
+    net = draw(config, 2).eval()
+    counts = []
+
+    def count(layer: torch.nn.Module, given: object, output: torch.Tensor) -> None:
+        spectrum = np.linalg.eigvalsh(np.cov(output.detach().reshape(18, -1).double().numpy().T))
+        held = np.cumsum(spectrum[::-1]) / spectrum.sum()
+        counts.append(int(np.argmax(held > 0.99)) + 1)
+
+    for layer in net.layers:
+        layer.feed_forward.layers[0].register_forward_hook(count)
+    net(**_batch(3).inputs())
+    assert PROXIES["v_pca"].compute(probe) == sum(counts)
+    size = sum(p.numel() for p in net.parameters()) / 1e6
+    assert PROXIES["w_pca"].compute(probe) == pytest.approx(sum(counts) * size)
 
 
 def test_released_columns_are_of_proxies_there_are() -> None:
