@@ -294,7 +294,9 @@ class Dense(nn.Module):
 
 
 @pytest.mark.parametrize("channels", [3, 5])
-def test_dense_outputs_have_all_proxies_of_convolutions_but_those_of_class_scores(channels: int) -> None:
+def test_dense_outputs_have_all_proxies_of_convolutions_but_those_of_class_scores(
+    channels: int,
+) -> None:
     probe = Probe(Dense(channels), minibatch(), num_classes=channels, settings=SETTINGS)
     scores = score_network(probe, names())
     failed = {name: score.error for name, score in scores.items() if score.error}
