@@ -202,7 +202,7 @@ def test_a_missing_configuration_names_the_packaged_ones():
 
 
 def test_packaged_configurations_hold_what_they_promise():
-    assert config_names("table") == ("darts1000", "figure4")
+    assert config_names("table") == ("darts1000", "figure4", "ranking")
     plans = plans_from_config("figure4")
     assert len({p.space for p in plans}) == 5
     assert len(plans) == 19
