@@ -76,7 +76,7 @@ class NetworkMeasure:
             )
             found = {
                 record.key.arch: record.score
-                for records in score_jobs(missing(study, {}), hands)
+                for records in score_jobs(missing(study), hands)
                 for record in records
             }
             return [self._measured(subject, found[name]) for name, subject in subjects.items()]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy import special, stats
+
+from naslib_swap.evaluation.counted import correlations
 
 Vector = np.ndarray[Any, Any]
 
@@ -17,6 +18,7 @@ _LEAST_STRATUM = 5
 _PAIRWISE = 2000
 _RESAMPLES = 1000
 _RESAMPLES_OF_MANY = 200
+_COUNTS_AT_ONCE = 2_000_000  # of these: 8 MB
 
 
 def spearman(x: Vector, y: Vector) -> float:
@@ -133,20 +135,24 @@ def bootstrap(x: Vector, y: Vector, *, seed: int = 0) -> Resampled:
     if not _ranked(x[present], y[present]):
         return Resampled(np.empty(0), np.empty(0))
     n = len(x)
-    times = _RESAMPLES if n <= _PAIRWISE else _RESAMPLES_OF_MANY
-    drawn = np.random.default_rng([seed, 4]).integers(n, size=(times, n))
+    rng = np.random.default_rng([seed, 4])
     with np.errstate(invalid="ignore", divide="ignore"):
-        if n > _PAIRWISE:
-            return _one_by_one(x, y, [row[present[row]] for row in drawn])
-        return _by_pairs(x[present], y[present], _counts(drawn)[:, present])
+        if n <= _PAIRWISE:
+            drawn = rng.integers(n, size=(_RESAMPLES, n))
+            return _by_pairs(x[present], y[present], _counts(drawn)[:, present])
+        at_once = max(1, _COUNTS_AT_ONCE // n)
+        parts = []
+        for done in range(0, _RESAMPLES_OF_MANY, at_once):
+            drawn = rng.integers(n, size=(min(at_once, _RESAMPLES_OF_MANY - done), n))
+            counts = np.ascontiguousarray(_counts(drawn)[:, present].T)
+            parts.append(correlations(x[present], y[present], counts))
+    return Resampled(*(np.concatenate(values) for values in zip(*parts)))
 
 
 def _counts(drawn: Vector) -> Vector:
     """Count how often each architecture was drawn: indices [resamples, n] to as many counts."""
-    times, n = drawn.shape
-    counts = np.zeros((times, n), dtype=np.float32)
-    np.add.at(counts, (np.arange(times)[:, None], drawn), 1)
-    return counts
+    n = drawn.shape[1]
+    return np.stack([np.bincount(row, minlength=n) for row in drawn]).astype(np.float32)
 
 
 def _by_pairs(x: Vector, y: Vector, w: Vector) -> Resampled:
@@ -163,12 +169,6 @@ def _by_pairs(x: Vector, y: Vector, w: Vector) -> Resampled:
         ((w @ m).astype(np.float64) * weight).sum(1) for m in (sx * sy, sx**2, sy**2)
     )
     return Resampled(rho, pairs / np.sqrt(untied_x * untied_y))
-
-
-def _one_by_one(x: Vector, y: Vector, drawn: Sequence[Vector]) -> Resampled:
-    pairs = [(spearman(x[i], y[i]), kendall(x[i], y[i])) for i in drawn]
-    both = np.array(pairs)
-    return Resampled(both[:, 0], both[:, 1])
 
 
 def percentiles(values: Vector, level: float = 0.95) -> tuple[float, float]:
