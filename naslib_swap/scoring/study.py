@@ -181,6 +181,8 @@ def missing(study: Study, known: Survey | None = None, *, retry_failed: bool = F
 
     A score that failed is not done if it is to be tried again.
     """
+    if not study.subjects:
+        return []
     blocks = (known or survey([study])).blocks
     jobs = []
     registered = (registry.PROXIES.registered(), spaces.SPACES.registered())

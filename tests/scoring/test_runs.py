@@ -17,7 +17,7 @@ from naslib_swap.scoring.backends import Crew, processors
 from naslib_swap.scoring.runs import score_jobs
 from naslib_swap.scoring.single import score_job
 from naslib_swap.scoring.store import LineStore, MemoryStore
-from naslib_swap.scoring.study import gather, missing, survey
+from naslib_swap.scoring.study import COLUMNS, gather, missing, survey
 
 
 def _run(study: Study, path: Path, *, execution: Execution | None = None, **options) -> int:
@@ -346,6 +346,16 @@ def test_scores_of_another_version_are_not_used(study, reference):
     seen = survey([study], records)
     assert not any(map(any, (block.known for block in seen.blocks.values())))
     assert seen.others == {f"version 1 (now {VERSION})": len(records)}
+
+
+def test_a_study_of_nothing_lacks_nothing(study):
+    nothing = replace(study, subjects={})
+    store = MemoryStore()
+    assert missing(nothing) == []
+    assert run([nothing], store) == 0
+    (frame,) = gather([nothing], store)
+    assert list(frame.columns) == list(COLUMNS)
+    assert not len(frame)
 
 
 def test_scoring_waits_for_no_inputs_that_are_not_there(study):
