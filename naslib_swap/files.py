@@ -9,10 +9,10 @@ from pathlib import Path
 from naslib_swap.errors import BadFile
 
 
-def write_bytes(path: Path, data: bytes) -> None:
-    """Replace a file: readers see the old content or the new, never a part, even after a crash.
+def write_bytes(path: Path, *parts: bytes) -> None:
+    """Replace a file: readers see the old content or the new, never half, even after a crash.
 
-    The folder is made if it is missing.
+    The content may come in parts, to save memory. The folder is made if it is missing.
 
     Raises
     ------
@@ -23,7 +23,7 @@ def write_bytes(path: Path, data: bytes) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with open(part, "wb") as file:
-            file.write(data)
+            file.writelines(parts)
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, path)

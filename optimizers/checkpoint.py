@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from naslib_swap.errors import BadArgument, BadFile
-from naslib_swap.files import write_text
+from naslib_swap.files import write_bytes
 from naslib_swap.optimizers.evolution import Candidate, EvolutionState, Failure, plain
 from naslib_swap.optimizers.fitness import Moments
 
@@ -38,9 +38,10 @@ def save(path: Path, state: EvolutionState, identity: Mapping[str, Any]) -> None
     BadFile
         The folder cannot be written to.
     """
-    body = {"format": FORMAT, "identity": dict(identity), "state": pack(state)}
-    text = json.dumps(body, separators=(",", ":"))
-    write_text(path, f"{_digest(text)}\n{text}\n")
+    body = {"format": FORMAT, "identity": dict(identity), "state": _plain(state)}
+    # A long history is most of a search's memory: it is copied once, and never as dicts.
+    data = json.dumps(body, separators=(",", ":"), default=plain).encode()
+    write_bytes(path, hashlib.sha256(data).hexdigest().encode(), b"\n", data, b"\n")
 
 
 def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
@@ -92,11 +93,17 @@ def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
 
 def pack(state: EvolutionState) -> dict[str, Any]:
     """Return the state as plain data for JSON."""
+    body = _plain(state)
+    return {**body, **{name: list(map(plain, body[name])) for name in ("history", "failures")}}
+
+
+def _plain(state: EvolutionState) -> dict[str, Any]:
+    """Return the state as plain data, but for candidates and failures."""
     return {
         "cycle": state.cycle,
         "population": list(state.population),
-        "history": [plain(candidate) for candidate in state.history.values()],
-        "failures": [plain(failure) for failure in state.failures.values()],
+        "history": list(state.history.values()),
+        "failures": list(state.failures.values()),
         "sizes": asdict(state.sizes),
         "generator": state.generator,
         "exhausted": state.exhausted,

@@ -33,6 +33,10 @@ _LARGEST_RADIUS = 20
 _DRAWS_PER_MEMBER = 1000
 _FILLED_IN_A_STEP = 8
 
+MOST_MEMBERS = 1_000_000
+MOST_CHILDREN = 10_000
+"""Of a cycle: all are drawn before one is scored."""
+
 
 @dataclass(frozen=True)
 class Unscored:
@@ -112,6 +116,10 @@ class EvolutionSettings:
     def __post_init__(self) -> None:
         if self.population < 2:
             raise BadArgument(f"got population {self.population}, expected at least 2 members.")
+        if self.population > MOST_MEMBERS:
+            raise BadArgument(
+                f"got population {self.population}, expected at most {MOST_MEMBERS:,} members."
+            )
         if self.sample is not None and not 1 <= self.sample <= self.population:
             raise BadArgument(
                 f"got sample {self.sample}, expected between 1 and the population, "
@@ -121,6 +129,11 @@ class EvolutionSettings:
             raise BadArgument(
                 f"got mutations {self.mutations} and offspring {self.offspring}, expected at least "
                 "1 each."
+            )
+        if max(self.mutations, self.offspring) > MOST_CHILDREN:
+            raise BadArgument(
+                f"got mutations {self.mutations} and offspring {self.offspring}, expected at most "
+                f"{MOST_CHILDREN:,} each."
             )
         if not 0 <= self.crossover <= 1:
             raise BadArgument(f"got crossover {self.crossover}, expected a probability.")

@@ -85,7 +85,7 @@ class NetworkMeasure:
                 self.space, self.task, subjects, self.scored, (self.seed,), self.conditions
             )
             found: dict[str, dict[str, Score]] = {name: {} for name in subjects}
-            for records in score_jobs(missing(study, {}), hands):
+            for records in score_jobs(missing(study), hands):
                 for record in records:
                     found[record.key.arch][record.key.proxy] = record.score
             return [self._measured(subject, found[name]) for name, subject in subjects.items()]

@@ -197,6 +197,7 @@ class _Trail:
                 while data:
                     data = data[self.file.write(data) :]
             except OSError as error:
+                self._save()  # where even that fails, its error says what to do
                 raise _unwritable(Path(str(self.file.name)), error) from error
             if time.perf_counter() >= self.due:
                 self._save()
@@ -213,9 +214,9 @@ class _Trail:
 
 
 def _unwritable(path: Path, error: OSError) -> BadFile:
-    return BadFile(
-        f"cannot write {path}: {error.strerror or error}. Make room and go on with --resume."
-    )
+    saved = (path.parent / CHECKPOINT).exists()
+    again = "go on with --resume" if saved else "run the same command again"
+    return BadFile(f"cannot write {path}: {error.strerror or error}. Make room and {again}.")
 
 
 def _line(one: Tried) -> str:

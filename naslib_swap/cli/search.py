@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from naslib_swap.cli.declared import command
-from naslib_swap.cli.session import place
+from naslib_swap.cli.session import place, saved
 from naslib_swap.optimizers.plan import SearchPlan
 from naslib_swap.options import plan_of
 from naslib_swap.quoting import legible
@@ -54,14 +54,16 @@ def search(
     plan = plan_of(SearchPlan, options, "search")
     execution = plan_of(Workers, workers, "search")
     place(out)
-    try:
-        with _progress(plan.cycles, quiet=quiet) as show:
-            result = native.search(plan, out=out, execution=execution, resume=resume, progress=show)
-    except KeyboardInterrupt:
-        saved = (Path(out) / "checkpoint.json").exists()
-        advice = f"; go on with the same command and --resume ({out})"
-        typer.echo(f"interrupted{advice if saved else ' before anything was saved'}", err=True)
-        raise typer.Exit(130) from None
+    checkpoint = Path(out) / "checkpoint.json"
+    ours = resume or not checkpoint.exists()
+
+    def going_on() -> str:
+        if ours and checkpoint.exists():
+            return f"go on with the same command and --resume ({out})."
+        return "nothing was saved yet."
+
+    with saved(going_on), _progress(plan.cycles, quiet=quiet) as show:
+        result = native.search(plan, out=out, execution=execution, resume=resume, progress=show)
     if not result.top:
         typer.echo("the time limit came before the first architecture was scored", err=True)
         raise typer.Exit(1)

@@ -8,9 +8,9 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stderr, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import typer
 
@@ -75,6 +75,30 @@ def show_traces(scores: pd.DataFrame) -> None:
 def ended_by(run: Callable[[], Any]) -> int:
     """Run the command line; return the status it ends with."""
     signal.signal(signal.SIGTERM, _terminate)
+    with redirect_stderr(cast(TextIO, _Notes(sys.stderr))):
+        return _ended_by(run)
+
+
+class _Notes:
+    """Where notes go. A closed pipe or a full disk there loses the notes, and never the run."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with suppress(OSError):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def _ended_by(run: Callable[[], Any]) -> int:
     try:
         run()
         sys.stdout.flush()

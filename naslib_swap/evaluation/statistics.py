@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any, Callable, NamedTuple
 
 import numpy as np
 from scipy import special, stats
+
+from naslib_swap.evaluation.counted import correlations
 
 Vector = np.ndarray[Any, Any]
 
@@ -18,8 +20,7 @@ _PAIRWISE = 2000
 _RESAMPLES = 1000
 _RESAMPLES_OF_MANY = 200
 _FEWEST = 3
-# Scores of so many drawn architectures are held at once.
-_AT_ONCE = 100_000
+_COUNTS_AT_ONCE = 2_000_000  # of these: 8 MB
 
 
 def spearman(x: Vector, y: Vector) -> float:
@@ -136,12 +137,15 @@ def bootstrap(x: Vector, y: Vector, *, seed: int = 0) -> Resampled:
     if not _ranked(x[present], y[present]):
         return Resampled(np.empty(0), np.empty(0))
     n = len(x)
-    drawn = _drawn(n, seed)
+    parts = []
     with np.errstate(invalid="ignore", divide="ignore"):
-        if n > _PAIRWISE:
-            kept = (row[present[row]] for row in drawn)
-            return _one_by_one([(x[i], y[i]) for i in kept])
-        return _by_pairs(x[present], y[present], _counts(drawn)[:, present])
+        for drawn in _drawn(n, seed):
+            counts = _counts(drawn)[:, present]
+            if n <= _PAIRWISE:
+                return _by_pairs(x[present], y[present], counts)
+            counts = np.ascontiguousarray(counts.T)
+            parts.append(correlations(x[present], y[present], counts))
+    return Resampled(*(np.concatenate(values) for values in zip(*parts)))
 
 
 def bootstrap_of(scores: Callable[[Vector], Vector], y: Vector, *, seed: int = 0) -> Resampled:
@@ -156,25 +160,27 @@ def bootstrap_of(scores: Callable[[Vector], Vector], y: Vector, *, seed: int = 0
     """
     if len(y) < _FEWEST or _constant(y):
         return Resampled(np.empty(0), np.empty(0))
-    drawn = _drawn(len(y), seed)
-    at_once = max(1, _AT_ONCE // len(y))
-    parts = (drawn[start : start + at_once] for start in range(0, len(drawn), at_once))
-    return _one_by_one([(x, y[i]) for part in parts for x, i in zip(scores(part), part)])
+    pairs = [
+        (spearman(x, y[chosen]), kendall(x, y[chosen]))
+        for drawn in _drawn(len(y), seed)
+        for x, chosen in zip(scores(drawn), drawn)
+    ]
+    return Resampled(*np.array(pairs).T)
 
 
-def _drawn(n: int, seed: int) -> Vector:
-    """Draw the resamples of n architectures: indices [resamples, n]."""
+def _drawn(n: int, seed: int) -> Iterator[Vector]:
+    """Draw the resamples of n architectures, some at once: indices [resamples, n]."""
+    rng = np.random.default_rng([seed, 4])
     times = _RESAMPLES if n <= _PAIRWISE else _RESAMPLES_OF_MANY
-    drawn: Vector = np.random.default_rng([seed, 4]).integers(n, size=(times, n))
-    return drawn
+    at_once = max(1, _COUNTS_AT_ONCE // n)
+    for done in range(0, times, at_once):
+        yield rng.integers(n, size=(min(at_once, times - done), n))
 
 
 def _counts(drawn: Vector) -> Vector:
     """Count how often each architecture was drawn: indices [resamples, n] to as many counts."""
-    times, n = drawn.shape
-    counts = np.zeros((times, n), dtype=np.float32)
-    np.add.at(counts, (np.arange(times)[:, None], drawn), 1)
-    return counts
+    n = drawn.shape[1]
+    return np.stack([np.bincount(row, minlength=n) for row in drawn]).astype(np.float32)
 
 
 def _by_pairs(x: Vector, y: Vector, w: Vector) -> Resampled:
@@ -191,11 +197,6 @@ def _by_pairs(x: Vector, y: Vector, w: Vector) -> Resampled:
         ((w @ m).astype(np.float64) * weight).sum(1) for m in (sx * sy, sx**2, sy**2)
     )
     return Resampled(rho, pairs / np.sqrt(untied_x * untied_y))
-
-
-def _one_by_one(pairs: Sequence[tuple[Vector, Vector]]) -> Resampled:
-    both = np.array([(spearman(x, y), kendall(x, y)) for x, y in pairs])
-    return Resampled(both[:, 0], both[:, 1])
 
 
 def percentiles(values: Vector, level: float = 0.95) -> tuple[float, float]:

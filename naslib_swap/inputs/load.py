@@ -8,10 +8,10 @@ import warnings
 
 import numpy as np
 
-from naslib_swap.errors import BadArgument
+from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.inputs import datasets, fitting, natural
 from naslib_swap.inputs.minibatch import Minibatch, drawn_labels, make_minibatch
-from naslib_swap.quoting import shown
+from naslib_swap.quoting import one_line, shown
 
 ORDERS = ("first", "random")
 
@@ -22,6 +22,48 @@ MOST_NUMBERS = 2**30
 def sources() -> tuple[str, ...]:
     """Names that `load` knows; besides them it takes a path, or `hf:` and a dataset's name."""
     return ("natural", *datasets.DATASETS, "noise")
+
+
+def check(
+    source: str | os.PathLike[str],
+    *,
+    samples: int,
+    shape: tuple[int, ...],
+    path: str | os.PathLike[str] | None = None,
+    order: str = "first",
+) -> None:
+    """Complain of what is wrong with a minibatch that is asked for, as far as no file need be read.
+
+    The parameters are those of `load`.
+
+    Raises
+    ------
+    SwapError
+        An unknown source or order, a wrong shape, more numbers than there may be, no such file.
+    """
+    fitting.layout(shape)
+    if not isinstance(samples, (int, np.integer)) or samples < 1:
+        raise BadArgument(f"samples={samples!r}: expected a whole number of at least 1")
+    numbers = samples * math.prod(int(n) for n in shape)
+    if numbers > MOST_NUMBERS:
+        raise BadArgument(
+            f"{samples:,} images of shape {tuple(shape)}: these are {numbers:,} numbers, expected "
+            f"at most {MOST_NUMBERS:,}. Take fewer samples or fewer pixels."
+        )
+    if order not in ORDERS:
+        raise BadArgument(f"order={order!r}: expected 'first' or 'random'")
+    name, hub = str(source).lower(), str(source).startswith("hf:")
+    if path is not None and name in ("natural", "noise"):
+        raise BadArgument(
+            f"source {name!r} reads no file, but path={shown(str(path))} was given; drop one"
+        )
+    if name not in sources() and (path is not None or not (hub or os.path.exists(source))):
+        raise BadArgument(
+            f"unknown source of images {shown(str(source))}: expected one of "
+            f"{', '.join(sources())}, the path of a file or folder of images, or hf:NAME"
+        )
+    if path is not None and not (str(path).startswith("hf:") or os.path.exists(path)):
+        raise BadFile(f"images: there is no file or folder {one_line(path)}")
 
 
 def load(
@@ -73,27 +115,13 @@ def load(
         damaged, too large or not the original, NaN pixels, or labels that `num_classes` does not
         hold.
     """
+    check(source, samples=samples, shape=shape, path=path, order=order)
     wanted = fitting.layout(shape)
-    if not isinstance(samples, (int, np.integer)) or samples < 1:
-        raise BadArgument(f"samples={samples!r}: expected a whole number of at least 1")
     if not isinstance(seed, (int, np.integer)) or seed < 0:
         raise BadArgument(f"seed={seed!r}: expected a whole number of at least 0")
-    numbers = samples * math.prod(int(n) for n in shape)
-    if numbers > MOST_NUMBERS:
-        raise BadArgument(
-            f"{samples:,} images of shape {tuple(shape)}: these are {numbers:,} numbers, expected "
-            f"at most {MOST_NUMBERS:,}. Take fewer samples or fewer pixels."
-        )
     if num_classes < 1:
         raise BadArgument(f"num_classes={num_classes}: expected at least 1")
-    if order not in ORDERS:
-        raise BadArgument(f"order={order!r}: expected 'first' or 'random'")
     name = str(source).lower()
-    if path is not None and name in ("natural", "noise"):
-        raise BadArgument(
-            f"source {name!r} reads no file, but path={shown(str(path))} was given; drop one"
-        )
-
     if name == "noise":
         warnings.warn(
             "random noise is no substitute for images: on DARTS-1000 it costs 0.2 of rank "
@@ -109,11 +137,6 @@ def load(
     else:
         dataset = datasets.DATASETS.get(name)
         if dataset is None:
-            if path is not None or not (_is_hub(str(source)) or os.path.exists(source)):
-                raise BadArgument(
-                    f"unknown source of images {shown(str(source))}: expected one of "
-                    f"{', '.join(sources())}, the path of a file or folder of images, or hf:NAME"
-                )
             dataset, path = datasets.ANY, source
         raw = datasets.read(dataset, path, samples=samples, order=order, seed=seed)
         name = dataset.name if dataset is not datasets.ANY else str(source)
@@ -128,7 +151,3 @@ def load(
         source=name,
         labels_are_real=labels is not None,
     )
-
-
-def _is_hub(path: str) -> bool:
-    return path.startswith("hf:")

@@ -8,6 +8,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from concurrent import futures
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -171,9 +172,15 @@ def _reporting_backend() -> Any:
             return future
 
         def retrieve_result_callback(self, out: Any) -> Any:
-            if isinstance(out, _Lost):
-                raise out.error
-            return super().retrieve_result_callback(out)
+            try:
+                if isinstance(out, _Lost):
+                    raise out.error
+                return super().retrieve_result_callback(out)
+            except futures.CancelledError:
+                raise LostWorker(
+                    "the connection to the Dask scheduler was lost. What was scored is kept: start "
+                    "the scheduler again, or go on without --backend and --address."
+                ) from None
 
     return Reporting
 

@@ -57,15 +57,16 @@ class ScoringPlan:
         Raises
         ------
         BadArgument
-            An unknown space, task, variant or order; a single image; a device that cannot be used
-            here.
+            An unknown space, task, variant, order or source of images; a single image; a device
+            that cannot be used here. All of these, whether a proxy looks at images or not.
         """
+        from naslib_swap import inputs
         from naslib_swap.devices import usable
         from naslib_swap.inputs.load import ORDERS
 
         check_plan(self)
         space = spaces.get(self.space)
-        space.task(self.task)
+        task = space.task(self.task)
         if self.variant is not None and self.variant not in space.variants:
             raise BadArgument(
                 f"got variant {self.variant!r}, expected one of {', '.join(space.variants)} for "
@@ -78,6 +79,13 @@ class ScoringPlan:
             )
         if self.order not in ORDERS:
             raise BadArgument(f"got order {self.order!r}, expected {' or '.join(ORDERS)}.")
+        inputs.check(
+            self.inputs,
+            samples=self.samples or space.samples,
+            shape=self.images().shape(task),
+            path=self.inputs_path,
+            order=self.order,
+        )
         usable(self.device, here=not elsewhere)
 
     def images(self) -> Images:

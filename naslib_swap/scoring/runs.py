@@ -72,14 +72,9 @@ def run(
             f"{store.path} also holds {count} score(s) of these architectures made with other "
             f"settings: {differs}. They stay there and are not used."
         )
-    without = sum(score.value is None for score in known.scores.values())
-    if without and not how.retry_failed:
-        note(f"{without} score(s) failed in an earlier run; --retry-failed tries them again.")
-    jobs = [
-        job
-        for study in asked
-        for job in missing(study, known.scores, retry_failed=how.retry_failed)
-    ]
+    if known.failed and not how.retry_failed:
+        note(f"{known.failed} score(s) failed in an earlier run; --retry-failed tries them again.")
+    jobs = [job for study in asked for job in missing(study, known, retry_failed=how.retry_failed)]
     progress(0, len(jobs))
     if jobs:
         with how.crew(len(jobs)) as hands:

@@ -199,6 +199,9 @@ CREATE TABLE IF NOT EXISTS scores (
 ) WITHOUT ROWID
 """
 
+_KEY = ", ".join(Key._fields)
+_PAGE = f"SELECT * FROM scores WHERE ({_KEY}) > (?, ?, ?, ?, ?, ?) ORDER BY {_KEY} LIMIT 10000"
+
 
 SCORES = "scores.jsonl"
 """The file of scores in the folder of a run."""
@@ -240,7 +243,7 @@ class DatabaseStore:
 
     def records(self) -> Iterator[Record]:
         """Yield every record that is whole."""
-        for (line,) in self._run("SELECT line FROM scores"):
+        for *_, line in self._rows():
             record = self._read(line)
             if record is not None:
                 yield record
@@ -263,7 +266,7 @@ class DatabaseStore:
             The number of scores that were removed.
         """
         others = []
-        for *key, line in self._run("SELECT * FROM scores"):
+        for *key, line in self._rows():
             record = self._read(line)
             if record is None or record.key != tuple(key) or not wanted(record):
                 others.append(tuple(key))
@@ -276,6 +279,13 @@ class DatabaseStore:
     def count(self) -> int:
         """Return the number of scores."""
         return sum(int(count) for (count,) in self._run("SELECT COUNT(*) FROM scores"))
+
+    def _rows(self) -> Iterator[tuple[Any, ...]]:
+        """Yield all rows, in pages: none is long in the way of a process that writes."""
+        last: tuple[Any, ...] = ("", "", "", "", 0, "")
+        while found := self._run(_PAGE, [last]):
+            yield from found
+            last = found[-1][:-1]
 
     def _read(self, line: object) -> Record | None:
         try:

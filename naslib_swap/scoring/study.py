@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import math
+from array import array
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,7 +15,7 @@ from naslib_swap import spaces
 from naslib_swap.errors import BadArgument
 from naslib_swap.scoring.conditions import Conditions
 from naslib_swap.scoring.recipe import Recipe
-from naslib_swap.scoring.record import Key, Record, Score
+from naslib_swap.scoring.record import Record, Score
 from naslib_swap.scoring.single import Job
 from naslib_swap.scoring.store import Store
 from naslib_swap.scoring.subject import Subject
@@ -56,30 +58,6 @@ class Study:
         return {subject.name: subject for subject in self.subjects.values()}
 
 
-class Wanted(NamedTuple):
-    """The scores that some studies ask for, each with the recipe that it should have."""
-
-    names: Mapping[tuple[str, str], frozenset[str]]
-    recipes: Mapping[tuple[str, str, str, int], Recipe]
-
-    @classmethod
-    def of(cls, studies: Sequence[Study]) -> Wanted:
-        """Return what studies want; there is at most one study per task."""
-        names = {(s.space, s.task): frozenset(s.distinct()) for s in studies}
-        recipes = {
-            (study.space, study.task, proxy, seed): recipe
-            for study in studies
-            for (proxy, seed), recipe in recipes_of(study).items()
-        }
-        return cls(names, recipes)
-
-    def recipe(self, key: Key) -> Recipe | None:
-        """Return the recipe that the score of a key should have; None where nobody asks for it."""
-        if key.arch not in self.names.get((key.space, key.task), ()):
-            return None
-        return self.recipes.get((key.space, key.task, key.proxy, key.seed))
-
-
 def recipes_of(study: Study) -> dict[tuple[str, int], Recipe]:
     """Return the recipe of each proxy under each seed: the same for all of a study's subjects.
 
@@ -98,59 +76,121 @@ def recipes_of(study: Study) -> dict[tuple[str, int], Recipe]:
     }
 
 
+class Block:
+    """The scores of a study's networks by one proxy under one seed, as plain numbers.
+
+    A store may hold millions: as objects they would take ten times the memory.
+
+    Parameters
+    ----------
+    places
+        Where each network is, by its canonical name.
+    recipe
+        What the scores should be made with.
+    """
+
+    def __init__(self, places: Mapping[str, int], recipe: Recipe) -> None:
+        self.places = places
+        self.recipe = recipe
+        self.known = bytearray(len(places))
+        self._numbers = array("d", bytes(8 * 3 * len(places)))
+        self._texts: dict[int, tuple[str | None, str | None]] = {}  # few: error and trace
+
+    def put(self, place: int, score: Score) -> None:
+        """Take a score, in the place of an earlier one."""
+        self.known[place] = True
+        for number in (score.value, score.saturation, score.seconds):
+            self._numbers[place] = math.nan if number is None else number
+            place += len(self.known)
+        place -= 3 * len(self.known)
+        if score.error is not None:
+            self._texts[place] = (score.error, score.trace)
+        elif self._texts:
+            self._texts.pop(place, None)
+
+    def done(self, place: int, *, retry_failed: bool = False) -> bool:
+        """Tell whether there is a score; one that failed is none if it is to be tried again."""
+        return bool(self.known[place]) and not (retry_failed and place in self._texts)
+
+    @property
+    def failed(self) -> int:
+        """How many of the scores failed."""
+        return len(self._texts)
+
+    def numbers(self) -> np.ndarray:
+        """Return value, saturation and seconds of all places, [3, places]; NaN for none."""
+        return np.frombuffer(self._numbers).reshape(3, -1)
+
+    def texts(self, which: int) -> np.ndarray:
+        """Return the error (0) or trace (1) of all places; None for none."""
+        texts = np.full(len(self.known), None, object)
+        for place, pair in self._texts.items():
+            texts[place] = pair[which]
+        return texts
+
+
 class Survey(NamedTuple):
     """What a store holds of some studies.
 
     Attributes
     ----------
-    scores
-        Those asked for.
+    blocks
+        The scores asked for, by space, task, proxy and seed.
     others
         How many scores of these subjects were made with other recipes, by what differs.
     """
 
-    scores: Mapping[Key, Score]
+    blocks: Mapping[tuple[str, str, str, int], Block]
     others: Mapping[str, int]
 
+    @property
+    def failed(self) -> int:
+        """How many of the scores failed."""
+        return sum(block.failed for block in self.blocks.values())
 
-def survey(studies: Sequence[Study], records: Iterable[Record]) -> Survey:
-    """Look through records for what studies ask for; of equal keys the last one counts."""
-    wanted = Wanted.of(studies)
-    scores: dict[Key, Score] = {}
+
+def survey(studies: Sequence[Study], records: Iterable[Record] = ()) -> Survey:
+    """Look through records for what studies ask for; of equal keys the last one counts.
+
+    There is at most one study per task.
+    """
+    blocks: dict[tuple[str, str, str, int], Block] = {}
+    for study in studies:
+        places = {name: place for place, name in enumerate(study.distinct())}
+        for (proxy, seed), recipe in recipes_of(study).items():
+            blocks[study.space, study.task, proxy, seed] = Block(places, recipe)
     others: dict[tuple[Recipe, Recipe], int] = {}
     for key, score, recipe in records:
-        want = wanted.recipe(key)
-        if want is None:
+        block = blocks.get((key.space, key.task, key.proxy, key.seed))
+        place = None if block is None else block.places.get(key.arch)
+        if block is None or place is None:
             continue
-        if key.recipe == want.id:
-            scores[key] = score
+        if key.recipe == block.recipe.id:
+            block.put(place, score)
         else:
-            others[recipe, want] = others.get((recipe, want), 0) + 1
+            others[recipe, block.recipe] = others.get((recipe, block.recipe), 0) + 1
     said: dict[str, int] = {}
     for (stored, now), count in others.items():
         differs = stored.difference(now)
         said[differs] = said.get(differs, 0) + count
-    return Survey(scores, said)
+    return Survey(blocks, said)
 
 
-def missing(study: Study, done: Mapping[Key, Score], *, retry_failed: bool = False) -> list[Job]:
-    """Return what a study still lacks: one job per network and seed.
+def missing(study: Study, known: Survey | None = None, *, retry_failed: bool = False) -> list[Job]:
+    """Return what a study still lacks: one job per network and seed; all where nothing is known.
 
     A score that failed is not done if it is to be tried again.
     """
+    if not study.subjects:
+        return []
+    blocks = (known or survey([study])).blocks
     jobs = []
-    recipes = recipes_of(study)
     registered = (registry.PROXIES.registered(), spaces.SPACES.registered())
-    networks = study.distinct()
     for seed in study.seeds:
         digests = None
-        for name, subject in networks.items():
-            lacking = []
-            for proxy in study.proxies:
-                key = Key(study.space, study.task, name, proxy, seed, recipes[proxy, seed].id)
-                score = done.get(key)
-                if score is None or (retry_failed and score.value is None):
-                    lacking.append(proxy)
+        of_seed = [(p, blocks[study.space, study.task, p, seed]) for p in study.proxies]
+        for place, subject in enumerate(study.distinct().values()):
+            lacking = [p for p, one in of_seed if not one.done(place, retry_failed=retry_failed)]
             if lacking:
                 if digests is None:
                     digests = str(study.conditions.inputs.digests(subject.takes, seed))
@@ -176,28 +216,41 @@ def gather(studies: Sequence[Study], store: Store) -> list[pd.DataFrame]:
         One row per subject, proxy and seed that has a score, with `COLUMNS`; ``arch`` is what the
         study calls the subject. See `run` for an example.
     """
-    found = survey(studies, store.records()).scores
-    return [_frame(_rows(study, found)) for study in studies]
+    known = survey(studies, store.records())
+    return [_frame(study, known) for study in studies]
 
 
-def _rows(study: Study, found: Mapping[Key, Score]) -> Iterator[tuple[object, ...]]:
-    # The order of writing depends on the workers; that of a table must not.
-    for (proxy, seed), recipe in sorted(recipes_of(study).items(), key=lambda item: item[0]):
-        for arch, subject in sorted(study.subjects.items()):
-            key = Key(study.space, study.task, subject.name, proxy, seed, recipe.id)
-            score = found.get(key)
-            if score is not None:
-                yield (
-                    study.space, study.task, proxy, arch, seed, score.value, score.saturation,
-                    score.seconds, score.error, score.trace,
-                )  # fmt: skip
-
-
-def _frame(rows: Iterable[tuple[object, ...]]) -> pd.DataFrame:
+def _frame(study: Study, known: Survey) -> pd.DataFrame:
     import pandas as pd  # here, so that scoring starts without it
 
-    frame = pd.DataFrame(list(rows), columns=list(COLUMNS))
-    return frame.astype({"value": float, "saturation": float, "seconds": float})
+    # The order of writing depends on the workers; that of a table must not.
+    archs = np.array(sorted(study.subjects), object)
+    keys = sorted(recipes_of(study))
+    blocks = [known.blocks[study.space, study.task, proxy, seed] for proxy, seed in keys]
+    order = np.empty(0, int)
+    if blocks:
+        order = np.array([blocks[0].places[study.subjects[arch].name] for arch in archs], int)
+    scored = [np.flatnonzero(np.frombuffer(block.known, bool)[order]) for block in blocks]
+    counts = [len(there) for there in scored]
+
+    def column(cells: Callable[[Block], np.ndarray], kind: type = float) -> np.ndarray:
+        parts = [cells(block)[order[there]] for block, there in zip(blocks, scored)]
+        return np.concatenate([np.empty(0, kind), *parts])
+
+    proxies, seeds = np.array([p for p, _ in keys], object), np.array([s for _, s in keys], int)
+    columns = {
+        "space": np.full(sum(counts), study.space, object),
+        "task": np.full(sum(counts), study.task, object),
+        "proxy": np.repeat(proxies, counts),
+        "arch": archs[np.concatenate([np.empty(0, int), *scored])],
+        "seed": np.repeat(seeds, counts),
+        "value": column(lambda block: block.numbers()[0]),
+        "saturation": column(lambda block: block.numbers()[1]),
+        "seconds": column(lambda block: block.numbers()[2]),
+        "error": column(lambda block: block.texts(0), object),
+        "trace": column(lambda block: block.texts(1), object),
+    }
+    return pd.DataFrame(columns, columns=list(COLUMNS), copy=False)
 
 
 def nothing_scored(frames: Iterable[pd.DataFrame]) -> str | None:

@@ -9,6 +9,7 @@ import typer
 from typer.testing import CliRunner
 
 from naslib_swap.cli.search import search
+from naslib_swap.cli.session import Terminated
 from naslib_swap.errors import SwapError
 
 SMALL = (
@@ -62,6 +63,9 @@ def test_options_reach_the_search(options, weighting, tmp_path):
     [
         ("--mu 0.9 --sigma 1 --adaptive", "give either --mu and --sigma, or --rule, --adaptive"),
         ("--population 1", "got population 1"),
+        ("--population 100000000000000000", "expected at most 1,000,000 members"),
+        ("--offspring 100000000000000000", "expected at most 10,000 each"),
+        ("--mutations 100000000000000000", "expected at most 10,000 each"),
         ("--max-params 10", "at most 10 parameters"),
         ("--repeats -3", "search: got repeats -3, expected at least 0"),
         ("--workers 0", "got 0 workers, expected at least 1"),
@@ -142,13 +146,22 @@ def test_az_nas_guides_and_goes_on(tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_interrupt_says_how_to_go_on(tmp_path, monkeypatch):
+def test_an_interrupt_says_how_to_go_on_where_something_was_saved(tmp_path, monkeypatch):
     def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
+        if saves:
+            (tmp_path / "checkpoint.json").write_text("{}")
+        raise stop
 
     monkeypatch.setattr("naslib_swap.optimizers.native.search", interrupted)
+    advice = "go on with the same command and --resume"
+    saves, stop = False, KeyboardInterrupt()
     result = invoke(SMALL, tmp_path)
     assert result.exit_code == 130
-    assert "interrupted before anything was saved" in result.output
-    (tmp_path / "checkpoint.json").write_text("{}")
-    assert "go on with the same command and --resume" in invoke(SMALL, tmp_path).output
+    assert "interrupted; nothing was saved yet." in result.output
+    saves, stop = True, Terminated()
+    result = invoke(SMALL, tmp_path)
+    assert result.exit_code == 143
+    assert f"terminated; {advice}" in result.output
+    # Another search's checkpoint is none to go on from.
+    assert advice not in invoke(SMALL, tmp_path).output
+    assert advice in invoke(f"{SMALL} --resume", tmp_path).output

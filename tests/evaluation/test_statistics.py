@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from sklearn.metrics import ndcg_score
 
-from naslib_swap.evaluation import statistics
+from naslib_swap.evaluation import counted, statistics
 from naslib_swap.evaluation.statistics import (
     bootstrap,
     kendall,
@@ -133,18 +133,31 @@ def test_regret_of_many_ties_does_not_overflow():
 
 
 @pytest.mark.parametrize("ties", [False, True])
-def test_resamples_from_pairs_are_those_computed_one_by_one(ties):
+def test_resamples_at_once_are_those_computed_one_by_one(ties):
     x, y, _ = _pair(40, ties=ties)
     drawn = np.random.default_rng(1).integers(40, size=(25, 40))
-    pairs = statistics._by_pairs(x, y, statistics._counts(drawn))
-    loop = statistics._one_by_one([(x[i], y[i]) for i in drawn])
-    np.testing.assert_allclose(pairs.spearman, loop.spearman, atol=1e-12)
-    np.testing.assert_allclose(pairs.kendall, loop.kendall, atol=1e-12)
+    rho, tau = np.transpose([(spearman(x[row], y[row]), kendall(x[row], y[row])) for row in drawn])
+    counts = statistics._counts(drawn)
+    for found in (statistics._by_pairs(x, y, counts), counted.correlations(x, y, counts.T)):
+        np.testing.assert_allclose(found[0], rho, atol=1e-12)
+        np.testing.assert_allclose(found[1], tau, atol=1e-12)
+
+
+def test_a_resample_of_equals_has_no_rank_correlation():
+    x, y = np.array([1.0, 2.0, 2.0]), np.array([1.0, 5.0, 3.0])
+    counts = np.array([[0, 2, 1], [1, 1, 1]], np.float32).T
+    with np.errstate(invalid="ignore"):
+        rho, tau = counted.correlations(x, y, counts)
+    assert np.isnan([rho[0], tau[0]]).all()
+    # Ranks 1, 2.5, 2.5 and 1, 3, 2; two pairs agree, one is tied in x.
+    assert rho[1] == pytest.approx(1.5 / np.sqrt(1.5 * 2))
+    assert tau[1] == pytest.approx(2 / np.sqrt(2 * 3))
 
 
 @pytest.mark.parametrize("pairwise", [0, 2000])
 def test_what_is_missing_is_drawn_and_left_out(pairwise, monkeypatch):
     monkeypatch.setattr(statistics, "_PAIRWISE", pairwise)
+    monkeypatch.setattr(statistics, "_COUNTS_AT_ONCE", 120)  # three resamples
     x, y, _ = _pair(40)
     missing = x.copy()
     missing[[3, 20]] = np.nan

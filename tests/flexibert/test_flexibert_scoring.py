@@ -268,7 +268,7 @@ def test_jobs_go_from_one_encoder_to_the_like() -> None:
     study = replace(
         study_of(plan, {text: parse(text) for text in reversed(ALIKE)}), conditions=CONDITIONS
     )
-    jobs = missing(study, {})
+    jobs = missing(study)
     assert [job.seed for job in jobs] == [0] * 5 + [1] * 5
     order = [job.subject.text for job in jobs[:5]]
     assert order.index(ALIKE[1]) == order.index(ALIKE[0]) + 2 == order.index(ALIKE[2]) + 1

@@ -54,7 +54,7 @@ def reason_of_a_killer(study: Study) -> Callable[[str], str]:
         return failed(job, "scored")
 
     def reason(backend: str) -> str:
-        jobs = missing(replace(study, seeds=(0,)), {})
+        jobs = missing(replace(study, seeds=(0,)))
         with crew(backend, 2) as hands:
             done = list(score_jobs(jobs, hands, dying))
         errors = {records[0].key.arch: records[0].score.error for records in done}

@@ -72,7 +72,7 @@ def test_a_cluster_of_one_thread_is_used_all_the_same(study):
     def where(job):  # nested, so that it travels to the workers by value
         return failed(job, str(os.getpid()))
 
-    jobs = missing(replace(study, seeds=(0,)), {})
+    jobs = missing(replace(study, seeds=(0,)))
     with crew("dask", 1) as hands:
         done = list(score_jobs(jobs, hands, where))
     assert len(done) == len(jobs)

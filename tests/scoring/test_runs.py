@@ -17,7 +17,7 @@ from naslib_swap.scoring.backends import Crew, processors
 from naslib_swap.scoring.runs import score_jobs
 from naslib_swap.scoring.single import score_job
 from naslib_swap.scoring.store import LineStore, MemoryStore
-from naslib_swap.scoring.study import gather, missing, survey
+from naslib_swap.scoring.study import COLUMNS, gather, missing, survey
 
 
 def _run(study: Study, path: Path, *, execution: Execution | None = None, **options) -> int:
@@ -287,7 +287,7 @@ def test_the_same_images_by_another_name_are_the_same_recipe(study, tmp_path, da
 
 
 def test_a_worker_refuses_other_images(study):
-    job = missing(study, {})[0]
+    job = missing(study)[0]
     with pytest.raises(BadFile, match=r"digest .* expected 0000.* same files"):
         score_job(job._replace(digests="0000"))
 
@@ -307,7 +307,7 @@ def test_workers_that_all_die_end_the_run(study):
 
     hands = Crew(run=start, alone=lost, lost=(ChildProcessError,))
     with pytest.raises(SwapError, match="workers died on 5 architectures in a row"):
-        list(score_jobs(missing(study, {}), hands))
+        list(score_jobs(missing(study), hands))
 
 
 @pytest.mark.parametrize(
@@ -344,8 +344,18 @@ def test_scores_of_another_version_are_not_used(study, reference):
         older = replace(recipe, version=1)
         records.append((key._replace(recipe=older.id), found, older))
     seen = survey([study], records)
-    assert not seen.scores
+    assert not any(map(any, (block.known for block in seen.blocks.values())))
     assert seen.others == {f"version 1 (now {VERSION})": len(records)}
+
+
+def test_a_study_of_nothing_lacks_nothing(study):
+    nothing = replace(study, subjects={})
+    store = MemoryStore()
+    assert missing(nothing) == []
+    assert run([nothing], store) == 0
+    (frame,) = gather([nothing], store)
+    assert list(frame.columns) == list(COLUMNS)
+    assert not len(frame)
 
 
 def test_scoring_waits_for_no_inputs_that_are_not_there(study):
