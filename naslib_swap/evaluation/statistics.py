@@ -142,9 +142,10 @@ def bootstrap(x: Vector, y: Vector, *, seed: int = 0) -> Resampled:
         for drawn in _drawn(n, seed):
             counts = _counts(drawn)[:, present]
             if n <= _PAIRWISE:
-                return _by_pairs(x[present], y[present], counts)
-            counts = np.ascontiguousarray(counts.T)
-            parts.append(correlations(x[present], y[present], counts))
+                parts.append(_by_pairs(x[present], y[present], counts))
+            else:
+                counts = np.ascontiguousarray(counts.T)
+                parts.append(Resampled(*correlations(x[present], y[present], counts)))
     return Resampled(*(np.concatenate(values) for values in zip(*parts)))
 
 
