@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,8 @@ class Remembered:
         self.known: dict[str, Scored] = {}
         if file.exists():
             for line in file.read_text().splitlines():
-                key, score, size = json.loads(line)
-                self.known[key] = Scored(score, size)
+                key, scored = json.loads(line)
+                self.known[key] = Scored(**scored)
         file.parent.mkdir(parents=True, exist_ok=True)
         self.file = file.open("a", buffering=1)
 
@@ -29,5 +30,5 @@ class Remembered:
         key = self.encode(arch)
         if key not in self.known:
             scored = self.known[key] = self.measure(arch)
-            self.file.write(json.dumps([key, scored.score, scored.size]) + "\n")
+            self.file.write(json.dumps([key, asdict(scored)]) + "\n")
         return self.known[key]

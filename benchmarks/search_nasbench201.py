@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from remembered import Remembered
 
-from naslib_swap import ground_truth, spaces
+from naslib_swap import combinations, ground_truth, spaces
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, each
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
 from naslib_swap.optimizers.plan import SearchPlan
@@ -58,6 +58,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=20)
     parser.add_argument("--scored", type=int, default=100)
     parser.add_argument("--source", default="cifar10")
+    parser.add_argument("--only", default="", help="strategies with this in their names")
     options = parser.parse_args()
 
     accuracy = {
@@ -77,6 +78,8 @@ def main() -> None:
     params = replace(plan, proxy="params").measure()
     count = options.scored
     plain = EvolutionSettings(weighting=NONE)
+    guided = replace(plain, combination=combinations.get("guided_rank"))
+    az_nas = replace(plain, combination=combinations.get("az_nas"))
     largest = replace(plain, weighting=plan.weighting())
     adaptive = replace(plain, weighting=SizeWeighting("adaptive"))
     only = replace(plain, population=count)
@@ -87,6 +90,8 @@ def main() -> None:
         Strategy("`swap_re`, SWAP alone, best of top 10", swap, plain, count, 10),
         Strategy("`swap_re`, reg-SWAP (largest), best of top 10", swap, largest, count, 10),
         Strategy("`swap_re`, reg-SWAP (adaptive), best of top 10", swap, adaptive, count, 10),
+        Strategy("`swap_re`, guided_rank", by("guided_rank"), guided, count),
+        Strategy("`swap_re`, az_nas", by("az_nas"), az_nas, count),
         Strategy("evolution, #params", params, plain, count),
         Strategy("evolution, NWOT", nwot, plain, count),
         Strategy("random search, SWAP", swap, only, count),
@@ -101,7 +106,7 @@ def main() -> None:
     )
     print("|---|---|---|" + "---|" * 2 * len(DATASETS))
     best = {name: max(accuracy[name].values()) for name in DATASETS}
-    for strategy in strategies:
+    for strategy in (one for one in strategies if options.only in one.name):
         looked = 0 if strategy.picked_by_accuracy == 1 else strategy.picked_by_accuracy
         found = [picks(strategy, seed) for seed in range(options.seeds)]
         columns = {
@@ -109,6 +114,8 @@ def main() -> None:
             for name in DATASETS
         }
         row(strategy.name, strategy.scored, looked, columns, best)
+    if options.only:
+        return
     for name, settings in (
         ("random search, true accuracy", replace(REAL, population=100, sample=None)),
         ("regularised evolution, true accuracy", REAL),

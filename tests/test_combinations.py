@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from naslib_swap import combinations
+from naslib_swap import combinations, proxies
 from naslib_swap.combinations import Combination, find, read, requested
 from naslib_swap.errors import BadArgument
 
@@ -108,3 +108,8 @@ def test_members_are_scored_and_complete_combinations_come_by_themselves():
     assert scored == ("params", "swap", "depth")
     assert [one.name for one in made] == ["mine"]
     assert "az_nas" in [one.name for one in requested(["default"])[1]]
+
+
+def test_members_of_ours_are_proxies():
+    for name in combinations.names():
+        assert set(combinations.get(name).members) <= set(proxies.names())

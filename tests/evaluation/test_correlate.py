@@ -182,3 +182,13 @@ def test_equal_accuracies_are_refused():
 def test_k_is_at_most_the_number_of_architectures():
     row = _row(correlate(_scores(p=NOISY), ACCURACY, {}, k=1000), "p")
     assert (row["k"], row["regret"]) == (30, 0)
+
+
+def test_rows_are_behind_the_best_on_the_same_resamples():
+    table = correlate(_scores(best=TRUTH, other=NOISY, same=2 * NOISY), ACCURACY, {})
+    best, other, same = (_row(table, name) for name in ("best", "other", "same"))
+    assert np.isnan([best["behind_low"], best["behind_high"]]).all()
+    assert [other["behind_low"], other["behind_high"]] == pytest.approx(
+        [1 - other["ci_high"], 1 - other["ci_low"]]
+    )
+    assert other["behind_low"] == same["behind_low"]

@@ -8,6 +8,7 @@ import torch
 
 from naslib_swap import proxies, spaces
 from naslib_swap.errors import SwapError
+from naslib_swap.evaluation.compare import compare
 from naslib_swap.evaluation.plan import Plan, plans_from_config
 from naslib_swap.evaluation.planning import checked_together, study_of
 from naslib_swap.options import config_names, plan_of
@@ -224,3 +225,15 @@ def test_the_same_task_twice_is_refused(truth_file):
     study, _ = study_of(_darts(truth_file, archs=3))
     with pytest.raises(SwapError, match="darts/cifar10 is there twice"):
         checked_together([study, study])
+
+
+def test_a_subset_is_sampled_and_named():
+    plan = Plan(subset="reachable", proxies=("params",), archs=30)
+    study, truth = study_of(plan)
+    assert len(truth.accuracy) == 9445
+    assert set(study.subjects) <= set(truth.accuracy)
+    outcome = compare(plan)[0]
+    assert "30 of 9445 reachable architectures" in outcome.title
+    assert outcome.table[["subset", "sampled_from"]].values.tolist() == [["reachable", 9445]]
+    with pytest.raises(SwapError, match=r"there is no subset 'best' .*one of all, reachable"):
+        study_of(replace(plan, subset="best"))

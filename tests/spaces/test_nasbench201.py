@@ -144,3 +144,19 @@ def test_build_takes_milliseconds() -> None:
     for _ in range(5):
         SPACE.build(arch)
     assert (time.process_time() - begin) / 5 < 0.2
+
+
+def test_reachable_architectures_by_hand():
+    reachable = spaces.get("nasbench201").subset("reachable")
+    assert reachable((1, 1, 1, 1, 1, 1))  # nothing there, nothing loose
+    assert reachable((1, 1, 0, 1, 1, 1))  # input to output
+    assert not reachable((0, 1, 0, 1, 1, 1))  # a first edge that ends nowhere
+    assert not reachable((1, 1, 0, 1, 1, 0))  # a last edge that nothing enters
+    assert sum(map(reachable, itertools.product(range(5), repeat=6))) == 9445
+
+
+def test_reachable_architectures_are_those_of_the_published_list(data_dir):
+    space = spaces.get("nasbench201")
+    listed = pd.read_csv(data_dir / "tables" / "nasbench201__cifar10__valid9445.csv.gz")["arch"]
+    assert all(space.subset("reachable")(space.parse(arch)) for arch in listed)
+    assert len(set(listed)) == 9445
