@@ -38,6 +38,7 @@ def table(
     """
     from naslib_swap.evaluation.compare import compare
     from naslib_swap.evaluation.plan import plans_from_config
+    from naslib_swap.evaluation.report import OVERVIEW, presented_overview
     from naslib_swap.options import plan_of
     from naslib_swap.scoring.store import SCORES
 
@@ -57,6 +58,8 @@ def table(
     if not quiet:
         for outcome in outcomes:
             _print(outcome)
+        if len(outcomes) > 1:
+            print_frame(OVERVIEW, presented_overview(outcomes))
         print(
             f"\nWritten to {out}: report.html, correlations.csv, correlations.md, {SCORES}, "
             "pictures"

@@ -8,7 +8,15 @@ from html import escape
 import pandas as pd
 
 from naslib_swap import __version__
-from naslib_swap.evaluation.report import NOTES, Outcome, footnote, presented, presented_beside
+from naslib_swap.evaluation.report import (
+    NOTES,
+    OVERVIEW,
+    Outcome,
+    footnote,
+    presented,
+    presented_beside,
+    presented_overview,
+)
 
 _STYLE = """
 body { font: 15px/1.5 system-ui, sans-serif; color: #292524; background: #fafaf9; margin: 0 auto;
@@ -66,6 +74,7 @@ def page(
     if len(outcomes) > 1:
         links = (f'<a href="#{_id(o)}">{escape(f"{o.space} / {o.task}")}</a>' for o in outcomes)
         parts.append(f"<nav>{' '.join(links)}</nav>")
+        parts += [f"<p>{escape(OVERVIEW)}</p>", _table(presented_overview(outcomes))]
     parts += [_figure(picture) for picture in overview]
     for outcome in outcomes:
         parts.append(f'<h2 id="{_id(outcome)}">{escape(outcome.title)}</h2>')

@@ -15,6 +15,7 @@ from naslib_swap.evaluation.advice import advice
 from naslib_swap.evaluation.cohorts import with_combinations
 from naslib_swap.evaluation.correlate import correlate
 from naslib_swap.evaluation.markdown import as_text, markdown_table
+from naslib_swap.evaluation.overview import overview
 from naslib_swap.evaluation.published import beside_stored, stored_scores
 from naslib_swap.files import write_text
 from naslib_swap.ground_truth import GroundTruth
@@ -63,6 +64,11 @@ NOTES = (
     "log(rank / n); its scores hold among these architectures only, each resample of its interval "
     "is ranked anew, and its ms/arch adds up those of its members. No computed proxy uses "
     "accuracies or trained weights."
+)
+
+OVERVIEW = (
+    "Spearman correlation of each row on each task. Mean and worst are over the tasks that a row "
+    "has."
 )
 
 _STORED_NOTES = (
@@ -276,9 +282,25 @@ def _plural(count: int, noun: str) -> str:
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
 
 
+def presented_overview(outcomes: Sequence[Outcome]) -> pd.DataFrame:
+    """Return the overview of several tasks as text."""
+    table = overview(outcomes)
+    sources = pd.concat([o.table for o in outcomes]).set_index("proxy")["source"]
+    combined = {proxy for proxy, source in sources.items() if source == "combined"}
+    view = {"proxy": [title_of(p) + MARKS["combined"] * (p in combined) for p in table.index]}
+    for name, values in table.items():
+        form = ".0f" if name == "tasks" else ".3f"
+        view[str(name)] = [_number(value, form) for value in values]
+    if (table["tasks"] == len(outcomes)).all():
+        del view["tasks"]
+    return pd.DataFrame(view)
+
+
 def markdown(outcomes: Sequence[Outcome]) -> str:
     """Return the tables as Markdown, with the notes that explain their columns."""
     parts = ["# Zero-cost proxies against accuracies\n"]
+    if len(outcomes) > 1:
+        parts += [OVERVIEW + "\n", markdown_table(presented_overview(outcomes))]
     for outcome in outcomes:
         parts += [
             f"## {as_text(outcome.title)}\n",

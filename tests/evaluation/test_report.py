@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from naslib_swap.evaluation.report import (
     outcome_of,
     presented,
     presented_beside,
+    presented_overview,
 )
 from naslib_swap.evaluation.results import write_results
 from naslib_swap.figures import save
@@ -211,7 +213,7 @@ def test_the_page_stands_alone(folder):
     page = _Page()
     page.feed(text)
     assert not page.open
-    assert page.seen.count("table") == 4
+    assert page.seen.count("table") == 5  # an overview; for each task, proxies and stored beside computed ones
     assert page.seen.count("svg") == 7
     assert "<th>common</th>" in text
     assert "Common to all computed proxies: 19 architectures." in text
@@ -251,3 +253,22 @@ def test_a_picture_that_cannot_be_written_says_so(outcome, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(SwapError, match=r"cannot write .*ranking\.svg"):
         save(pictures.ranking("t", outcome.table), tmp_path / "file", "ranking")
+
+
+def test_several_tasks_have_an_overview():
+    one = _outcome()
+    other = replace(one, task="cifar100", table=one.table.iloc[:1].assign(spearman=0.25))
+    table = presented_overview([one, other])
+    assert list(table.columns) == [
+        "proxy", "nasbench201 / cifar10", "nasbench201 / cifar100", "mean", "worst", "tasks",
+    ]  # fmt: skip
+    first = table.iloc[0]
+    assert first["tasks"] == "2"
+    assert first["worst"] == "0.250"
+    assert float(first["mean"]) == pytest.approx(
+        (float(first["nasbench201 / cifar10"]) + 0.25) / 2, abs=1e-3
+    )
+    assert set(table["tasks"][1:]) == {"1"}
+    text = markdown([one, other])
+    assert "Mean and worst are over the tasks that a row has." in text
+    assert "Mean and worst" not in markdown([one])
