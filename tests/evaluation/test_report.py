@@ -213,7 +213,9 @@ def test_the_page_stands_alone(folder):
     page = _Page()
     page.feed(text)
     assert not page.open
-    assert page.seen.count("table") == 5  # an overview; for each task, proxies and stored beside computed ones
+    assert (
+        page.seen.count("table") == 5
+    )  # an overview; for each task, proxies and stored beside computed ones
     assert page.seen.count("svg") == 7
     assert "<th>common</th>" in text
     assert "Common to all computed proxies: 19 architectures." in text
