@@ -43,8 +43,8 @@ class Combination:
     members
         Names of proxies.
     guide
-        The member by whose rank correlation with each other member, within the cohort, this one is
-        weighed; those that rank against it are left out. Empty where all count alike.
+        The member that weighs the others: a weight is the square root of the rank correlation with
+        the guide within the cohort, 0 where that is negative. Empty where all count alike.
     reference
         Paper and equation.
     """
@@ -120,7 +120,7 @@ class Combination:
 
 
 def weighted(ranks: Vector, guide: int) -> Vector:
-    """Return each member's weight: its correlation with the guide's ranks, or 0 if negative.
+    """Return each member's weight: the root of its correlation with the guide's ranks, or 0.
 
     Ranks [members, ..., m] give weights [members, ...]; that of a constant member is 0, the guide's
     is 1.
@@ -133,8 +133,8 @@ def weighted(ranks: Vector, guide: int) -> Vector:
     scale = lengths * lengths[guide]
     weights = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
     weights[guide] = 1.0
-    positive: Vector = np.maximum(weights, 0.0)
-    return positive
+    roots: Vector = np.sqrt(np.maximum(weights, 0.0))
+    return roots
 
 
 def _ranks(values: Vector) -> Vector:
