@@ -120,6 +120,35 @@ def test_without_any_accuracy(naslib_root, tmp_path):
     assert "reported as -1" in done.stdout + done.stderr
 
 
+@pytest.mark.naslib
+@pytest.mark.slow
+def test_a_combination_needs_no_more_packages_and_is_scored_in_one_go(naslib_root, tmp_path):
+    output = search(naslib_root, tmp_path, "nas", "--optimizer", "swap_re", "--search.proxy=az_nas")
+    assert "Final architecture hash" in output
+    assert output.count("scores use 4 images") == 1
+
+
+@pytest.mark.naslib
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--search.proxy", "az_naz"], "unknown search.proxy 'az_naz'; known are depth, "),
+        (
+            ["--search.proxy", "az_nas", "--search.weighting", "adaptive"],
+            "got size weighting 'adaptive' for the combination 'az_nas'",
+        ),
+        (["--search.removal", "best"], "got removal 'best', expected worst or oldest"),
+    ],
+)
+def test_settings_that_cannot_be_are_one_line(naslib_root, tmp_path, arguments, message):
+    script = str(naslib_root / "naslib" / "runners" / "nas" / "runner.py")
+    done = run([script, "--optimizer", "swap_re", *arguments], tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert f"naslib-swap: error: {message}" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 _RESUMED = """
     import os, sys
     from naslib_swap.plugin import hook
@@ -307,17 +336,17 @@ _BY_COMBINATION = """
     stub("naslib.search_spaces.core.query_metrics", Metric=None)
 
     from naslib_swap import scoring
-    from naslib_swap.errors import Unscorable
     from naslib_swap.optimizers.naslib_swap_re import SwapRE
     from naslib_swap.plugin import live
 
-    def score(space, dataset, arch, name):
-        if name == "trainability" and arch.startswith("(0"):
-            raise Unscorable("no trainability")
-        return {"score": float(sum(map(ord, arch + name)) % 97)}
+    def scores(space, dataset, arch, names):
+        found = {name: scoring.Score(float(sum(map(ord, arch + name)) % 97)) for name in names}
+        if arch.startswith("(0"):
+            found["trainability"] = scoring.Score(None, error="no gradient")
+        return found
 
-    live.score = score
-    live.recipe = lambda space, dataset, name: scoring.Recipe(source=name)
+    live.scores = scores
+    live.recipes = lambda space, dataset, names: {n: scoring.Recipe(source=n) for n in names}
 
     class Config(dict):
         __getattr__ = dict.__getitem__
@@ -340,7 +369,9 @@ _BY_COMBINATION = """
     assert {tuple(one.values) for one in state.history.values()} == {
         ("expressivity", "progressivity", "trainability", "flops")}
     lacking = [one for one in state.history.values() if one.errors]
-    assert lacking and all(one.errors == {"trainability": "no trainability"} for one in lacking)
+    assert lacking and all(
+        one.errors == {"trainability": f"trainability has no score for {one.arch}: no gradient"}
+        for one in lacking)
     assert whole.evolution.settings.weighting.mode == "none"
     resumed = searched(12)
     resumed.get_checkpointables()["model"].load_state_dict(dict([saved]))
