@@ -122,10 +122,9 @@ def test_without_any_accuracy(naslib_root, tmp_path):
 
 @pytest.mark.naslib
 @pytest.mark.slow
-def test_a_combination_needs_no_more_packages_and_is_scored_in_one_go(naslib_root, tmp_path):
+def test_a_combination_needs_no_more_packages(naslib_root, tmp_path):
     output = search(naslib_root, tmp_path, "nas", "--optimizer", "swap_re", "--search.proxy=az_nas")
     assert "Final architecture hash" in output
-    assert output.count("scores use 4 images") == 1
 
 
 @pytest.mark.naslib
