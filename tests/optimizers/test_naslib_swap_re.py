@@ -9,6 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -321,7 +322,7 @@ def test_an_architecture_without_a_score_does_not_end_a_runner(naslib_root, tmp_
 
 
 _BY_COMBINATION = """
-    import sys, types
+    import os, sys, types
 
     def stub(name, **attributes):
         module = sys.modules[name] = types.ModuleType(name)
@@ -334,9 +335,12 @@ _BY_COMBINATION = """
     stub("naslib.optimizers.core.metaclasses", MetaOptimizer=type("MetaOptimizer", (), {}))
     stub("naslib.search_spaces.core.query_metrics", Metric=None)
 
-    from naslib_swap import scoring
+    import numpy as np
+    from naslib_swap import scoring, spaces
     from naslib_swap.optimizers.naslib_swap_re import SwapRE
     from naslib_swap.plugin import live
+
+    rng = np.random.default_rng(0)
 
     def scores(space, dataset, arch, names):
         found = {name: scoring.Score(float(sum(map(ord, arch + name)) % 97)) for name in names}
@@ -383,6 +387,11 @@ _BY_COMBINATION = """
             other.get_checkpointables()["model"].load_state_dict(dict([saved]))
         except ValueError as error:
             print("refused:", error)
+
+    space.get_type = lambda: "nasbench301"
+    os.environ["NASLIB_SWAP_VARIANT"] = "suite-zero"
+    (measured,) = searched(12).evolution.measure([spaces.get("nasbench301").sample(rng)])
+    print("size:", measured.size)
 """
 
 
@@ -400,6 +409,10 @@ def test_a_combination_guides_and_resumes(tmp_path):
     assert len(refused) == 2
     assert "got size weighting 'adaptive' for the combination 'az_nas'" in refused[0]
     assert "its proxy is 'az_nas', this search's is 'swap'" in refused[1]
+    space = spaces.get("nasbench301")
+    arch = space.sample(np.random.default_rng(0))
+    size = space.parameters(arch, variant="suite-zero", num_classes=10) / 1000
+    assert f"size: {size}" in done.stdout
 
 
 def test_there_is_a_config_for_every_task_of_naslibs_spaces():
