@@ -7,6 +7,7 @@ imported before it is needed.
 from __future__ import annotations
 
 import pkgutil
+import threading
 import warnings
 from collections.abc import Iterator
 from importlib import import_module, metadata
@@ -49,7 +50,10 @@ class Registry(Generic[T]):
         self._group = group
         self._found: dict[str, T] = {}
         self._by_hand: dict[str, T] = {}
-        self._complete = False
+        self._asked = False
+        # A thread that comes while another one loads waits; one that comes again, from a module
+        # that it is just importing, does not.
+        self._loading = threading.RLock()
 
     def register(self, item: T) -> T:
         """Add one for this process and the workers that it starts, and return it.
@@ -97,9 +101,12 @@ class Registry(Generic[T]):
         return tuple(sorted(self._found))
 
     def _load(self) -> None:
-        if self._complete:
-            return
-        self._complete = True
+        with self._loading:
+            if not self._asked:
+                self._asked = True
+                self._load_all()
+
+    def _load_all(self) -> None:
         for item in self._own():
             self._found.setdefault(item.name, item)
         for point in _entry_points(self._group):

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ast
 import json
 import logging
-from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -24,7 +23,7 @@ from naslib_swap.errors import BadArgument, BadFile, SwapError, Unscorable
 from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, Failure, each
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
-from naslib_swap.plugin import failure, live, settings
+from naslib_swap.plugin import failure, live, measures, settings
 from naslib_swap.plugin.benchmarks import UNKNOWN, LazyApi, unknown
 from naslib_swap.plugin.placeholders import MissingPackage
 
@@ -56,6 +55,7 @@ class SwapRE(MetaOptimizer):
         self.proxy = config.search.get("proxy", "swap")
         self.evolution: Evolution | None = None
 
+    @failure.loud
     def adapt_search_space(
         self, search_space: Any, scope: Any = None, dataset_api: Any = None
     ) -> None:
@@ -182,8 +182,12 @@ class SwapRE(MetaOptimizer):
         """Return, as JSON, what a checkpoint must agree on: all that the search depends on."""
         evolution = self._adapted()
         space, combination = evolution.space.name, evolution.settings.combination
-        scored = (self.proxy,) if combination is None else combination.members
-        recipes = {name: live.recipe(space, self.dataset, name).plain() for name in scored}
+        recipe: dict[str, Any]
+        if combination is None:
+            recipe = live.recipe(space, self.dataset, self.proxy).plain()
+        else:
+            made = live.recipes(space, self.dataset, combination.members)
+            recipe = {name: of.plain() for name, of in made.items()}
         identity = {
             "optimizer": "swap_re",
             "version": __version__,
@@ -193,7 +197,7 @@ class SwapRE(MetaOptimizer):
             "proxy": self.proxy,
             "settings": asdict(evolution.settings),
             "swap_seed": settings.current().seed,
-            "recipe": recipes[self.proxy] if combination is None else recipes,
+            "recipe": recipe,
         }
         # Through JSON and back, so that it compares as it will be read.
         return dict(json.loads(json.dumps(identity)))
@@ -210,42 +214,32 @@ class _Measure:
         self, space: str, dataset: str, proxy: str, combination: Combination | None
     ) -> None:
         self.space = spaces.get(space)
-        self.task = self.space.task(dataset)
+        self.dataset = dataset
         self.proxy = proxy
         self.combination = combination
-        self.dataset = dataset
 
     def __call__(self, arch: Any) -> Scored:
+        text = self.space.encode(arch)
+        subject = live.architecture(self.space.name, self.dataset, text, settings.current())
+        size = subject.parameters() / 1000
         if self.combination is not None:
-            return self._by_members(arch, self.combination.members)
-        score = self._value(arch, self.proxy)
+            return self._by_members(text, size, self.combination.members)
+        score = float(live.score(self.space.name, self.dataset, text, self.proxy)["score"])
         lower = self.proxy in proxies.names() and not proxies.get(self.proxy).higher_is_better
-        return Scored(-score if lower else score, self._size(arch))
+        return Scored(-score if lower else score, size)
 
-    def _by_members(self, arch: Any, members: Sequence[str]) -> Scored:
+    def _by_members(self, text: str, size: float, members: tuple[str, ...]) -> Scored:
+        found = live.scores(self.space.name, self.dataset, text, members)
         values: dict[str, float | None] = {}
         errors = {}
         for name in members:
             try:
-                values[name] = self._value(arch, name)
+                values[name] = measures.value_of(found[name], name, text)
             except SwapError as error:
                 values[name], errors[name] = None, str(error)
         if len(errors) == len(members):
             raise Unscorable("; ".join(errors.values()))
-        return Scored(None, self._size(arch), values, errors)
-
-    def _value(self, arch: Any, name: str) -> float:
-        found = live.score(self.space.name, self.dataset, self.space.encode(arch), name)
-        return float(found["score"])
-
-    def _size(self, arch: Any) -> float:
-        size = self.space.parameters(
-            arch,
-            variant=self.task.variant,
-            num_classes=self.task.num_classes,
-            in_channels=self.task.in_channels,
-        )
-        return size / 1000
+        return Scored(None, size, values, errors)
 
 
 class _Checkpointed(torch.nn.Module):
@@ -286,7 +280,7 @@ class _Checkpointed(torch.nn.Module):
 def _evolution_settings(config: Any, space: str) -> EvolutionSettings:
     search = config.search
     proxy = search.get("proxy", "swap")
-    combination = combinations.get(proxy) if proxy in combinations.names() else None
+    combination = _combination(proxy)
     chosen = EvolutionSettings(
         population=search.population_size,
         sample=min(search.sample_size, search.population_size),
@@ -299,6 +293,18 @@ def _evolution_settings(config: Any, space: str) -> EvolutionSettings:
         if name in search
     }
     return EvolutionSettings(**{**vars(chosen), **given})
+
+
+def _combination(proxy: str) -> Combination | None:
+    """Return the combination of that name; None where it is that of a measure."""
+    if proxy in combinations.names():
+        return combinations.get(proxy)
+    if proxy not in proxies.names() and proxy not in (known := measures.known_measures()):
+        raise BadArgument(
+            f"unknown search.proxy {proxy!r}; known are {', '.join(sorted(known))} and the "
+            f"combinations {', '.join(combinations.names())}"
+        )
+    return None
 
 
 def _weighting(config: Any, space: str, combination: Combination | None) -> SizeWeighting:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 
 import pytest
@@ -48,6 +50,25 @@ def test_what_is_registered_is_found_once(registry):
         registry.register(Proxy("mine", "Not the same", compute=len))
     with pytest.raises(BadArgument, match="as a proxy, expected something with a name"):
         registry.register(object())
+
+
+def test_a_thread_that_comes_while_another_one_loads_waits(registry, monkeypatch):
+    """Both threads of a Dask worker ask at its start; importing a module may ask again."""
+    loading, never = threading.Event(), threading.Event()
+
+    def slowly():
+        yield _proxy("first")
+        assert registry.names() == ("first",)
+        loading.set()
+        never.wait(0.2)
+        yield _proxy("last")
+
+    monkeypatch.setattr(registry, "_own", slowly)
+    with ThreadPoolExecutor(2) as threads:
+        names = threads.submit(registry.names)
+        assert loading.wait(10)
+        assert threads.submit(registry.get, "last").result(10).name == "last"
+        assert names.result(10) == ("first", "last")
 
 
 def test_a_name_of_our_own_cannot_be_taken(registry):

@@ -80,6 +80,21 @@ def score(space: str, dataset: str, arch: str, name: str) -> Mapping[str, float]
     return {"score": measures.value_of(found, name, subject.name), "time": found.seconds}
 
 
+def scores(space: str, dataset: str, arch: str, names: tuple[str, ...]) -> Mapping[str, Score]:
+    """Score an architecture by several proxies of ours in one go.
+
+    They share passes, and are ours also where NASLib has measures of these names: a combination
+    ranks by what this package calls them. What fails has its reason in ``error``.
+
+    Raises
+    ------
+    SwapError
+        An unknown space, data set or architecture; images that cannot be loaded.
+    """
+    wanted = settings.current()
+    return _scores(architecture(space, dataset, arch, wanted), names, wanted)
+
+
 def architecture(space: str, dataset: str, arch: str, wanted: Settings) -> Architecture:
     """Return the subject that an architecture of NASLib's is."""
     from naslib_swap.scoring import Architecture
@@ -124,18 +139,22 @@ def regularisation(space: str, dataset: str, wanted: Settings) -> Regularisation
 
 
 def recipe(space: str, dataset: str, name: str) -> Recipe:
-    """Return what all scores of a space and data set by one proxy are made with now."""
+    """Return what all scores of a space and data set by a proxy, as `score`, are made with now."""
+    if not measures.is_ours(name):
+        return _recipe_of_naslib(_loader(space, dataset))
+    return recipes(space, dataset, _TOGETHER if name in _TOGETHER else (name,))[name]
+
+
+def recipes(space: str, dataset: str, names: tuple[str, ...]) -> Mapping[str, Recipe]:
+    """Return what all scores of a space and data set, as `scores`, are made with now."""
     from naslib_swap import spaces
     from naslib_swap.scoring import Recipe
 
-    if not measures.is_ours(name):
-        return _recipe_of_naslib(_loader(space, dataset))
     wanted = settings.current()
     # It is the same for all architectures.
     subject = architecture(space, dataset, spaces.get(space).example, wanted)
-    names = _TOGETHER if name in _TOGETHER else (name,)
     made = conditions(space, dataset, names, wanted)
-    return Recipe.of(subject, name, made, wanted.seed)
+    return {name: Recipe.of(subject, name, made, wanted.seed) for name in names}
 
 
 @functools.cache

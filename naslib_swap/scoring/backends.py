@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import os
 import socket
 import threading
@@ -23,7 +25,8 @@ Task = Any
 
 _CONNECT_SECONDS = 20
 _LOOK_SECONDS = 1.0
-_WORKER_SECONDS = 120  # a worker that starts, or starts again, imports torch first
+_WORKER_SECONDS = 120  # a worker that starts imports torch first
+_ABSENT_SECONDS = 30.0  # one that is started again after its death is back before
 
 
 @dataclass(frozen=True)
@@ -124,6 +127,7 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
         cluster = stack.enter_context(
             LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
         )
+    stack.enter_context(_silenced("distributed.client"))  # a trace where the scheduler dies
     try:
         client = stack.enter_context(
             Client(cluster, timeout=_CONNECT_SECONDS, set_as_default=False)
@@ -138,9 +142,67 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
         raise LostWorker(
             f"the Dask cluster at {address} has no workers; start some with `dask worker ADDRESS`."
         ) from None
-    backend = _reporting_backend()(client=client, wait_for_workers_timeout=_WORKER_SECONDS)
+    backend = _reporting_backend()(client=client, wait_for_workers_timeout=_ABSENT_SECONDS)
+    stack.enter_context(_watched(client, backend))
     stack.enter_context(joblib.parallel_config(backend))
     return Crew(_streamed(-1), _streamed_alone(-1), (KilledWorker,))
+
+
+@contextmanager
+def _silenced(name: str) -> Iterator[None]:
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+@contextmanager
+def _watched(client: Any, backend: Any) -> Iterator[None]:
+    """Have the backend give up what is in hand while the cluster has no worker for long.
+
+    Dask itself would wait for one forever.
+    """
+    ended = threading.Event()
+
+    async def watch() -> None:
+        seen = time.monotonic()
+        while True:
+            await asyncio.sleep(_LOOK_SECONDS)
+            if ended.is_set() or client.status in ("closing", "closed"):
+                return
+            try:
+                workers = await client.scheduler.ncores()
+            except OSError:  # the scheduler is lost, which the tasks in hand are told by Dask
+                continue
+            if workers:
+                seen = time.monotonic()
+            elif time.monotonic() - seen > _ABSENT_SECONDS:
+                backend.give_up(_without_workers())
+
+    client.loop.add_callback(watch)
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _without_workers() -> LostWorker:
+    return LostWorker(
+        f"the Dask cluster has had no worker for {_ABSENT_SECONDS:g} seconds. What was scored is "
+        "kept: start workers and give the same command again (a search with --resume), or go on "
+        "without --backend and --address."
+    )
+
+
+def _without_scheduler() -> LostWorker:
+    return LostWorker(
+        "the connection to the Dask scheduler was lost. What was scored is kept: start the "
+        "scheduler and give the same command again (a search with --resume), or go on without "
+        "--backend and --address."
+    )
 
 
 class _Lost:
@@ -159,17 +221,33 @@ def _reporting_backend() -> Any:
     from joblib._dask import DaskDistributedBackend
 
     class Reporting(DaskDistributedBackend):  # type: ignore[misc]
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.in_hand: set[futures.Future[Any]] = set()
+
         def effective_n_jobs(self, n_jobs: int) -> int:
-            return max(2, super().effective_n_jobs(n_jobs))
+            try:
+                return max(2, super().effective_n_jobs(n_jobs))
+            except TimeoutError:
+                raise _without_workers() from None
+            except (OSError, futures.CancelledError):
+                raise _without_scheduler() from None
 
         def submit(self, func: Any, callback: Any = None) -> Any:
             def report(done: Any) -> None:
+                self.in_hand.discard(done)
                 if (error := done.exception()) is not None:
                     callback(_Lost(error))
 
             future = super().submit(func, callback)
+            self.in_hand.add(future)
             future.add_done_callback(report)
             return future
+
+        def give_up(self, error: LostWorker) -> None:
+            """Give all tasks in hand this error; called where Dask's results come in."""
+            for future in list(self.in_hand):
+                future.set_exception(error)
 
         def retrieve_result_callback(self, out: Any) -> Any:
             try:
@@ -177,10 +255,7 @@ def _reporting_backend() -> Any:
                     raise out.error
                 return super().retrieve_result_callback(out)
             except futures.CancelledError:
-                raise LostWorker(
-                    "the connection to the Dask scheduler was lost. What was scored is kept: start "
-                    "the scheduler again, or go on without --backend and --address."
-                ) from None
+                raise _without_scheduler() from None
 
     return Reporting
 

@@ -9,6 +9,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
@@ -118,6 +119,34 @@ def test_without_any_accuracy(naslib_root, tmp_path):
     done = run(command, tmp_path, NASLIB_SWAP_DATA=str(tmp_path))
     assert done.returncode == 0, done.stdout + done.stderr
     assert "reported as -1" in done.stdout + done.stderr
+
+
+@pytest.mark.naslib
+@pytest.mark.slow
+def test_a_combination_needs_no_more_packages(naslib_root, tmp_path):
+    output = search(naslib_root, tmp_path, "nas", "--optimizer", "swap_re", "--search.proxy=az_nas")
+    assert "Final architecture hash" in output
+
+
+@pytest.mark.naslib
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--search.proxy", "az_naz"], "unknown search.proxy 'az_naz'; known are depth, "),
+        (
+            ["--search.proxy", "az_nas", "--search.weighting", "adaptive"],
+            "got size weighting 'adaptive' for the combination 'az_nas'",
+        ),
+        (["--search.removal", "best"], "got removal 'best', expected worst or oldest"),
+    ],
+)
+def test_settings_that_cannot_be_are_one_line(naslib_root, tmp_path, arguments, message):
+    script = str(naslib_root / "naslib" / "runners" / "nas" / "runner.py")
+    done = run([script, "--optimizer", "swap_re", *arguments], tmp_path)
+    assert done.returncode == 2, done.stderr
+    assert f"naslib-swap: error: {message}" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 _RESUMED = """
@@ -293,7 +322,7 @@ def test_an_architecture_without_a_score_does_not_end_a_runner(naslib_root, tmp_
 
 
 _BY_COMBINATION = """
-    import sys, types
+    import os, sys, types
 
     def stub(name, **attributes):
         module = sys.modules[name] = types.ModuleType(name)
@@ -306,18 +335,21 @@ _BY_COMBINATION = """
     stub("naslib.optimizers.core.metaclasses", MetaOptimizer=type("MetaOptimizer", (), {}))
     stub("naslib.search_spaces.core.query_metrics", Metric=None)
 
-    from naslib_swap import scoring
-    from naslib_swap.errors import Unscorable
+    import numpy as np
+    from naslib_swap import scoring, spaces
     from naslib_swap.optimizers.naslib_swap_re import SwapRE
     from naslib_swap.plugin import live
 
-    def score(space, dataset, arch, name):
-        if name == "trainability" and arch.startswith("(0"):
-            raise Unscorable("no trainability")
-        return {"score": float(sum(map(ord, arch + name)) % 97)}
+    rng = np.random.default_rng(0)
 
-    live.score = score
-    live.recipe = lambda space, dataset, name: scoring.Recipe(source=name)
+    def scores(space, dataset, arch, names):
+        found = {name: scoring.Score(float(sum(map(ord, arch + name)) % 97)) for name in names}
+        if arch.startswith("(0"):
+            found["trainability"] = scoring.Score(None, error="no gradient")
+        return found
+
+    live.scores = scores
+    live.recipes = lambda space, dataset, names: {n: scoring.Recipe(source=n) for n in names}
 
     class Config(dict):
         __getattr__ = dict.__getitem__
@@ -340,7 +372,9 @@ _BY_COMBINATION = """
     assert {tuple(one.values) for one in state.history.values()} == {
         ("expressivity", "progressivity", "trainability", "flops")}
     lacking = [one for one in state.history.values() if one.errors]
-    assert lacking and all(one.errors == {"trainability": "no trainability"} for one in lacking)
+    assert lacking and all(
+        one.errors == {"trainability": f"trainability has no score for {one.arch}: no gradient"}
+        for one in lacking)
     assert whole.evolution.settings.weighting.mode == "none"
     resumed = searched(12)
     resumed.get_checkpointables()["model"].load_state_dict(dict([saved]))
@@ -353,6 +387,11 @@ _BY_COMBINATION = """
             other.get_checkpointables()["model"].load_state_dict(dict([saved]))
         except ValueError as error:
             print("refused:", error)
+
+    space.get_type = lambda: "nasbench301"
+    os.environ["NASLIB_SWAP_VARIANT"] = "suite-zero"
+    (measured,) = searched(12).evolution.measure([spaces.get("nasbench301").sample(rng)])
+    print("size:", measured.size)
 """
 
 
@@ -370,6 +409,10 @@ def test_a_combination_guides_and_resumes(tmp_path):
     assert len(refused) == 2
     assert "got size weighting 'adaptive' for the combination 'az_nas'" in refused[0]
     assert "its proxy is 'az_nas', this search's is 'swap'" in refused[1]
+    space = spaces.get("nasbench301")
+    arch = space.sample(np.random.default_rng(0))
+    size = space.parameters(arch, variant="suite-zero", num_classes=10) / 1000
+    assert f"size: {size}" in done.stdout
 
 
 def test_there_is_a_config_for_every_task_of_naslibs_spaces():

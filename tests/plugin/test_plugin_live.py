@@ -59,6 +59,26 @@ def test_swap_and_reg_swap_are_scored_in_one_go_and_kept(monkeypatch):
     assert score("reg_swap") == held["reg_swap"].score.value
 
 
+def test_several_are_ours_scored_in_one_go_and_kept(monkeypatch):
+    monkeypatch.setattr(live.measures, "is_ours", lambda name: name == "swap")
+    names, calls, made = ("swap", "flops", "depth"), [], scoring.score
+    expected = made(scoring.Architecture(*TASK, ARCH), names)
+
+    def counted(subject, lacking, *args, **options):
+        calls.append(lacking)
+        return made(subject, lacking, *args, **options)
+
+    monkeypatch.setattr(scoring, "score", counted)
+    for _ in range(2):
+        found = live.scores(*TASK, ARCH, names)
+        assert {n: one.value for n, one in found.items()} == {
+            n: one.value for n, one in expected.items()
+        }
+    assert calls == [list(names)]
+    kept = {record.key.proxy: record.recipe for record in machine_store().records()}
+    assert kept == live.recipes(*TASK, names)
+
+
 def test_a_changed_setting_scores_anew_in_the_same_process(monkeypatch):
     monkeypatch.setenv("NASLIB_SWAP_SAMPLES", "2")
     two = score()

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from naslib_swap.errors import SwapError
+from naslib_swap.errors import LostWorker, SwapError
 from naslib_swap.scoring import Execution, Study, run
 from naslib_swap.scoring.backends import crew
 from naslib_swap.scoring.runs import score_jobs
@@ -82,6 +86,88 @@ def test_a_cluster_of_one_thread_is_used_all_the_same(study):
 @pytest.mark.slow
 def test_an_architecture_that_kills_every_worker_fails_alone(reason_of_a_killer):
     assert reason_of_a_killer("dask").startswith("KilledWorker: the worker died")
+
+
+@contextmanager
+def _started(folder: Path, script: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    """A scheduler or worker that nobody starts again once it is dead."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", f"distributed.cli.{script}", *arguments, "--no-dashboard"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        cwd=folder,  # in that of the sources, -m would import these
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture
+def lost(study, tmp_path, monkeypatch) -> Callable[[str], tuple[int, str]]:
+    """Kill all workers, or the scheduler, midway; go on here; give the jobs done and the error."""
+    monkeypatch.setattr("naslib_swap.scoring.backends._ABSENT_SECONDS", 1.5)
+    many = replace(study, seeds=tuple(range(15)))
+    reference = _score(many, tmp_path / "here.jsonl")
+    file = tmp_path / "scheduler.json"
+
+    def killed(what: str) -> tuple[int, str]:
+        store, done = tmp_path / "dask.jsonl", 0
+
+        def kill(count: int, total: int) -> None:
+            nonlocal done
+            done = count
+            if count == total // 4:
+                processes[what].kill()
+
+        where = ("--scheduler-file", str(file))
+        with (
+            _started(tmp_path, "dask_scheduler", "--port", "0", *where) as scheduler,
+            _started(tmp_path, "dask_worker", "--no-nanny", "--nthreads", "2", *where) as worker,
+        ):
+            processes = {"scheduler": scheduler, "worker": worker}
+            with distributed.Client(scheduler_file=str(file), timeout=60) as client:
+                address = client.scheduler.address
+            with pytest.raises(LostWorker) as raised:
+                _score(many, store, kill, backend="dask", address=address)
+        with LineStore(store) as kept:
+            assert {r.key: r.score.value for r in kept.records()}.items() < reference.items()
+        assert _score(many, store) == reference
+        return done, str(raised.value)
+
+    return killed
+
+
+@pytest.mark.slow
+def test_where_all_workers_are_dead_the_run_ends_and_goes_on_here(lost):
+    done, error = lost("worker")
+    assert 30 <= done < 120
+    assert error.startswith(
+        "the Dask cluster has had no worker for 1.5 seconds. What was scored is kept: start workers"
+    )
+
+
+@pytest.mark.slow
+def test_where_the_scheduler_is_dead_the_run_ends_and_goes_on_here(lost, capfd):
+    done, error = lost("scheduler")
+    assert 30 <= done < 120
+    assert error.startswith(
+        "the connection to the Dask scheduler was lost. What was scored is kept"
+    )
+    assert capfd.readouterr().err == ""
+
+
+@pytest.mark.slow
+def test_workers_that_are_dead_before_a_task_are_missed_too(monkeypatch):
+    monkeypatch.setattr("naslib_swap.scoring.backends._ABSENT_SECONDS", 0.5)
+    with (
+        distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as cluster,
+        crew("dask", 1, cluster.scheduler_address) as hands,
+    ):
+        cluster.scale(0)
+        with pytest.raises(LostWorker, match=r"has had no worker for 0\.5 seconds"):
+            hands.alone((os.getpid, (), {}))
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(study, tmp_path, monkeypatch):

@@ -218,7 +218,7 @@ def a_proxy(monkeypatch):
     """Register a proxy for one test."""
     monkeypatch.setattr(proxies.PROXIES, "_found", dict(proxies.PROXIES._found))
     monkeypatch.setattr(proxies.PROXIES, "_by_hand", {})
-    monkeypatch.setattr(proxies.PROXIES, "_complete", False)
+    monkeypatch.setattr(proxies.PROXIES, "_asked", False)
     return lambda compute: proxies.register(Proxy("mine", "Mine", compute))
 
 
