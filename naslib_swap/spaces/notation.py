@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from naslib_swap.errors import BadArgument, SwapError
+from naslib_swap.json_files import parse_json
 from naslib_swap.quoting import shown
 from naslib_swap.yaml_files import parse_yaml
 
@@ -64,8 +65,9 @@ def read_mapping(text: object) -> dict[str, Any]:
     """
     if not isinstance(text, str) or len(text) > _LONGEST or ":" not in text:
         raise ValueError("not a text of a reasonable length")
+    read = parse_json if text.lstrip().startswith('{"') else parse_yaml  # much faster
     try:
-        value = parse_yaml(text, "an architecture")
+        value = read(text, "an architecture")
     except SwapError as error:
         raise ValueError(str(error)) from error
     if not isinstance(value, dict):
