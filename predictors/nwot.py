@@ -36,8 +36,8 @@ def log_determinant(patterns: Sequence[Tensor], samples: int) -> float:
     for active in patterns:
         if len(active) != samples:
             raise Unscorable(
-                f"a ReLU or GELU gave {len(active)} rows for {samples} images; NWOT needs the batch "
-                "as the first dimension of each"
+                f"a ReLU or GELU gave {len(active)} rows for {samples} images; NWOT needs the "
+                "batch as the first dimension of each"
             )
         kernel += agreement(active)
     score = float(torch.linalg.slogdet(kernel).logabsdet)
