@@ -65,8 +65,10 @@ class Attention(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Let every token look at all tokens."""
         heads = (3, self.num_heads, self.head_width)
-        q, k, v = self.qkv(x).unflatten(-1, heads).permute(2, 0, 3, 1, 4)
-        return self.proj(self.mixed(x, q, k, v).transpose(1, 2).flatten(2))
+        # Images stay the first dimension: where they move, SWAP must find them again.
+        q, k, v = self.qkv(x).unflatten(-1, heads).unbind(2)
+        mixed = self.mixed(x, q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2))
+        return self.proj(mixed.transpose(1, 2).flatten(2))
 
     def mixed(self, x: Tensor, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Mix values by how queries and keys agree, all [S, heads, T, head width]."""

@@ -375,3 +375,15 @@ def test_swap_sees_every_gelu() -> None:
         5 * block.mlp[0].out_features for block in net.blocks
     )
     assert found.values == found.kinds["signed"].values
+
+
+@pytest.mark.parametrize("space", [TINY, VITBENCH, PIT])
+def test_swap_need_not_look_for_samples_that_moved(space: Any) -> None:
+    """It takes several forward passes, for every architecture anew."""
+    known, net = (space.build(space.parse(space.example)) for _ in range(2))
+    runs: list[int] = []
+    net.register_forward_hook(lambda *_: runs.append(1))
+    given = torch.randn(4, 3, 32, 32)
+    swap_score(known, given)  # a class of networks is looked at once
+    swap_score(net, given)
+    assert len(runs) == 1
