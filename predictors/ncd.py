@@ -16,7 +16,7 @@ from torch import Tensor
 from naslib_swap.activations import Kind, recording
 from naslib_swap.errors import Unscorable
 from naslib_swap.predictors.nwot import log_determinant
-from naslib_swap.predictors.passes.forward import RECTIFIERS
+from naslib_swap.predictors.passes.forward import GATES
 from naslib_swap.predictors.passes.isolation import isolated, run
 from naslib_swap.predictors.passes.less_nonlinearity import LessNonlinearity
 from naslib_swap.predictors.passes.probe import Probe
@@ -60,9 +60,9 @@ def ncd_nwot(probe: Probe) -> float:
     patterns: list[Tensor] = []
 
     def note(output: Tensor, kind: Kind) -> bool:
-        if kind.name in RECTIFIERS:
+        if kind.name in GATES:
             patterns.append(output > 0)
-        return kind.name in RECTIFIERS
+        return kind.name in GATES
 
     net = probe.net
     with _held_down(probe), isolated(net, probe.seed), torch.no_grad(), recording(net, note):

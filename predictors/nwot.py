@@ -1,4 +1,4 @@
-"""NWOT: how far apart ReLU patterns of different images are."""
+"""NWOT: how far apart activation patterns of different images are."""
 
 from __future__ import annotations
 
@@ -17,31 +17,32 @@ def compute(probe: Probe) -> float:
     """Return log |det K|, K_ij = number of ReLUs that agree on images i and j.
 
     With c_i in {0, 1}^V the pattern of image i over all V rectified values,
-    K_ij = V - Hamming(c_i, c_j). A value counts as active where it is above 0.
+    K_ij = V - Hamming(c_i, c_j). A value counts as active where it is above 0. GELUs count as
+    ReLUs, being above 0 where their input is: so Auto-Prox scores vision transformers.
 
     Raises
     ------
     Unscorable
-        If no ReLU ran, if one does not keep the batch as its first dimension, or if K is singular.
+        If neither ran, if one does not keep the batch as its first dimension, or if K is singular.
     """
     return log_determinant(probe.forward().active, len(probe.images))
 
 
 def log_determinant(patterns: Sequence[Tensor], samples: int) -> float:
-    """Return log |det K| of patterns, bool [samples, ...] for each call of a ReLU."""
+    """Return log |det K| of patterns, bool [samples, ...] for each call of a ReLU or GELU."""
     if not patterns:
-        raise Unscorable("no ReLU ran; NWOT is defined on the patterns of ReLUs")
+        raise Unscorable("no ReLU or GELU ran; NWOT is defined on their patterns")
     kernel = torch.zeros(samples, samples, dtype=torch.float64, device=patterns[0].device)
     for active in patterns:
         if len(active) != samples:
             raise Unscorable(
-                f"a ReLU gave {len(active)} rows for {samples} images; NWOT needs the batch as "
-                "the first dimension of every ReLU"
+                f"a ReLU or GELU gave {len(active)} rows for {samples} images; NWOT needs the "
+                "batch as the first dimension of each"
             )
         kernel += agreement(active)
     score = float(torch.linalg.slogdet(kernel).logabsdet)
     if score == -math.inf:
-        raise Unscorable("K is singular: at least two images have the same pattern at every ReLU")
+        raise Unscorable("K is singular: at least two images have the same pattern everywhere")
     return score
 
 

@@ -27,7 +27,8 @@ def compute(probe: Probe) -> float:
     ------
     Unscorable
         If a block passes its input on unchanged, where the score is -infinity by its definition; if
-        one does not depend on the block before it, or raises the resolution.
+        one does not depend on the block before it, raises the resolution, or changes the number of
+        tokens.
     """
     features = stages(probe)
     generator = torch.Generator().manual_seed(probe.seed)
@@ -70,6 +71,11 @@ def trainability(gradient: Tensor, signs: Tensor) -> float:
 
 def _folded(gradient: Tensor, signs: Tensor) -> Tensor:
     """Turn pixels into channels where the output has fewer pixels than the input."""
+    if gradient.ndim == 3 and gradient.shape[1] != signs.shape[1]:
+        raise Unscorable(
+            f"a block turns {gradient.shape[1]} into {signs.shape[1]} tokens; trainability is "
+            "defined where a block keeps tokens"
+        )
     if gradient.ndim != 4 or gradient.shape[2:] == signs.shape[2:]:
         return gradient
     (height, width), (below, beside) = gradient.shape[2:], signs.shape[2:]

@@ -51,6 +51,9 @@ _NASLIB = f"{_RAW}/automl/NASLib"
 _SERIANNI = f"{_RAW}/aaronserianni/training-free-nas/2d76e01b9586cad7340e8268dadba3056efd070b/data"
 _ZERO = "Krishnakumar et al., NAS-Bench-Suite-Zero, NeurIPS 2022, arXiv 2210.03230"
 _BERT = "Serianni and Kalita, Training-free NAS for RNNs and Transformers, ACL 2023"
+_OOD_VIT = f"{_RAW}/vovantuan1999a/OoD-ViT-NAS/af1e221d950fc00d0c24e52a468fddcd80f3945a"
+_AUTO_PROX = f"{_RAW}/lliai/Auto-Prox-AAAI24/90ed458eff6948a6f0d23e440a8d21bbec50d091/gt_results"
+_VITBENCH = "Wei et al., Auto-Prox, AAAI 2024, arXiv 2312.09059"
 _CIFAR = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
 
 VERIFIED = "verified.json"
@@ -151,6 +154,52 @@ CATALOGUE: dict[str, Entry] = {
             146923,
             "CC BY 4.0",
             _BERT,
+        ),
+        *(
+            Entry(
+                f"ood-vit-nas-{size}",
+                f"vit/1k_Vit_Architecture_from_AutoFM_{size}.json",
+                f"1,001 networks of AutoFormer-{size[0].upper()} with ImageNet accuracy, weights "
+                "inherited",
+                f"{_OOD_VIT}/architecture_infors/1k_Vit_Architecture_from_AutoFM_{size}.json",
+                sha256,
+                length,
+                "none stated: read at run time, never redistributed",
+                "Ho et al., OoD-ViT-NAS, NeurIPS 2024; Chen et al., AutoFormer, ICCV 2021, "
+                "arXiv 2107.00651",
+            )
+            for size, sha256, length in (
+                (
+                    "tiny",
+                    "5e07b49782d4f808c81fa565bcff5432293f832b8822224469f69edb380a1e70",
+                    391651,
+                ),
+                (
+                    "small",
+                    "d70fb30822848d71ce88efcff071973dce7f2256bc1a5eb663fcc138ca6ee789",
+                    358361,
+                ),
+            )
+        ),
+        Entry(
+            "vitbench-autoformer",
+            "vit/gt_autoformer.pth",
+            "ViTBench-101: 100 AutoFormer networks on CIFAR-100, Flowers and Chaoyang",
+            f"{_AUTO_PROX}/gt_autoformer.pth",
+            "712ad277546d9f7f565ce07885be7e0b98dcd8d0724fdd1120f595b517436eca",
+            26671,
+            "Apache-2.0",
+            _VITBENCH,
+        ),
+        Entry(
+            "vitbench-pit",
+            "vit/gt_pit.pth",
+            "ViTBench-101: 100 PiT networks on CIFAR-100, Flowers and Chaoyang",
+            f"{_AUTO_PROX}/gt_pit.pth",
+            "bdda89841d4105f99ab759e3243e7a2402929ba7a8430dac12a50256aa533bb2",
+            12271,
+            "Apache-2.0",
+            _VITBENCH,
         ),
         Entry(
             "cifar10",

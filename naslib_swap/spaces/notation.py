@@ -6,8 +6,10 @@ import ast
 import re
 from typing import Any
 
-from naslib_swap.errors import BadArgument
+from naslib_swap.errors import BadArgument, SwapError
+from naslib_swap.json_files import parse_json
 from naslib_swap.quoting import shown
+from naslib_swap.yaml_files import parse_yaml
 
 _LONGEST = 20_000
 """No architecture needs more characters; the limit keeps the parser's recursion shallow."""
@@ -54,6 +56,23 @@ def _as_tuples(value: Any) -> Any:
     if type(value) in (int, str):
         return value
     raise ValueError(f"{value!r} is neither a tuple, a list, an int nor a string")
+
+
+def read_mapping(text: object) -> dict[str, Any]:
+    """Read a mapping as YAML, JSON or Python writes it: plain data by name.
+
+    `ValueError` when it is none; types that YAML names are refused.
+    """
+    if not isinstance(text, str) or len(text) > _LONGEST or ":" not in text:
+        raise ValueError("not a text of a reasonable length")
+    read = parse_json if text.lstrip().startswith('{"') else parse_yaml  # much faster
+    try:
+        value = read(text, "an architecture")
+    except SwapError as error:
+        raise ValueError(str(error)) from error
+    if not isinstance(value, dict):
+        raise ValueError("not a mapping")
+    return {name: item for name, item in value.items() if isinstance(name, str)}
 
 
 def is_index_tuple(value: object, length: int, choices: int) -> bool:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 # Kinds of activations whose patterns are 0 or 1: active above 0.
 RECTIFIERS = frozenset({"relu", "relu6", "leaky_relu", "prelu", "rrelu"})
+# GELU is above 0 where its input is: so transformers are scored (Auto-Prox, arXiv 2312.09059).
+GATES = RECTIFIERS | {"gelu"}
 
 
 @dataclass
@@ -43,8 +45,8 @@ class ForwardPass:
     calls
         Every call of a Conv2d or Linear layer, in order.
     active
-        For every call of a ReLU, as module or function, which of its values are above 0: bool of
-        the output's shape, in order.
+        For every call of a ReLU or GELU, as module or function, which of its values are above 0:
+        bool of the output's shape, in order.
     """
 
     images: Tensor
@@ -54,7 +56,7 @@ class ForwardPass:
 
 
 def forward_pass(probe: Probe) -> ForwardPass:
-    """Run the network in train mode, recording the calls of its layers and ReLUs.
+    """Run the network in train mode, recording the calls of its layers, ReLUs and GELUs.
 
     Outputs are recorded without copies unless a module says that it works in place. If the network
     turns out to have written into one of them (`y += x`), it runs once more, and copies are
@@ -82,9 +84,9 @@ def _pass(probe: Probe, *, copies: bool) -> tuple[ForwardPass, list[int]]:
             versions.append(kept._version)
 
     def note_activation(output: Tensor, kind: Kind) -> bool:
-        if kind.name in RECTIFIERS:
+        if kind.name in GATES:
             active.append(output.detach() > 0)
-        return kind.name in RECTIFIERS
+        return kind.name in GATES
 
     hooks = []
     try:

@@ -177,9 +177,9 @@ def _images(path):
     assert batch.labels.dtype == torch.int64
 
 
-def _accuracies(source, space="nasbench201"):
+def _accuracies(source, space="nasbench201", task="cifar10"):
     def load(path):
-        found = ground_truth.load(source, space=space, path=path)
+        found = ground_truth.load(source, space=space, task=task, path=path)
         for scores in (found.accuracy, *found.proxies.values()):
             assert all(type(value) is float and math.isfinite(value) for value in scores.values())
             assert -1e8 not in scores.values()
@@ -229,6 +229,11 @@ ARCHITECTURE = (
 ANALOG = pickle.dumps({(0, 2, 3, 2, 3, 1): 1}).replace(b"K\x01s.", b"".join(ARCHITECTURE) + b"s.")
 NB101 = spaces.get("nasbench101").example
 MATRIX = str(([[0, 1, 1], [0, 0, 1], [0, 0, 0]], ["input", "conv1x1-bn-relu", "output"])).encode()
+SETTING = {"layer_num": 12, "mlp_ratio": [3.5, 4] * 6, "num_heads": [3] * 12, "embed_dim": [216]}
+SETTING["embed_dim"] *= 12
+VIT = {"net_setting": SETTING, "performance": {"Imagenet": {"clean": 75.5}}, "params": 6.5}
+PIT = {"base_dim": 16, "mlp_ratio": 6, "depth": [2, 8, 4], "num_heads": [2, 4, 4]}
+BENCH = [{"arch": PIT, "c100_kd_acc": 60.5}]
 
 LOADERS = {
     "pickle": ("a.pkl", BATCHES, _plain),
@@ -244,6 +249,16 @@ LOADERS = {
     "analog": ("data.anb", [ANALOG], _accuracies("analog")),
     "suite-zero": ("a.json", TABLES, _accuracies("suite-zero")),
     "NASLib's table": ("a.json", TABLES, _table),
+    "ood-vit-nas": (
+        "a.json",
+        [json.dumps({"0": VIT}).encode()],
+        _accuracies("ood-vit-nas", "autoformer_tiny", "imagenet"),
+    ),
+    "vitbench": (
+        "a.pth",
+        [_saved(lambda file: torch.save(BENCH, file))],
+        _accuracies("vitbench", "pit", "cifar100"),
+    ),
     "csv": ("a.csv", [CSV, b"\xef\xbb\xbf" + CSV], _accuracies("csv")),
     "csv.gz": ("a.csv.gz", [gzip.compress(CSV, mtime=0)], _accuracies("csv")),
     "csv.zip": ("a.csv.zip", [_zipped("a.csv", CSV)], _accuracies("csv")),
@@ -258,6 +273,12 @@ LOADERS = {
     "vocabulary": ("vocab.txt", [VOCABULARY, VOCABULARY.replace(b"\n", b"\r\n")], _vocabulary),
     "nasbench201's text": ("a", [a.encode() for a in ARCHS] + [b"123"], _parsed("nasbench201")),
     "nasbench101's text": ("a", [NB101.encode(), MATRIX], _parsed("nasbench101")),
+    "autoformer's text": (
+        "a",
+        [json.dumps(VIT).encode(), str(VIT).encode(), b"192-" + b"-".join([b"3h4"] * 12)],
+        _parsed("autoformer_tiny"),
+    ),
+    "pit's text": ("a", [str(BENCH[0]).encode(), b"16r6-2x2h-8x4h-4x4h"], _parsed("pit")),
     "darts's text": ("a", [GENOTYPE.encode(), f"X = {GENOTYPE}".encode()], _parsed("darts")),
 }  # fmt: skip
 

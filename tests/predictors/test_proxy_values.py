@@ -437,7 +437,7 @@ def test_ntk_of_equal_images_is_singular() -> None:
         ("epe_nas", "the output does not depend on the images"),
         ("ntk", "the output does not depend on the images"),
         ("zen", "the feature maps do not depend on the images"),
-        ("nwot", "at least two images have the same pattern at every ReLU"),
+        ("nwot", "at least two images have the same pattern everywhere"),
     ],
 )
 def test_a_network_that_cuts_off_its_images_is_named_as_one(proxy: str, reason: str) -> None:

@@ -21,18 +21,23 @@ NAMES = st.sampled_from(spaces.names())
 
 def test_names() -> None:
     assert spaces.names() == (
+        "autoformer_base",
+        "autoformer_small",
+        "autoformer_tiny",
         "darts",
         "nasbench101",
         "nasbench201",
         "nasbench301",
+        "pit",
         "transbench101_macro",
         "transbench101_micro",
+        "vitbench_autoformer",
     )
     assert all(spaces.get(name).name == name for name in spaces.names())
 
 
 def test_unknown_space() -> None:
-    with pytest.raises(SwapError, match=r"'nasbench202', expected one of darts, nasbench101, "):
+    with pytest.raises(SwapError, match=r"'nasbench202', expected one of autoformer_base, "):
         spaces.get("nasbench202")
 
 

@@ -1,0 +1,50 @@
+"""ImageNet accuracies of 1,001 networks each of AutoFormer-T and -S (OoD-ViT-NAS, Ho et al. 2024).
+
+Weights are inherited from AutoFormer's supernets, so accuracies lie close together: 74.5 to 75.5
+(T) and 79.4 to 81.7 (S). The authors state no licence: the files are read, never passed on.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from naslib_swap.errors import BadFile
+from naslib_swap.ground_truth import catalogue
+from naslib_swap.ground_truth.table import GroundTruth, Source, canonical, number, read_accuracies
+from naslib_swap.json_files import read_json
+from naslib_swap.quoting import one_line
+
+FILES = {"autoformer_tiny": "ood-vit-nas-tiny", "autoformer_small": "ood-vit-nas-small"}
+_STORED = ("params", "flops")
+
+
+def load_ood_vit_nas(space: str, task: str, path: Path | None) -> GroundTruth:
+    """Load the accuracies on clean images; parameters and FLOPs are its proxies, in millions."""
+    place = catalogue.locate(FILES[space]) if path is None else path
+    name = one_line(place)
+    records = read_json(place, "JSON table")
+    if not isinstance(records, dict) or not all(isinstance(r, dict) for r in records.values()):
+        raise BadFile(f"{name}: expected an object of records, each with a net_setting")
+    key_of = canonical(space)
+    keyed = [(key_of(json.dumps(record)), record) for record in records.values()]
+    accuracies, notes = read_accuracies(((key, _clean(record)) for key, record in keyed), name)
+    proxies = {
+        proxy: {
+            key: value
+            for key, record in keyed
+            if key in accuracies and (value := number(record.get(proxy))) is not None
+        }
+        for proxy in _STORED
+    }
+    return GroundTruth(space, task, "ood-vit-nas", accuracies, proxies, notes)
+
+
+def _clean(record: Any) -> Any:
+    for field in ("performance", "Imagenet", "clean"):
+        record = record.get(field) if isinstance(record, dict) else None
+    return record
+
+
+SOURCE = Source("ood-vit-nas", load_ood_vit_nas, tuple(FILES), ("imagenet",))
