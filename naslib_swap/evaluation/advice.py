@@ -47,7 +47,7 @@ def _first(rows: pd.DataFrame, best: Any, title_of: Callable[[str], str]) -> str
 
 def _second(rows: pd.DataFrame, best: Any, title_of: Callable[[str], str]) -> str:
     alike = rows[~(rows["behind_low"] > 0) & (rows["proxy"] != best.proxy)]
-    cheaper = alike[alike["seconds_per_arch"] < best.seconds_per_arch]
+    cheaper = alike[alike["seconds_per_arch"] < best.seconds_per_arch / 2]
     if len(cheaper):
         other: Any = next(cheaper.sort_values("seconds_per_arch").itertuples())
         cost = f"{1000 * other.seconds_per_arch:.3g} ms instead of"
