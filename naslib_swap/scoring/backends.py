@@ -138,7 +138,7 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
         ) from None
     try:
         client.wait_for_workers(1, timeout=_WORKER_SECONDS)
-    except TimeoutError:
+    except (TimeoutError, asyncio.TimeoutError):  # two kinds before Python 3.11
         raise LostWorker(
             f"the Dask cluster at {address} has no workers; start some with `dask worker ADDRESS`."
         ) from None
