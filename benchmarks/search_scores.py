@@ -38,7 +38,7 @@ def main() -> None:
         scores = [measure(arch).score for arch in archs]
         seconds = time.process_time() - start
         first = first or seconds
-        rho = spearmanr(scores, accuracies).statistic
+        rho = spearmanr(scores, accuracies)[0]
         print(f"| {samples} | {repeats} | {rho:.3f} | {seconds / first:.1f} |", flush=True)
 
 

@@ -33,6 +33,9 @@ _MARKUP = re.compile(
     r"|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])"  # one inside a word emphasises nothing
     r"|&(?=[#A-Za-z])"  # &lt; and the like
     r"|^(?:[-+]|\#+)(?=\s|$)"  # a list or a heading, at the start of a paragraph
+    r"|^-(?=-)"  # a rule
+    # A numbered list; a look behind has one width.
+    r"|(?:" + "|".join(f"(?<=^[0-9]{{{digits}}})" for digits in range(1, 10)) + r")[.)](?=\s|$)"
 )
 
 

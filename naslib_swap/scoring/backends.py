@@ -25,8 +25,8 @@ Task = Any
 
 _CONNECT_SECONDS = 20
 _LOOK_SECONDS = 1.0
-_WORKER_SECONDS = 120  # a worker that starts imports torch first
-_ABSENT_SECONDS = 30.0  # one that is started again after its death is back before
+_WORKER_SECONDS = 120.0  # a worker that starts, or starts again, imports torch first
+_ABSENT_SECONDS = 30.0  # on somebody else's cluster, where dead ones may not start again
 
 
 @dataclass(frozen=True)
@@ -138,11 +138,13 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
         ) from None
     try:
         client.wait_for_workers(1, timeout=_WORKER_SECONDS)
-    except TimeoutError:
+    except (TimeoutError, asyncio.TimeoutError):  # two kinds before Python 3.11
         raise LostWorker(
             f"the Dask cluster at {address} has no workers; start some with `dask worker ADDRESS`."
         ) from None
-    backend = _reporting_backend()(client=client, wait_for_workers_timeout=_ABSENT_SECONDS)
+    # Our own cluster starts dead workers again, which takes long on a busy machine.
+    patience = _WORKER_SECONDS if address is None else _ABSENT_SECONDS
+    backend = _reporting_backend()(client=client, wait_for_workers_timeout=patience)
     stack.enter_context(_watched(client, backend))
     stack.enter_context(joblib.parallel_config(backend))
     return Crew(_streamed(-1), _streamed_alone(-1), (KilledWorker,))
@@ -179,8 +181,8 @@ def _watched(client: Any, backend: Any) -> Iterator[None]:
                 continue
             if workers:
                 seen = time.monotonic()
-            elif time.monotonic() - seen > _ABSENT_SECONDS:
-                backend.give_up(_without_workers())
+            elif time.monotonic() - seen > backend.wait_for_workers_timeout:
+                backend.give_up()
 
     client.loop.add_callback(watch)
     try:
@@ -189,9 +191,9 @@ def _watched(client: Any, backend: Any) -> Iterator[None]:
         ended.set()
 
 
-def _without_workers() -> LostWorker:
+def _without_workers(seconds: float) -> LostWorker:
     return LostWorker(
-        f"the Dask cluster has had no worker for {_ABSENT_SECONDS:g} seconds. What was scored is "
+        f"the Dask cluster has had no worker for {seconds:g} seconds. What was scored is "
         "kept: start workers and give the same command again (a search with --resume), or go on "
         "without --backend and --address."
     )
@@ -229,7 +231,7 @@ def _reporting_backend() -> Any:
             try:
                 return max(2, super().effective_n_jobs(n_jobs))
             except TimeoutError:
-                raise _without_workers() from None
+                raise _without_workers(self.wait_for_workers_timeout) from None
             except (OSError, futures.CancelledError):
                 raise _without_scheduler() from None
 
@@ -244,8 +246,9 @@ def _reporting_backend() -> Any:
             future.add_done_callback(report)
             return future
 
-        def give_up(self, error: LostWorker) -> None:
-            """Give all tasks in hand this error; called where Dask's results come in."""
+        def give_up(self) -> None:
+            """Fail all tasks in hand for want of workers; called where Dask's results come in."""
+            error = _without_workers(self.wait_for_workers_timeout)
             for future in list(self.in_hand):
                 future.set_exception(error)
 

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from rich.console import Console
@@ -148,6 +148,10 @@ def test_a_terminal_gets_what_is_there(name):
 
 
 @given(TEXTS)
+@example("0)")
+@example("123456789. a")
+@example("---")
+@example("1.5 a")
 def test_markdown_renders_what_is_there(name):
     text = " ".join(legible(name).split())
     shown = MarkdownIt("gfm-like", {"linkify": False}).render(for_markdown(text))
