@@ -12,6 +12,7 @@ from typing import Any
 
 from naslib_swap.errors import BadFile
 from naslib_swap.ground_truth import catalogue
+from naslib_swap.ground_truth.layer_sizes import layer_sizes
 from naslib_swap.ground_truth.table import GroundTruth, Source, canonical, number, read_accuracies
 from naslib_swap.json_files import read_json
 from naslib_swap.quoting import one_line
@@ -21,7 +22,10 @@ _STORED = ("params", "flops")
 
 
 def load_ood_vit_nas(space: str, task: str, path: Path | None) -> GroundTruth:
-    """Load the accuracies on clean images; parameters and FLOPs are its proxies, in millions."""
+    """Load the accuracies on clean images, and as proxies the stored sizes.
+
+    These are the parameters and FLOPs, in millions, and `layer_sizes`.
+    """
     place = catalogue.locate(FILES[space]) if path is None else path
     name = one_line(place)
     records = read_json(place, "JSON table")
@@ -38,6 +42,7 @@ def load_ood_vit_nas(space: str, task: str, path: Path | None) -> GroundTruth:
         }
         for proxy in _STORED
     }
+    proxies.update(layer_sizes(space, accuracies))
     return GroundTruth(space, task, "ood-vit-nas", accuracies, proxies, notes)
 
 

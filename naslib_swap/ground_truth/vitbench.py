@@ -11,6 +11,7 @@ from pathlib import Path
 
 from naslib_swap.errors import BadFile
 from naslib_swap.ground_truth import catalogue
+from naslib_swap.ground_truth.layer_sizes import layer_sizes
 from naslib_swap.ground_truth.table import GroundTruth, Source, canonical, read_accuracies
 from naslib_swap.quoting import one_line
 from naslib_swap.restricted_pickle import load_torch_pickle
@@ -20,7 +21,7 @@ COLUMNS = {"cifar100": "c100", "flowers": "flower", "chaoyang": "chaoyang"}
 
 
 def load_vitbench(space: str, task: str, path: Path | None, *, trained: str) -> GroundTruth:
-    """Load one column; `trained` is "kd" or "base"."""
+    """Load one column, `trained` "kd" or "base", and as proxies `layer_sizes`."""
     place = catalogue.locate(FILES[space]) if path is None else path
     name = one_line(place)
     records = load_torch_pickle(place)
@@ -33,7 +34,7 @@ def load_vitbench(space: str, task: str, path: Path | None, *, trained: str) -> 
         ((key_of(str(record["arch"])), record.get(column)) for record in records), name
     )
     source = "vitbench" if trained == "kd" else f"vitbench-{trained}"
-    return GroundTruth(space, task, source, accuracies, notes=notes)
+    return GroundTruth(space, task, source, accuracies, layer_sizes(space, accuracies), notes)
 
 
 SOURCE = (

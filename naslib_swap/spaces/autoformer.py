@@ -147,6 +147,11 @@ class AutoFormer(SearchSpace):
             },
         }
 
+    def layers(self, arch: Arch) -> list[tuple[int, int, int]]:
+        """List each layer's width, heads and width of its feed-forward network."""
+        width, layers = self._checked(arch)
+        return [(width, heads, width * ratio // 2) for heads, ratio in layers]
+
     def depth(self, arch: Arch) -> int:
         """Patches, head, and four linear layers in each layer."""
         return 2 + 4 * len(self._checked(arch)[1])
@@ -157,13 +162,13 @@ class AutoFormer(SearchSpace):
         """Build the network for square images [S, in_channels, H, H], H a multiple of 16."""
         chosen_variant(variant, self.variants, self.name)
         check_sizes(num_classes, in_channels)
-        width, layers = self._checked(arch)
+        layers = self.layers(arch)
         return VisionTransformer(
             [
-                Block(self._attention(width, heads), width, width * ratio // 2, self.epsilon)
-                for heads, ratio in layers
+                Block(self._attention(width, heads), width, hidden, self.epsilon)
+                for width, heads, hidden in layers
             ],
-            width,
+            layers[0][0],
             num_classes=num_classes,
             in_channels=in_channels,
             epsilon=self.epsilon,
@@ -175,11 +180,11 @@ class AutoFormer(SearchSpace):
         """Count the parameters, at whatever resolution."""
         chosen_variant(variant, self.variants, self.name)
         check_sizes(num_classes, in_channels)
-        width, layers = self._checked(arch)
+        layers = self.layers(arch)
+        width = layers[0][0]
         total = (PATCH**2 * in_channels + 1) * width + (SIDE**2 + 2) * width + 2 * width
         total += (width + 1) * num_classes
-        for heads, ratio in layers:
-            hidden = width * ratio // 2
+        for _, heads, hidden in layers:
             total += 4 * width + self._attention_parameters(width, heads)
             total += 2 * width * hidden + hidden + width
         return total

@@ -77,6 +77,12 @@ class PitSpace(SearchSpace):
         own = {"base_dim": base, "mlp_ratio": ratio, "depth": depths, "num_heads": list(heads)}
         return {"architecture": self.encode(arch), **own}
 
+    def layers(self, arch: Arch) -> list[tuple[int, int, int]]:
+        """List each layer's width, heads and width of its feed-forward network."""
+        base, ratio, *depths, heads = _checked(arch)
+        stages = zip(depths, heads)
+        return [(base * h, h, base * h * ratio) for depth, h in stages for _ in range(depth)]
+
     def depth(self, arch: Arch) -> int:
         """Patches, two poolings, head, and four linear layers in each layer."""
         return 4 + 4 * sum(_checked(arch)[2:5])

@@ -47,6 +47,16 @@ def test_accuracies_and_stored_sizes(tmp_path: Path) -> None:
     }
     assert loaded.proxies["params"] == dict(zip(loaded.accuracy, (5.5, 7.0, 8.5)))
     assert loaded.proxies["flops"] == {NARROW: 1250.0}
+    sizes = {name: scores[NARROW] for name, scores in loaded.proxies.items() if name != "params"}
+    assert sizes == {
+        "flops": 1250.0,
+        "width": 192.0,
+        "depth_then_width": 12.0192,
+        "widths": 12 * 192.0,
+        "heads": 36.0,
+        "ffn_ratios": 48.0,
+        "ffn_widths": 12 * 768.0,
+    }
     assert loaded.notes == ()
 
 
@@ -98,6 +108,14 @@ def test_distilled_and_plain_columns(tmp_path: Path) -> None:
     distilled = pit(tmp_path, pit_records())
     assert (distilled.source, distilled.task) == ("vitbench", "cifar100")
     assert distilled.accuracy == dict(zip(keys, (60.5, 61.25, 63.0)))
+    assert {name: scores[keys[0]] for name, scores in distilled.proxies.items()} == {
+        "width": 64.0,
+        "depth_then_width": 14.0064,
+        "widths": 2 * 32 + 12 * 64.0,
+        "heads": 2 * 2 + 12 * 4.0,
+        "ffn_ratios": 14 * 6.0,
+        "ffn_widths": 6 * (2 * 32 + 12 * 64.0),
+    }
     plain = pit(tmp_path, pit_records(), "vitbench-base")
     assert plain.source == "vitbench-base"
     assert plain.accuracy == dict(zip(keys, (-60.5, -61.25, -63.0)))
