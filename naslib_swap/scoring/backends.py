@@ -247,7 +247,7 @@ def _reporting_backend() -> Any:
             return future
 
         def give_up(self) -> None:
-            """Fail all tasks in hand, as there are no workers; called where Dask's results come in."""
+            """Fail all tasks in hand: no workers. Called where Dask's results come in."""
             error = _without_workers(self.wait_for_workers_timeout)
             for future in list(self.in_hand):
                 future.set_exception(error)
