@@ -147,8 +147,7 @@ def _ranks(values: Vector) -> Vector:
 
 def signed(values: Vector, member: str) -> Vector:
     """Return a proxy's values so that higher is better; others than ours are taken to be so."""
-    known = member in proxies.names()
-    return values if not known or proxies.get(member).higher_is_better else -values
+    return values if proxies.higher_is_better(member) else -values
 
 
 COMBINATIONS: Registry[Combination] = Registry(

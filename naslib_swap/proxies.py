@@ -101,6 +101,12 @@ PROXIES: Registry[Proxy] = Registry(
 )
 register, get, names = PROXIES.register, PROXIES.get, PROXIES.names
 
+
+def higher_is_better(name: str) -> bool:
+    """Return whether a higher value is better; True for names that no proxy has."""
+    return name not in names() or get(name).higher_is_better
+
+
 DEFAULT = "default"
 """In place of a name: all proxies that a table has unless told otherwise."""
 

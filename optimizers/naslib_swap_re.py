@@ -225,7 +225,7 @@ class _Measure:
         if self.combination is not None:
             return self._by_members(text, size, self.combination.members)
         score = float(live.score(self.space.name, self.dataset, text, self.proxy)["score"])
-        lower = self.proxy in proxies.names() and not proxies.get(self.proxy).higher_is_better
+        lower = not proxies.higher_is_better(self.proxy)
         return Scored(-score if lower else score, size)
 
     def _by_members(self, text: str, size: float, members: tuple[str, ...]) -> Scored:

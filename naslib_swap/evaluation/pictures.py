@@ -185,7 +185,7 @@ def scatter(
         axes.set_title(_short(proxy), fontsize=9, color=_OURS if "swap" in proxy else "black")
         if scale := _scale(proxy):
             axes.set_xlabel(scale, fontsize=7)
-        if proxy in registry.names() and not registry.get(proxy).higher_is_better:
+        if not registry.higher_is_better(proxy):
             axes.invert_xaxis()
         axes.tick_params(labelsize=7)
         axes.locator_params(axis="x", nbins=3)

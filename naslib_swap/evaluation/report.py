@@ -171,8 +171,7 @@ def outcome_of(
 
 def directions_of(names: Sequence[str]) -> dict[str, bool]:
     """Return whether higher values of each proxy are better; True for unknown proxies."""
-    known = proxies.names()
-    return {n: proxies.get(n).higher_is_better if n in known else True for n in names}
+    return {name: proxies.higher_is_better(name) for name in names}
 
 
 def title_of(proxy: str) -> str:
