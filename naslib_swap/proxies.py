@@ -32,6 +32,7 @@ __all__ = [
     "Proxy",
     "chosen",
     "get",
+    "higher_is_better",
     "names",
     "register",
 ]
