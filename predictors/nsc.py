@@ -46,10 +46,11 @@ def compute(probe: Probe) -> float:
     qkv, as those of HuggingFace and timm; other layers of attention count as they are.
     """
     law = probe.settings.get("nsc_law", LAW)
-    shapes = list(_maps(probe.net, probe.num_classes))
+    outline = probe.outline
+    shapes = list(_maps(outline, probe.num_classes))
     if not shapes:
         raise Unscorable(
-            f"{type(probe.net).__name__} has no convolution or linear layer beside its classifier; "
+            f"{type(outline).__name__} has no convolution or linear layer beside its classifier; "
             "NSC looks at their shapes"
         )
     return sum(capacity(m, n, law) for m, n in shapes)

@@ -7,6 +7,7 @@ from typing import Any, Callable
 import pandas as pd
 
 TRIVIAL = ("params", "flops", "depth", "reg_params", "reg_flops")
+LABEL_FREE = ("computed", "combined")
 _SATURATED = 0.05
 
 
@@ -25,7 +26,7 @@ def advice(table: pd.DataFrame, title_of: Callable[[str], str]) -> str:
     str
         Empty where no computed row ranks better than chance.
     """
-    rows = table[(table["source"] != "stored") & table["spearman"].notna()]
+    rows = table[table["source"].isin(LABEL_FREE) & table["spearman"].notna()]
     best: Any = next(rows.itertuples(), None)
     if best is None or not best.ci_low > 0:
         return ""

@@ -82,6 +82,7 @@ def compare(
                 truth,
                 scores,
                 combined=one.columns()[1],
+                labelled=one.libra,
                 subset=one.subset,
                 top=one.top,
                 timings=timings,

@@ -52,6 +52,9 @@ class Plan(ScoringPlan):
         read=names_or_all,
         shown="none",
     )
+    libra: bool = option(
+        False, "Add LIBRA: proxies chosen with half of the accuracies, judged on the other half."
+    )
     seeds: int = option(1, "How many seeds: 0, 1, ...", least=1, most=MOST_SEEDS)
     truth: Optional[str] = option(
         None, "Accuracies: analog, suite-zero, nasbench201, darts1000, csv, ..."
@@ -120,7 +123,7 @@ class PrecomputePlan(Plan):
         "stays as it is, unless --out names it too.",
     )
     anew: bool = option(False, "Compute anew what the table has already.")
-    HIDDEN: ClassVar[tuple[str, ...]] = ("seeds", "top", "stored", "combine", "subset")
+    HIDDEN: ClassVar[tuple[str, ...]] = ("seeds", "top", "stored", "combine", "libra", "subset")
 
     def columns(self) -> tuple[tuple[str, ...], tuple[Combination, ...]]:
         """Return the proxies to score; combinations hold within a cohort, not in a table of all.

@@ -11,6 +11,7 @@ import pandas as pd
 
 from naslib_swap import combinations, csv_files, proxies
 from naslib_swap.combinations import Combination
+from naslib_swap.evaluation import libra
 from naslib_swap.evaluation.advice import advice
 from naslib_swap.evaluation.cohorts import with_combinations
 from naslib_swap.evaluation.correlate import correlate
@@ -43,7 +44,14 @@ SHOWN: Mapping[str, tuple[str, str]] = {
     "failed": ("failed", "d"),
 }
 
-MARKS: Mapping[str, str] = {"computed": "", "combined": " *", "stored": " (stored)"}
+LABELLED = "chosen with accuracies"
+
+MARKS: Mapping[str, str] = {
+    "computed": "",
+    "combined": " *",
+    LABELLED: " ‡",
+    "stored": " (stored)",
+}
 """What stands behind the name of a row, by where its scores come from."""
 
 _INTERVALS = {"interval": ("ci_low", "ci_high"), "behind": ("behind_low", "behind_high")}
@@ -62,8 +70,9 @@ NOTES = (
     "accuracies. ms/arch: what the proxy costs alone, one thread. Saturated: scores at their "
     "upper bound, which tell nothing apart. *: a combination, the sum over proxies of "
     "log(rank / n); its scores hold among these architectures only, each resample of its interval "
-    "is ranked anew, and its ms/arch adds up those of its members. No computed proxy uses "
-    "accuracies or trained weights."
+    "is ranked anew, and its ms/arch adds up those of its members. ‡: a combination that was chosen with the "
+    "accuracies of one half of the architectures; its row is that of the other half, and so is "
+    "\"behind the best\". No other computed row uses accuracies or trained weights."
 )
 
 OVERVIEW = (
@@ -87,7 +96,7 @@ class Outcome:
         What was compared, and its name for people.
     table
         One row per proxy, see :class:`naslib_swap.evaluation.correlate.Correlation`, with
-        ``source`` "computed", "combined" or "stored".
+        ``source`` "computed", "combined", "chosen with accuracies" or "stored".
     beside
         Computed against stored scores.
     scores
@@ -122,13 +131,15 @@ def outcome_of(
     scores: pd.DataFrame,
     *,
     combined: Sequence[Combination] = (),
+    labelled: bool = False,
     subset: str = "all",
     top: int = 10,
     timings: bool = True,
 ) -> Outcome:
     """Compare a study's scores with the accuracies, and with the scores that came with these.
 
-    Combinations of proxies are made of the scores and get rows of their own.
+    Combinations of proxies are made of the scores and get rows of their own; with ``labelled``, LIBRA
+    has one too, which uses accuracies.
 
     Without ``timings`` the table has no ``seconds_per_arch``: two runs then give the same bytes.
     """
@@ -148,6 +159,13 @@ def outcome_of(
         **dict.fromkeys(study.proxies, "computed"),
         **dict.fromkeys((one.name for one in made), "combined"),
     }
+    if labelled:
+        chosen = libra.choose(scores, truth.accuracy, study.proxies)
+        row, rows, remark = _libra(chosen, scores, made, truth.accuracy, study.proxies, top)
+        table = pd.concat([table, row], ignore_index=True)
+        everything = pd.concat([everything, rows], ignore_index=True)
+        sources[libra.NAME] = LABELLED
+        remarks.append(remark)
     table["source"] = [sources.get(proxy, "stored") for proxy in table["proxy"]]
     table.loc[table["source"] == "stored", "seeds"] = 0
     table["subset"], table["sampled_from"] = subset, _known(truth)
@@ -169,6 +187,33 @@ def outcome_of(
     )
 
 
+def _libra(
+    chosen: libra.Choice,
+    scores: pd.DataFrame,
+    others: Sequence[Combination],
+    accuracy: Mapping[str, float],
+    computed: Sequence[str],
+    top: int,
+) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Return LIBRA's row on the architectures held out, its scores there, and a remark."""
+    held_out = scores[scores["arch"].isin(chosen.held_out)]
+    combined = [*others, chosen.combination]
+    whole, made, _ = with_combinations(held_out, combined, chosen.held_out)
+    names = (*computed, *(one.name for one in made))
+    table = correlate(
+        whole, accuracy, directions_of(names), computed=computed, combinations=made, k=top
+    )
+    is_libra = table["proxy"] == libra.NAME
+    best = table[~is_libra].iloc[0]
+    remark = (
+        f"{libra.TITLE} is {', '.join(map(title_of, chosen.combination.members))}, chosen with the "
+        f"accuracies of {len(chosen.chosen_on)} architectures and compared on the "
+        f"{len(chosen.held_out)} others; there the best row without accuracies is "
+        f"{title_of(best['proxy'])} ({best['spearman']:.3f})."
+    )
+    return table[is_libra], whole[whole["proxy"] == libra.NAME], remark
+
+
 def directions_of(names: Sequence[str]) -> dict[str, bool]:
     """Return whether higher values of each proxy are better; True for unknown proxies."""
     return {name: proxies.higher_is_better(name) for name in names}
@@ -179,6 +224,7 @@ def title_of(proxy: str) -> str:
     titles = {
         name: known.get(name).title for known in (proxies, combinations) for name in known.names()
     }
+    titles[libra.NAME] = libra.TITLE
     if proxy in titles:
         return legible(titles[proxy])
     return repr(proxy) if proxy in titles.values() else legible(proxy)
@@ -285,8 +331,8 @@ def presented_overview(outcomes: Sequence[Outcome]) -> pd.DataFrame:
     """Return the overview of several tasks as text."""
     table = overview(outcomes)
     sources = pd.concat([o.table for o in outcomes]).set_index("proxy")["source"]
-    combined = {proxy for proxy, source in sources.items() if source == "combined"}
-    view = {"proxy": [title_of(p) + MARKS["combined"] * (p in combined) for p in table.index]}
+    marks = {proxy: MARKS[source] for proxy, source in sources.items() if source != "stored"}
+    view = {"proxy": [title_of(p) + marks.get(p, "") for p in table.index]}
     for name, values in table.items():
         form = ".0f" if name == "tasks" else ".3f"
         view[str(name)] = [_number(value, form) for value in values]

@@ -179,6 +179,11 @@ CATALOGUE: dict[str, Entry] = {
                     "d70fb30822848d71ce88efcff071973dce7f2256bc1a5eb663fcc138ca6ee789",
                     358361,
                 ),
+                (
+                    "base",
+                    "b7ab49e1411c890f4372a50552c98b7589e75e66b4b42274738a1e07e2cc03ff",
+                    393335,
+                ),
             )
         ),
         Entry(

@@ -150,6 +150,9 @@ class _WithoutAuxiliary:
         named = self.net.named_parameters()
         return sum(v.numel() for name, v in named if "auxiliary" not in name)
 
+    def outline(self) -> None:
+        return None
+
 
 def _samples(net: Any) -> int:
     from naslib_swap import spaces

@@ -12,6 +12,7 @@ from torch import nn
 from naslib_swap import proxies, spaces
 from naslib_swap.predictors.passes.probe import Probe
 from naslib_swap.scoring.subject import part_seed
+from naslib_swap.spaces.networks import on_meta
 
 if TYPE_CHECKING:
     from naslib_swap.proxies import Proxy
@@ -64,6 +65,11 @@ class Architecture:
     def parameters(self) -> int:
         """Return the number of parameters."""
         return self._space.parameters(self._arch, **self._scale())
+
+    def outline(self) -> nn.Module:
+        """Return its network on the meta device: modules and shapes, no weights."""
+        with on_meta():
+            return self._space.build(self._arch, **self._scale())
 
     def build(self, seed: int) -> nn.Module:
         """Return its network on the CPU, with the weights of a seed."""

@@ -8,7 +8,7 @@ smallest space in another network, without relative positions and with heads tha
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -280,10 +280,47 @@ SPACE = (
         ratios=(6, 7, 8),
         depths=(14, 15, 16),
         example=_example(528, 9, 10, 14),
-        tasks={"imagenet": Task((3, 224, 224), 1000)},
+        tasks=_IMAGENET,
     ),
     VitBench("vitbench_autoformer", "ViTBench-101 AutoFormer", tasks=BENCH_TASKS, **_TINY),
 )
+
+
+def published_flops(layers: Sequence[tuple[int, int, int]], *, num_classes: int = 1000) -> float:
+    """Count FLOPs as AutoFormer's own code does, for images of 224 pixels.
+
+    Other than the proxy ``flops``, that count adds softmax and normalisation, and takes relative
+    positions as sums instead of products. OoD-ViT-NAS stores it.
+
+    Parameters
+    ----------
+    layers
+        Width, heads and width of the feed-forward network of each layer: `AutoFormer.layers`.
+    num_classes
+        Outputs of the network.
+
+    Returns
+    -------
+    float
+        FLOPs of one image; equal to those of all 3,003 records of OoD-ViT-NAS.
+
+    Examples
+    --------
+    >>> from naslib_swap import spaces
+    >>> space = spaces.get("autoformer_tiny")
+    >>> published_flops(space.layers(space.parse("192-" + "-".join(["3h4"] * 12)))) / 1e6
+    1313.011128
+    """
+    width, places = layers[0][0], SIDE**2
+    tokens = places + 2  # theirs adds one for the class token twice
+    total = width + 3 * PATCH**2 * places * width + (tokens - 1) / 2 * width
+    total += (tokens - 1) * width * num_classes
+    for _, heads, hidden in layers:
+        inner = HEAD_WIDTH * heads
+        total += 2 * tokens * width  # both norm layers
+        total += 4 * tokens * inner * width + 2 * tokens * width * hidden
+        total += 2 * tokens**2 * inner + 28 * tokens**2 + tokens**2 / 2 + tokens * inner / 2
+    return total
 
 
 def _from_notation(text: object) -> Arch | None:

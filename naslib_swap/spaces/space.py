@@ -209,7 +209,10 @@ class SearchSpace(ABC):
     def parameters(
         self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
     ) -> int:
-        """Count the parameters of the network that `build` gives, without building its weights."""
+        """Count the parameters of the network that `build` gives, without building its weights.
+
+        So `build` works on the meta device.
+        """
         from naslib_swap.score import count_parameters
         from naslib_swap.spaces.networks import on_meta
 

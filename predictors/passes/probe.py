@@ -27,6 +27,9 @@ class Known(Protocol):
     def parameters(self) -> int | None:
         """Return the number of parameters; None where it is not known."""
 
+    def outline(self) -> nn.Module | None:
+        """Return the network on the meta device, without weights; None where only `net` has it."""
+
 
 class Probe(SharedPasses):
     """One network on one minibatch, as proxies look at it.
@@ -87,6 +90,15 @@ class Probe(SharedPasses):
                 raise
         assert isinstance(self._net, nn.Module)
         return self._net
+
+    @property
+    def outline(self) -> nn.Module:
+        """The network for those who look at modules and shapes alone: without weights if it can be.
+
+        A network that is there already serves as well.
+        """
+        known = None if self._net is not None or self.known is None else self.known.outline()
+        return self.net if known is None else known
 
     @property
     def parameters(self) -> int:

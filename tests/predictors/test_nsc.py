@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from naslib_swap.predictors.nsc import capacity
 from naslib_swap.predictors.passes.probe import Probe
+from naslib_swap.scoring import Architecture
+from naslib_swap.scoring import score as score_subject
 from naslib_swap.scoring.network import score_network
 from naslib_swap.scoring.record import Score
 
@@ -105,3 +107,14 @@ def test_what_has_no_maps_and_unknown_laws_say_so() -> None:
         assert f"got nsc_law {law!r}, expected xavier, kaiming" in str(
             score(net, nsc_law=law).error
         )
+
+
+def test_no_weights_are_drawn_for_an_architecture(monkeypatch: pytest.MonkeyPatch) -> None:
+    arch = Architecture("nasbench201", "cifar10", "(0, 2, 3, 2, 3, 1)")
+    whole = score_subject(arch, ["l2_norm", "nsc"])["nsc"].value
+
+    def refuse(self: Architecture, seed: int) -> torch.nn.Module:
+        raise AssertionError("built")
+
+    monkeypatch.setattr(Architecture, "build", refuse)
+    assert score_subject(arch, ["nsc"])["nsc"].value == whole

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from naslib_swap import spaces, swap_score
 from naslib_swap.errors import SwapError
 from naslib_swap.restricted_pickle import load_torch_pickle
+from naslib_swap.spaces.autoformer import published_flops
 from naslib_swap.spaces.vit_networks import (
     Attention,
     Block,
@@ -72,6 +73,15 @@ def test_published_networks(name: str) -> None:
     assert space.parameters(arch, num_classes=1000) == parameters
 
 
+def test_published_flops_of_base() -> None:
+    ratios = [3.5, 3, 3.5, 4, 3.5, 3.5, 3.5, 3.5, 3.5, 4, 3, 4, 3, 3.5, 3]
+    heads = [9, 10, 9, 10, 9, 9, 10, 10, 9, 10, 10, 10, 9, 10, 10]
+    space = spaces.get("autoformer_base")
+    arch = space.parse("624-" + "-".join(f"{h}h{r}" for h, r in zip(heads, ratios)))
+    assert space.parameters(arch, num_classes=1000) == 64_959_352
+    assert published_flops(space.layers(arch)) == 13_533_557_862
+
+
 def test_sizes_of_vitbench() -> None:
     ratios = [3.5, 4, 3.5, 4, 3.5, 3.5, 4, 3.5, 4, 4, 4, 3.5]
     for heads in (3, 4):  # heads cost nothing
@@ -93,6 +103,8 @@ def test_sizes_of_all_records_of_ood_vit_nas(data_dir: Path, size: str) -> None:
     assert all(space.parse(space.encode(arch)) == arch for arch in archs)
     counted = [space.parameters(arch, num_classes=1000) for arch in archs]
     assert counted == [round(entry["params"] * 1e6) for entry in records]
+    flops = [published_flops(space.layers(arch)) / 1e6 for arch in archs]
+    assert flops == pytest.approx([entry["flops"] for entry in records], abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["autoformer", "pit"])
