@@ -70,9 +70,9 @@ NOTES = (
     "accuracies. ms/arch: what the proxy costs alone, one thread. Saturated: scores at their "
     "upper bound, which tell nothing apart. *: a combination, the sum over proxies of "
     "log(rank / n); its scores hold among these architectures only, each resample of its interval "
-    "is ranked anew, and its ms/arch adds up those of its members. ‡: a combination that was chosen with the "
-    "accuracies of one half of the architectures; its row is that of the other half, and so is "
-    "\"behind the best\". No other computed row uses accuracies or trained weights."
+    "is ranked anew, and its ms/arch adds up those of its members. ‡: a combination that was "
+    "chosen with the accuracies of one half of the architectures; its row is that of the other "
+    "half, also what it is behind. No other computed row uses accuracies or trained weights."
 )
 
 OVERVIEW = (
@@ -138,8 +138,8 @@ def outcome_of(
 ) -> Outcome:
     """Compare a study's scores with the accuracies, and with the scores that came with these.
 
-    Combinations of proxies are made of the scores and get rows of their own; with ``labelled``, LIBRA
-    has one too, which uses accuracies.
+    Combinations of proxies are made of the scores and get rows of their own; with ``labelled``,
+    LIBRA has one too, which uses accuracies.
 
     Without ``timings`` the table has no ``seconds_per_arch``: two runs then give the same bytes.
     """
