@@ -113,7 +113,7 @@ def examine(
     Raises
     ------
     Unscorable
-        Activations in other threads; rows that cannot be told apart.
+        Modules or activations in other threads; rows that cannot be told apart.
     """
     hidden = thorough or seen.class_key not in _open_classes
     hidden = hidden and _hides_calls(seen, call, rewrites)

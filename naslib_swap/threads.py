@@ -1,14 +1,14 @@
 """Activations that a forward pass computes in other threads, where no mode of torch's looks.
 
-Samples are marked, so that they, and whatever is computed from them, tell in which thread a function
-was called on them: of a pool that was there before, too.
+Samples are marked, so that they, and whatever is computed from them, tell in which thread a
+function was called on them: of a pool that was there before, too.
 """
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from torch import Tensor, nn
@@ -26,9 +26,9 @@ def other_threads() -> Iterator[Callable[[], bool]]:
     started = threading.Event()
     original = threading.Thread.start
 
-    def start(thread: threading.Thread) -> None:
+    def start(self: threading.Thread) -> None:
         started.set()
-        original(thread)
+        original(self)
 
     threading.Thread.start = start  # type: ignore[method-assign]
     try:
@@ -85,9 +85,8 @@ def activations_elsewhere(
                     found.add(kind.name)
             return super().__torch_function__(func, types, args, kwargs or {})
 
-    try:
+    # A network may take no subclass of Tensor. With plain ones it has just run.
+    with suppress(Exception):
         call(sources.as_subclass(Marked))
-    except Exception:  # a network that takes no subclass of Tensor; with plain ones it has just run
-        pass
     call(sources)  # what modules keep of a pass is plain again
     return found

@@ -189,7 +189,9 @@ def test_modules_in_other_threads_are_refused() -> None:
         pass
 
     net = Threaded(lambda m, x: F.relu(x + in_a_new_thread(lambda: m.a(x))), a=nn.Linear(8, 8))
-    with pytest.raises(SwapError, match="Threaded calls Linear in another thread than the caller's"):
+    with pytest.raises(
+        SwapError, match="Threaded calls Linear in another thread than the caller's"
+    ):
         swap_score(net, X)
 
 
