@@ -8,7 +8,6 @@ forward pass may have moved rows. What was found is remembered.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Optional
@@ -28,6 +27,7 @@ from naslib_swap.rows import (
     Traces,
     find_layout,
 )
+from naslib_swap.threads import activations_elsewhere, modules_elsewhere, other_threads
 from naslib_swap.traversal import modules_of
 
 # What is remembered is a few names a network; searches see many.
@@ -113,7 +113,7 @@ def examine(
     Raises
     ------
     Unscorable
-        Activations in other threads; rows that cannot be told apart.
+        Modules or activations in other threads; rows that cannot be told apart.
     """
     hidden = thorough or seen.class_key not in _open_classes
     hidden = hidden and _hides_calls(seen, call, rewrites)
@@ -139,33 +139,29 @@ def _hides_calls(
     seen: Examined, call: Callable[[Tensor], Any], rewrites: Mapping[Any, Rewrite]
 ) -> bool:
     """Whether more activations are seen below Python than in it."""
-    threads: set[int] = set()
     arranger = Arranger(seen.watch.samples)
-
-    def note(*_: Any) -> None:
-        threads.add(threading.get_ident())
-
-    handles = [module.register_forward_pre_hook(note) for module in seen.net.modules()]
-    try:
-        with (
-            torch.no_grad(),
-            recording(
-                seen.net,
-                lambda output, kind: _said(arranger, output),
-                seen.table,
-                rewrites=rewrites,
-                hidden=True,
-            ) as calls,
-        ):
-            call(torch.arange(seen.watch.samples))
-    finally:
-        for handle in handles:
-            handle.remove()
-    if threads - {threading.get_ident()}:
+    everyone = torch.arange(seen.watch.samples)
+    with (
+        torch.no_grad(),
+        modules_elsewhere(seen.net) as elsewhere,
+        other_threads() as are_there,
+        recording(
+            seen.net,
+            lambda output, kind: _said(arranger, output),
+            seen.table,
+            rewrites=rewrites,
+            hidden=True,
+        ) as calls,
+    ):
+        call(everyone)
+    if not elsewhere and are_there():
+        with torch.no_grad(), modules_elsewhere(seen.net) as elsewhere:
+            elsewhere |= activations_elsewhere(call, everyone, seen.table)
+    if elsewhere:
         raise Unscorable(
-            f"{type(seen.net).__name__} runs modules in {len(threads)} threads, and activations in "
-            "other threads than the caller's cannot be seen; expected one thread. Score the "
-            "network without DataParallel or its like."
+            f"{type(seen.net).__name__} calls {', '.join(sorted(elsewhere)[:3])} in another thread "
+            "than the caller's, where activations cannot be seen; expected one thread. Score the "
+            "network without DataParallel, thread pools or their like."
         )
     return (calls.recorded, calls.unrecorded) != (seen.calls.recorded, seen.calls.unrecorded)
 

@@ -84,10 +84,23 @@ def restored(net: nn.Module) -> Iterator[None]:
 
 
 def set_mode(net: nn.Module, train: bool) -> None:
-    """Put a network into train or eval mode, by its own ``train()``."""
+    """Put a network into train or eval mode, by its own ``train()``.
+
+    Raises
+    ------
+    Unscorable
+        Where it has one mode alone, as programs of torch.export have.
+    """
     # Not where nothing would change: on a network of many modules this costs as much as counting.
     if any(module.training != train for module in modules_of(net)):
-        net.train(train)
+        try:
+            net.train(train)
+        except NotImplementedError as error:
+            raise Unscorable(
+                f"{type(net).__name__} cannot be put into {'train' if train else 'eval'} mode "
+                f"({str(error).rstrip('.')}). Where it was exported, score the network that it was "
+                "exported from, or torch.export.unflatten(program)."
+            ) from None
 
 
 def _require_values(net: nn.Module, tensors: list[Tensor]) -> None:

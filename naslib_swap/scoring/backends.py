@@ -19,6 +19,7 @@ from typing import Any
 import joblib
 
 from naslib_swap.errors import LostWorker
+from naslib_swap.scoring.installations import missing_there, require_installations
 
 Task = Any
 """What ``joblib.delayed`` makes of a function and its arguments."""
@@ -142,6 +143,8 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
         raise LostWorker(
             f"the Dask cluster at {address} has no workers; start some with `dask worker ADDRESS`."
         ) from None
+    if address is not None:
+        require_installations("Dask", lambda *call: client.run(*call, on_error="return"))
     # Our own cluster starts dead workers again, which takes long on a busy machine.
     patience = _WORKER_SECONDS if address is None else _ABSENT_SECONDS
     backend = _reporting_backend()(client=client, wait_for_workers_timeout=patience)
@@ -259,6 +262,8 @@ def _reporting_backend() -> Any:
                 return super().retrieve_result_callback(out)
             except futures.CancelledError:
                 raise _without_scheduler() from None
+            except (ImportError, AttributeError) as error:  # a worker that joined later
+                raise missing_there("a Dask worker", error) from None
 
     return Reporting
 
@@ -277,11 +282,31 @@ def _ray(stack: ExitStack, workers: int, address: str | None) -> Crew:
     except ConnectionError as error:
         raise _no_ray(address, error) from None
     stack.callback(ray.shutdown)
+    if address is not None:
+        require_installations("Ray", _on_every_node)
     register_ray()
     size = max(2, int(ray.cluster_resources().get("CPU", workers)))  # 1 would stay in this process
     stack.enter_context(joblib.parallel_config("ray", n_jobs=size))
     lost = (RayActorError, WorkerCrashedError)
     return Crew(_in_portions(size), lambda task: joblib.Parallel()([task])[0], lost)
+
+
+def _on_every_node(function: Callable[[str], Any], text: str) -> dict[str, Any]:
+    """Return what a function returned or raised, by the address of a node."""
+    import ray
+    from ray.exceptions import RayError
+    from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+    found: dict[str, Any] = {}
+    for node in ray.nodes():
+        if node["Alive"]:
+            here = NodeAffinitySchedulingStrategy(node["NodeID"], soft=False)
+            remote = ray.remote(num_cpus=0, scheduling_strategy=here)(function)
+            try:
+                found[node["NodeManagerAddress"]] = ray.get(remote.remote(text))
+            except (RayError, ImportError, AttributeError) as error:
+                found[node["NodeManagerAddress"]] = getattr(error, "cause", error)
+    return found
 
 
 def _require_answer(address: str) -> None:

@@ -6,9 +6,9 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
+from naslib_swap import __version__, spaces
 from naslib_swap import proxies as registry
-from naslib_swap import spaces
-from naslib_swap.errors import BadArgument, BadFile, Unscorable
+from naslib_swap.errors import BadArgument, BadFile, LostWorker, Unscorable
 from naslib_swap.scoring.architecture import Architecture
 from naslib_swap.scoring.conditions import Conditions, conditions_for
 from naslib_swap.scoring.network import failure, score_network
@@ -93,6 +93,8 @@ class Job(NamedTuple):
         Identifies the inputs: a worker that has other inputs must not score on them.
     registered
         Proxies and spaces that were added by hand, so that the worker knows them.
+    version
+        Of this package: a worker that has another must not score.
     """
 
     subject: Subject
@@ -101,6 +103,7 @@ class Job(NamedTuple):
     conditions: Conditions
     digests: str
     registered: tuple[tuple[Proxy, ...], tuple[SearchSpace, ...]] = ((), ())
+    version: str = __version__
 
 
 def score_job(job: Job) -> list[Record]:
@@ -110,7 +113,14 @@ def score_job(job: Job) -> list[Record]:
     ------
     BadFile
         If the inputs here are not those that the job was made for.
+    LostWorker
+        If this package is of another version here than where the job was made.
     """
+    if job.version != __version__:
+        raise LostWorker(
+            f"a worker has naslib-swap {__version__}, expected {job.version} as where the run was "
+            "started: its scores would not be the same. Install that there."
+        )
     for proxy in job.registered[0]:
         registry.PROXIES.adopt(proxy)
     for space in job.registered[1]:

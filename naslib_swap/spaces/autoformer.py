@@ -15,7 +15,7 @@ import numpy as np
 from torch import nn
 
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
-from naslib_swap.spaces.notation import read_mapping, unknown_architecture
+from naslib_swap.spaces.notation import plain, read_mapping, unknown_architecture
 from naslib_swap.spaces.space import Arch, SearchSpace, Task
 from naslib_swap.spaces.vit_networks import (
     HEAD_WIDTH,
@@ -85,6 +85,8 @@ class AutoFormer(SearchSpace):
         or ``depth``, ``mlp_ratio`` and ``num_heads``, alone or under ``net_setting``, ``arch`` or
         ``RETRAIN``. Ratios of 3 are read everywhere.
         """
+        if not isinstance(text, str):
+            return self._checked(text)
         arch = _from_notation(text)
         if arch is None:
             arch = _from_record(text)
@@ -200,6 +202,7 @@ class AutoFormer(SearchSpace):
         return _one(self.heads, rng), _one(self.ratios, rng)
 
     def _checked(self, arch: Arch) -> Arch:
+        arch = plain(arch)
         if not _is_shaped(arch) or self._fault(arch):
             raise self._unknown(arch, arch if _is_shaped(arch) else None)
         return arch

@@ -23,7 +23,7 @@ from naslib_swap.spaces.darts_networks import (
     network_parameters,
 )
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
-from naslib_swap.spaces.notation import read_expression, read_literal, unknown_architecture
+from naslib_swap.spaces.notation import plain, read_expression, read_literal, unknown_architecture
 from naslib_swap.spaces.space import Arch, CellGraph, Moves, SearchDefaults, SearchSpace, Task
 from naslib_swap.spaces.tied_cells import TiedCells
 
@@ -155,7 +155,9 @@ class Darts(GenotypeSpace):
 
     def parse(self, text: str) -> Arch:
         """Read a Genotype or NASLib's compact form."""
-        arch = read_genotype(text)
+        if type(text) is tuple or isinstance(text, list):
+            return self.genotype(text)
+        arch = read_genotype(text if isinstance(text, str) else repr(text))
         if arch is None:
             raise unknown_architecture(text, "DARTS", _EXPECTED, self.example)
         return arch
@@ -166,6 +168,7 @@ class Darts(GenotypeSpace):
 
     def genotype(self, arch: Arch) -> Arch:
         """Return the architecture, once it is known to be one."""
+        arch = plain(arch)
         if not is_genotype(arch):
             raise unknown_architecture(arch, "DARTS", _EXPECTED, repr(_EXAMPLE))
         return arch

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
-from naslib_swap.spaces.notation import read_literal, unknown_architecture
+from naslib_swap.spaces.notation import plain, read_literal, unknown_architecture
 from naslib_swap.spaces.pooling import MaxPool2d
 from naslib_swap.spaces.space import Arch, SearchSpace, Task
 
@@ -98,7 +98,8 @@ class NasBench101(SearchSpace):
         """
         match = _MODEL_SPEC.fullmatch(text.strip()) if isinstance(text, str) else None
         try:
-            value = read_literal(text if match is None else f"({match[1]}, {match[2]})")
+            source = text if match is None else f"({match[1]}, {match[2]})"
+            value = read_literal(source) if isinstance(source, str) else plain(source)
         except ValueError:
             value = None
         if isinstance(value, tuple) and len(value) == 2:
@@ -109,6 +110,7 @@ class NasBench101(SearchSpace):
 
     def encode(self, arch: Arch) -> str:
         """Write the 56 ints as a tuple."""
+        arch = plain(arch)
         self._checked(arch)
         return str(arch)
 
@@ -126,6 +128,7 @@ class NasBench101(SearchSpace):
 
         A change that leaves the network as it was is made only where no other is possible.
         """
+        arch = plain(arch)
         before = self._checked(arch)
         valid = [other for other in _neighbours(arch) if _is_cell(other)]
         effective = [other for other in valid if prune(other) != before] or valid
@@ -201,6 +204,7 @@ class NasBench101(SearchSpace):
         return total + (channels_out + 1) * num_classes
 
     def _checked(self, arch: Arch) -> Graph:
+        arch = plain(arch)
         if not _is_cell(arch):
             raise unknown_architecture(arch, "NAS-Bench-101", _EXPECTED, self.example)
         return prune(arch)

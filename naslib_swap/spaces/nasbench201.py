@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from naslib_swap.score import count_parameters
 from naslib_swap.spaces.networks import check_sizes, chosen_variant, on_meta
-from naslib_swap.spaces.notation import is_index_tuple, read_literal, unknown_architecture
+from naslib_swap.spaces.notation import is_index_tuple, plain, read_literal, unknown_architecture
 from naslib_swap.spaces.pooling import AvgPool2d
 from naslib_swap.spaces.space import Arch, CellGraph, SearchSpace, Task
 
@@ -80,11 +80,12 @@ class NasBench201(SearchSpace):
 
         An index, "0" to "15624", is the position in the benchmark's own list.
         """
-        if isinstance(text, str) and text.strip().isdecimal():
+        if not isinstance(text, str):
+            return self._checked(text)
+        if text.strip().isdecimal():
             arch = _from_index(text.strip())
         else:
-            found = isinstance(text, str) and "|" in text
-            arch = _from_string(str(text)) if found else _from_tuple(text)
+            arch = _from_string(text) if "|" in text else _from_tuple(text)
         if arch is None:
             raise unknown_architecture(
                 text,
@@ -108,7 +109,7 @@ class NasBench201(SearchSpace):
 
     def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
         """Change the operation on one edge."""
-        self._checked(arch)
+        arch = self._checked(arch)
         while True:
             edge = int(rng.integers(len(EDGES)))
             step = int(rng.integers(1, len(OPERATIONS)))
@@ -119,7 +120,7 @@ class NasBench201(SearchSpace):
 
     def crossover(self, a: Arch, b: Arch, rng: np.random.Generator) -> Arch:
         """Take each edge from either parent (uniform crossover)."""
-        self._checked(a), self._checked(b)
+        a, b = self._checked(a), self._checked(b)
         for mask in rng.permutation(2 ** len(EDGES)).tolist():
             child = tuple(b[i] if mask >> i & 1 else a[i] for i in range(len(EDGES)))
             if is_connected(child):
@@ -132,7 +133,7 @@ class NasBench201(SearchSpace):
         14,125 networks are left of the 15,625 architectures. Operations that nothing reaches stay:
         they add parameters and activations.
         """
-        self._checked(arch)
+        arch = self._checked(arch)
         if arch[EDGES.index((1, 2))] != _NONE:
             return arch
         first, second, third, none, fourth, fifth = arch
@@ -183,6 +184,7 @@ class NasBench201(SearchSpace):
         return total
 
     def _checked(self, arch: Arch) -> Arch:
+        arch = plain(arch)
         if not is_index_tuple(arch, len(EDGES), len(OPERATIONS)):
             raise unknown_architecture(
                 arch, "NAS-Bench-201", "a tuple of six ints in 0..4", self.example

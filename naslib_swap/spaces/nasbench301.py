@@ -10,7 +10,7 @@ from functools import partial
 
 from naslib_swap.spaces.darts import SEARCHED, GenotypeSpace, read_genotype
 from naslib_swap.spaces.darts_cells import EDGES
-from naslib_swap.spaces.notation import unknown_architecture
+from naslib_swap.spaces.notation import plain, unknown_architecture
 from naslib_swap.spaces.space import Arch, Task
 
 _unknown = partial(
@@ -47,7 +47,9 @@ class NasBench301(GenotypeSpace):
 
     def parse(self, text: str) -> Arch:
         """Read NASLib's compact form, with tuples or lists, or a DARTS Genotype."""
-        genotype = read_genotype(text)
+        if type(text) is tuple or isinstance(text, list):
+            text = repr(plain(text))
+        genotype = read_genotype(text if isinstance(text, str) else repr(text))
         if genotype is None or not _is_searched(genotype):
             raise _unknown(text)
         return compact(genotype)
@@ -66,6 +68,7 @@ class NasBench301(GenotypeSpace):
 
     def genotype(self, arch: Arch) -> Arch:
         """Return the DARTS architecture."""
+        arch = plain(arch)
         genotype = read_genotype(repr(arch)) if isinstance(arch, tuple) else None
         if genotype is None or not _is_searched(genotype) or compact(genotype) != arch:
             raise _unknown(arch)

@@ -6,6 +6,8 @@ import ast
 import re
 from typing import Any
 
+import numpy as np
+
 from naslib_swap.errors import BadArgument, SwapError
 from naslib_swap.json_files import parse_json
 from naslib_swap.quoting import shown
@@ -56,6 +58,15 @@ def _as_tuples(value: Any) -> Any:
     if type(value) in (int, str):
         return value
     raise ValueError(f"{value!r} is neither a tuple, a list, an int nor a string")
+
+
+def plain(arch: Any) -> Any:
+    """Return an architecture with tuples for lists and arrays, and ints for NumPy's integers."""
+    if isinstance(arch, np.ndarray):
+        return plain(arch.tolist())
+    if isinstance(arch, (tuple, list)):
+        return tuple(plain(item) for item in arch)
+    return int(arch) if isinstance(arch, np.integer) else arch
 
 
 def read_mapping(text: object) -> dict[str, Any]:

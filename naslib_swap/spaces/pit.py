@@ -11,7 +11,7 @@ from torch import nn
 
 from naslib_swap.spaces.autoformer import BENCH_TASKS
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
-from naslib_swap.spaces.notation import read_mapping, unknown_architecture
+from naslib_swap.spaces.notation import plain, read_mapping, unknown_architecture
 from naslib_swap.spaces.space import Arch, SearchSpace
 from naslib_swap.spaces.vit_networks import PATCH, PIT_SIDE, Attention, Block, Pit, Pooling
 
@@ -47,6 +47,8 @@ class PitSpace(SearchSpace):
         heads, h. A record is JSON, or as Python writes it: ``base_dim``, ``mlp_ratio``, ``depth``
         and ``num_heads``, alone or under ``arch``.
         """
+        if not isinstance(text, str):
+            return _checked(text)
         arch = _from_notation(text) or _from_record(text)
         return _checked(arch, text)
 
@@ -61,7 +63,7 @@ class PitSpace(SearchSpace):
 
     def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
         """Change one gene."""
-        _checked(arch)
+        arch = _checked(arch)
         place = int(rng.integers(len(_GENES)))
         others = [choice for choice in _GENES[place] if choice != arch[place]]
         return (*arch[:place], others[int(rng.integers(len(others)))], *arch[place + 1 :])
@@ -145,6 +147,7 @@ def _unknown(text: object) -> Exception:
 
 
 def _checked(arch: Arch | None, text: object = None) -> Arch:
+    arch = plain(arch)
     if arch is None or not _is_arch(arch):
         raise _unknown(arch if text is None else text)
     return arch

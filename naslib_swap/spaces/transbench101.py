@@ -14,7 +14,7 @@ import numpy as np
 from torch import nn
 
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
-from naslib_swap.spaces.notation import is_index_tuple, read_literal, unknown_architecture
+from naslib_swap.spaces.notation import is_index_tuple, plain, read_literal, unknown_architecture
 from naslib_swap.spaces.space import Arch, SearchSpace, Task
 from naslib_swap.spaces.transbench101_networks import (
     head_parameters,
@@ -69,7 +69,9 @@ class TransBench101Micro(SearchSpace):
 
     def parse(self, text: str) -> Arch:
         """Read "(1, 0, 2, 3, 3, 3)" or "64-41414-1_02_333"."""
-        match = _MICRO_STRING.fullmatch(text.strip()) if isinstance(text, str) else None
+        if not isinstance(text, str):
+            return self._checked(text)
+        match = _MICRO_STRING.fullmatch(text.strip())
         arch = tuple(int(digit) for digit in match.groups()) if match else _ints(text)
         if not is_index_tuple(arch, _CODE, len(MICRO_OPERATIONS)):
             raise unknown_architecture(
@@ -93,7 +95,7 @@ class TransBench101Micro(SearchSpace):
 
     def mutate(self, arch: Arch, rng: np.random.Generator) -> Arch:
         """Change the operation on one edge."""
-        self._checked(arch)
+        arch = self._checked(arch)
         while True:
             edge, step = int(rng.integers(_CODE)), int(rng.integers(1, len(MICRO_OPERATIONS)))
             child = list(arch)
@@ -103,7 +105,7 @@ class TransBench101Micro(SearchSpace):
 
     def crossover(self, a: Arch, b: Arch, rng: np.random.Generator) -> Arch:
         """Take each edge from either parent (uniform crossover)."""
-        self._checked(a), self._checked(b)
+        a, b = self._checked(a), self._checked(b)
         for mask in rng.permutation(2**_CODE).tolist():
             child = tuple(b[i] if mask >> i & 1 else a[i] for i in range(_CODE))
             if _is_connected(child):
@@ -142,6 +144,7 @@ class TransBench101Micro(SearchSpace):
         return encoder + head_parameters(task, None, num_classes)
 
     def _checked(self, arch: Arch) -> Arch:
+        arch = plain(arch)
         if not is_index_tuple(arch, _CODE, len(MICRO_OPERATIONS)):
             raise unknown_architecture(
                 arch, "TransNAS-Bench-101 micro", "a tuple of six ints in 0..3", self.example
@@ -165,7 +168,9 @@ class TransBench101Macro(SearchSpace):
 
     def parse(self, text: str) -> Arch:
         """Read "(1, 2, 3, 4, 0, 0)" or "64-1234-basic"."""
-        match = _MACRO_STRING.fullmatch(text.strip()) if isinstance(text, str) else None
+        if not isinstance(text, str):
+            return self._checked(text)
+        match = _MACRO_STRING.fullmatch(text.strip())
         arch = _padded([int(digit) for digit in match[1]]) if match else _ints(text)
         if not _is_backbone(arch):
             raise unknown_architecture(
@@ -202,7 +207,7 @@ class TransBench101Macro(SearchSpace):
 
     def crossover(self, a: Arch, b: Arch, rng: np.random.Generator) -> Arch:
         """Take the number of layers, and each layer, from either parent."""
-        self._checked(a), self._checked(b)
+        a, b = self._checked(a), self._checked(b)
         for _ in range(100):
             length = len(_layers((a, b)[int(rng.integers(2))]))
             pairs = zip(a, b, rng.integers(2, size=_CODE).tolist())
@@ -235,6 +240,7 @@ class TransBench101Macro(SearchSpace):
         return macro_parameters(codes, in_channels) + head_parameters(task, codes, num_classes)
 
     def _checked(self, arch: Arch) -> Arch:
+        arch = plain(arch)
         if not _is_backbone(arch):
             raise unknown_architecture(arch, "TransNAS-Bench-101 macro", _BACKBONES, self.example)
         return arch

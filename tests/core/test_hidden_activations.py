@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import queue
+import threading
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -155,15 +158,86 @@ def test_an_operator_of_ones_own_is_listed() -> None:
     assert swap_score(net, X).unrecorded == {"swap_tests.rectify (an operator, not looked into)": 1}
 
 
-def test_other_threads_are_refused() -> None:
-    def run(m: Any, x: Tensor) -> Tensor:
-        with ThreadPoolExecutor(1) as pool:
-            elsewhere = pool.submit(lambda: torch.relu(m.a(x))).result()
-        return elsewhere + torch.relu(m.b(x))
+def in_a_new_thread(function: Callable[[], Any]) -> Any:
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
 
+
+@pytest.fixture(scope="module")
+def in_a_thread_that_was_there() -> Iterator[Callable[[Callable[[], Any]], Any]]:
+    """A worker that takes functions from a queue: nothing that the library could wrap."""
+    tasks: queue.Queue[Any] = queue.Queue()
+    results: queue.Queue[Any] = queue.Queue()
+
+    def work() -> None:
+        while (task := tasks.get()) is not None:
+            results.put(task())
+
+    def run(function: Callable[[], Any]) -> Any:
+        tasks.put(function)
+        return results.get()
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    yield run
+    tasks.put(None)
+    thread.join()
+
+
+def test_modules_in_other_threads_are_refused() -> None:
     class Threaded(Net):
         pass
 
-    net = Threaded(run, a=nn.Linear(8, 8), b=nn.Linear(8, 8))
-    with pytest.raises(SwapError, match="activations in other threads than the caller's cannot be"):
+    net = Threaded(lambda m, x: F.relu(x + in_a_new_thread(lambda: m.a(x))), a=nn.Linear(8, 8))
+    with pytest.raises(
+        SwapError, match="Threaded calls Linear in another thread than the caller's"
+    ):
         swap_score(net, X)
+
+
+@pytest.mark.parametrize("there", [False, True])
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [(torch.relu, "relu"), (lambda x: x.relu_(), "relu"), (F.gelu, "gelu"), (torch.tanh, "tanh")],
+)
+def test_functions_in_other_threads_are_refused(
+    function: Any, name: str, there: bool, in_a_thread_that_was_there: Any
+) -> None:
+    class Threaded(Net):
+        pass
+
+    elsewhere = in_a_thread_that_was_there if there else in_a_new_thread
+
+    def run(m: Any, x: Tensor) -> Tensor:
+        m.kept = x + 1
+        there = elsewhere(lambda: function(m.kept))
+        return F.relu(m.a(there))
+
+    net = Threaded(run, a=nn.Linear(8, 8))
+    with pytest.raises(SwapError, match=f"Threaded calls {name} in another thread"):
+        swap_score(net, X)
+    assert type(net.kept) is Tensor
+
+
+def test_other_threads_that_have_no_activation_are_no_hindrance(
+    in_a_thread_that_was_there: Any,
+) -> None:
+    class Threaded(Net):
+        pass
+
+    net = Threaded(lambda m, x: F.relu(in_a_thread_that_was_there(lambda: x + 1)))
+    assert swap_score(net, X) == swap_score(Net(lambda m, x: F.relu(x + 1)), X)
+
+
+def test_a_network_that_takes_plain_tensors_alone_is_scored_beside_other_threads(
+    in_a_thread_that_was_there: Any,
+) -> None:
+    class Strict(Net):
+        pass
+
+    def run(m: Any, x: Tensor) -> Tensor:
+        if type(x) is not Tensor:
+            raise TypeError("expected a Tensor")
+        return F.relu(x)
+
+    assert swap_score(Strict(run), X).recorded == {"relu": 1}

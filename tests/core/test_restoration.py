@@ -384,3 +384,17 @@ def test_zeros_keep_their_sign_and_nan_its_bits() -> None:
     with restored(net):
         net.weight.data.copy_(torch.tensor([[-0.0, float("nan")]]))
     assert net.weight.data.view(torch.int32).equal(bits)
+
+
+@pytest.mark.parametrize("inside", [False, True])
+def test_programs_of_one_mode_are_refused_and_come_back(inside: bool) -> None:
+    class Exported(Plain):  # as what torch.export gives
+        def train(self, mode: bool = True) -> Exported:
+            raise NotImplementedError("Calling train() is not supported yet.")
+
+    net = nn.Sequential(Plain(), Exported()) if inside else Exported()
+    x = torch.randn(4, WIDTH)
+    assert swap_score(net, x).score > 1
+    with pytest.raises(SwapError, match=r"cannot be put into eval mode \(Calling .*unflatten\("):
+        swap_score(net, x, mode="eval")
+    assert all(module.training for module in net.modules())

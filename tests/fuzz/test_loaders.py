@@ -26,7 +26,6 @@ from PIL import Image
 from naslib_swap import ground_truth, inputs, spaces
 from naslib_swap.csv_files import read_rows
 from naslib_swap.errors import SwapError
-from naslib_swap.flexibert import batches as text_batches
 from naslib_swap.flexibert.benchmark import load_benchmark, load_released
 from naslib_swap.ground_truth import catalogue
 from naslib_swap.json_files import read_json
@@ -206,7 +205,10 @@ def _parsed(space):
 
 
 def _vocabulary(path):
-    text_batches._from_vocabulary(path).encode("a b c")
+    pytest.importorskip("tokenizers", reason="needs the text extra")
+    from naslib_swap.flexibert import batches
+
+    batches._from_vocabulary(path).encode("a b c")
 
 
 def _encoders(path):

@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from naslib_swap import __version__
 from naslib_swap.errors import LostWorker, SwapError
 from naslib_swap.scoring import Execution, Study, run
 from naslib_swap.scoring.backends import crew
 from naslib_swap.scoring.runs import score_jobs
-from naslib_swap.scoring.single import failed
+from naslib_swap.scoring.single import failed, score_job
 from naslib_swap.scoring.store import LineStore
 from naslib_swap.scoring.study import missing
 
@@ -89,13 +90,17 @@ def test_an_architecture_that_kills_every_worker_fails_alone(reason_of_a_killer)
 
 
 @contextmanager
-def _started(folder: Path, script: str, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+def _started(
+    folder: Path, script: str, *arguments: str, first_on_path: Path | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
     """A scheduler or worker that nobody starts again once it is dead."""
+    path = [str(first_on_path or ""), os.environ.get("PYTHONPATH", "")]
     process = subprocess.Popen(
         [sys.executable, "-m", f"distributed.cli.{script}", *arguments, "--no-dashboard"],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=folder,  # in that of the sources, -m would import these
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, path))},
     )
     try:
         yield process
@@ -156,6 +161,54 @@ def test_where_the_scheduler_is_dead_the_run_ends_and_goes_on_here(lost, capfd):
         "the connection to the Dask scheduler was lost. What was scored is kept"
     )
     assert capfd.readouterr().err == ""
+
+
+_MISSING = "raise ModuleNotFoundError(\"No module named '{}'\")"
+OTHER_INSTALLATIONS = {
+    "older": (
+        {"__init__.py": "__version__ = '0.1.0'"},
+        r"has naslib-swap 0\.1\.0, expected [\d.]+ as here",
+    ),
+    "missing": (
+        {"__init__.py": _MISSING.format("naslib_swap")},
+        r"cannot run a task: ModuleNotFoundError: No module named 'naslib_swap'\. Every worker "
+        r"needs naslib-swap [\d.]+ and",
+    ),
+    "without torch": (
+        {
+            "__init__.py": f"__version__ = {__version__!r}",
+            "scoring/__init__.py": _MISSING.format("torch"),
+        },
+        r"cannot run a task: ModuleNotFoundError: No module named 'torch'",
+    ),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", OTHER_INSTALLATIONS)
+def test_a_worker_with_another_installation_is_an_error(name, study, tmp_path):
+    files, message = OTHER_INSTALLATIONS[name]
+    package = tmp_path / "first" / "naslib_swap"
+    (package / "scoring").mkdir(parents=True)
+    for file, code in files.items():
+        (package / file).write_text(code + "\n")
+    file = tmp_path / "scheduler.json"
+    where = ("--scheduler-file", str(file))
+    other = {"first_on_path": package.parent}
+    with (
+        _started(tmp_path, "dask_scheduler", "--port", "0", *where, **other),
+        _started(tmp_path, "dask_worker", "--no-nanny", *where, **other),
+    ):
+        with distributed.Client(scheduler_file=str(file), timeout=60) as client:
+            address = client.scheduler.address
+        with pytest.raises(LostWorker, match=message):
+            _score(study, tmp_path / "s.jsonl", backend="dask", address=address)
+
+
+def test_a_worker_with_another_version_that_came_later_scores_nothing(study):
+    job = missing(study)[0]._replace(version="0.1.0")
+    with pytest.raises(LostWorker, match=r"a worker has naslib-swap [\d.]+, expected 0\.1\.0"):
+        score_job(job)
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import namedtuple
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,10 @@ from naslib_swap.spaces.nasbench201 import architecture_string, indexed
 NB101 = spaces.get("nasbench101")
 NB201 = spaces.get("nasbench201")
 DARTS = spaces.get("darts")
+SPACES = (
+    *("nasbench101", "nasbench201", "nasbench301", "darts", "autoformer_tiny", "pit"),
+    *("transbench101_micro", "transbench101_macro", "vitbench_autoformer"),
+)
 
 
 def test_numpys_integers():
@@ -24,6 +30,46 @@ def test_numpys_integers():
     for text in ("(np.float64(0), 2, 3, 2, 3, 1)", "(np.int64(np.int64(0)), 2, 3, 2, 3, 1)"):
         with pytest.raises(SwapError, match="is no NAS-Bench-201 architecture"):
             NB201.parse(text)
+
+
+def _numpied(arch):
+    if isinstance(arch, tuple):
+        return tuple(map(_numpied, arch))
+    return np.int64(arch) if isinstance(arch, int) else arch
+
+
+def _listed(arch):
+    return list(map(_listed, arch)) if isinstance(arch, tuple) else arch
+
+
+@pytest.mark.parametrize("name", SPACES)
+@pytest.mark.parametrize("given", [lambda arch: arch, _numpied, _listed], ids=str)
+def test_architectures_that_are_no_texts(name, given):
+    """As a program of one's own holds them: tuples, with NumPy's integers, lists."""
+    space = spaces.get(name)
+    arch = space.parse(space.example)
+    found = given(arch)
+    assert space.parse(found) == arch
+    assert space.encode(found) == space.encode(arch)
+    assert space.depth(found) == space.depth(arch)
+    assert space.parameters(found) == space.parameters(arch)
+    rngs = np.random.default_rng(0), np.random.default_rng(0)
+    children = [space.mutate(one, rng) for one, rng in zip((tuple(found), arch), rngs)]
+    assert space.encode(children[0]) == space.encode(children[1])
+
+
+def test_pairs_and_genotypes_that_are_no_texts():
+    matrix = np.array([[0, 1, 1], [0, 0, 1], [0, 0, 0]])
+    names = ["input", "conv1x1-bn-relu", "output"]
+    assert NB101.parse((matrix, names)) == NB101.parse(str((matrix.tolist(), names)))
+    fields = "normal normal_concat reduce reduce_concat"
+    genotype = namedtuple("Genotype", fields)
+    text = DARTS.example
+    assert DARTS.parse(eval(text, {"Genotype": genotype})) == DARTS.parse(text)
+    for nothing in (None, 5, (), [[]], np.zeros(6)):
+        for space in map(spaces.get, SPACES):
+            with pytest.raises(SwapError, match="architecture: expected"):
+                space.parse(nothing)
 
 
 def test_nasbench201_by_index():
