@@ -11,13 +11,14 @@ from naslib_swap.combinations import Combination
 from naslib_swap.errors import Unscorable
 from naslib_swap.optimizers.evolution import Measure, Measured, Unscored
 from naslib_swap.optimizers.fitness import Scored
+from naslib_swap.scoring import shipped
 from naslib_swap.scoring.architecture import Architecture
 from naslib_swap.scoring.backends import Crew
 from naslib_swap.scoring.conditions import Conditions
 from naslib_swap.scoring.record import Score
 from naslib_swap.scoring.runs import score_jobs
 from naslib_swap.scoring.single import score
-from naslib_swap.scoring.study import Study, missing
+from naslib_swap.scoring.study import Study, missing, survey
 
 
 @dataclass(frozen=True)
@@ -84,8 +85,10 @@ class NetworkMeasure:
             study = Study(
                 self.space, self.task, subjects, self.scored, (self.seed,), self.conditions
             )
+            known = survey([study])
+            there = shipped.taken([study], known)
             found: dict[str, dict[str, Score]] = {name: {} for name in subjects}
-            for records in score_jobs(missing(study), hands):
+            for records in (there, *score_jobs(missing(study, known), hands)):
                 for record in records:
                     found[record.key.arch][record.key.proxy] = record.score
             return [self._measured(subject, found[name]) for name, subject in subjects.items()]
