@@ -68,7 +68,10 @@ class NetworkMeasure:
             It has no score; the message names it.
         """
         subject = self.subject(arch)
-        found = score(subject, self.scored, self.conditions, seed=self.seed)
+        found = shipped.scores(subject, self.scored, self.conditions, self.seed)
+        lacking = [name for name in self.scored if name not in found]
+        if lacking:
+            found.update(score(subject, lacking, self.conditions, seed=self.seed))
         measured = self._measured(subject, found)
         if isinstance(measured, Unscored):
             raise Unscorable(f"{self.proxy} cannot score {subject.text}: {measured.error}")

@@ -185,13 +185,12 @@ def _scores(subject: Architecture, names: tuple[str, ...], wanted: Settings) -> 
         for name, recipe in recipes.items()
     }
     found: dict[str, Score] = {}
-    for name, key in keys.items():
-        there = shipped.find(key, recipes[name]) if wanted.shipped else None
-        if wanted.shipped:
+    if wanted.shipped:
+        found = shipped.scores(subject, names, made, seed)
+        for name in names:
             _tell_shipped(subject.space, subject.task, name, seed, recipes[name])
-        there = there or store.get(key)
-        if there is not None:
-            found[name] = there
+    stored = {name: store.get(key) for name, key in keys.items() if name not in found}
+    found.update((name, score) for name, score in stored.items() if score is not None)
     lacking = [name for name in names if name not in found]
     if lacking:
         new = scoring.score(subject, lacking, made, seed=seed)

@@ -24,7 +24,9 @@ from naslib_swap.scoring.record import Key, Record, Score
 if TYPE_CHECKING:
     import numpy as np
 
+    from naslib_swap.scoring.conditions import Conditions
     from naslib_swap.scoring.study import Block, Study, Survey
+    from naslib_swap.scoring.subject import Subject
 
 PROXIES = ("swap", "reg_swap", "values")
 """The proxies whose scores follow from what a table holds."""
@@ -154,6 +156,20 @@ def find(key: Key, recipe: Recipe) -> Optional[Score]:
     if column is None or column.at(place) is None:
         return None
     return table.score(column, key.task, place, key.proxy, recipe)
+
+
+def scores(
+    subject: Subject, names: Iterable[str], conditions: Conditions, seed: int
+) -> dict[str, Score]:
+    """Return those scores of a subject, by some proxies, that come with the package."""
+    found = {}
+    for name in [name for name in names if name in PROXIES]:
+        recipe = Recipe.of(subject, name, conditions, seed)
+        key = Key(subject.space, subject.task, subject.name, name, seed, recipe.id)
+        score = find(key, recipe)
+        if score is not None:
+            found[name] = score
+    return found
 
 
 def why_not(space: str, task: str, name: str, seed: int, recipe: Recipe) -> str:
