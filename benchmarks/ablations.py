@@ -6,8 +6,9 @@
 
 Figures 10 (`batch`: how many images), 13 (`size`: height and width of the images) and 14 (`noise`:
 Gaussian noise added to them, in units of the range of pixels, clipped to it). Each table also says
-how many values V the networks have, and what V alone is worth (Figures 11 and 12). The network, the images and the
-re-initialisations are those of `--config darts1000`. Resumable: scores are kept under --out.
+how many values V the networks have, and what V alone is worth (Figures 11 and 12). The network, the
+images and the re-initialisations are those of `--config darts1000`. Resumable: scores are kept
+under --out.
 """
 
 from __future__ import annotations

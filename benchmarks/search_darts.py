@@ -5,8 +5,9 @@
 
 Each row is the mean and standard deviation over seeds of the network to be trained (36 channels and
 20 layers for CIFAR-10, 48 and 14 for ImageNet). ImageNet's networks are scored at 32 pixels, unless
-`--resolution` says otherwise. Scores are kept under the folder given, so `--timed` is needed to learn what a search
-costs: it measures every architecture anew, on as many processes as there are cores.
+`--resolution` says otherwise. Scores are kept under the folder given, so `--timed` is needed to
+learn what a search costs: it measures every architecture anew, on as many processes as there are
+cores.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Tasks whose networks differ in heads alone: scored once, and equal to what each alone would get."""
+"""Tasks whose networks differ in heads alone: scored once, as each alone would be."""
 
 from __future__ import annotations
 
