@@ -210,9 +210,7 @@ def test_packaged_configurations_hold_what_they_promise():
     for plan in plans:
         spaces.get(plan.space).task(plan.task)
         assert (plan.seeds, plan.archs, plan.proxies[:2]) == (1, None, ("swap", "reg_swap"))
-    assert {plan.task for plan in plans_from_config("table4")} == {
-        *spaces.get("nasbench201").tasks
-    }
+    assert {plan.task for plan in plans_from_config("table4")} == {*spaces.get("nasbench201").tasks}
     (darts,) = plans_from_config("darts1000")
     assert (darts.variant, darts.samples, darts.repeats, darts.archs) == ("tiny", 8, 32, None)
 
