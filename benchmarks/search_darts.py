@@ -1,10 +1,13 @@
-"""The papers' DARTS search on CIFAR-10: sizes found for given mu = sigma, and adaptively.
+"""The papers' DARTS searches: sizes found for given mu = sigma, and adaptively.
 
     python benchmarks/search_darts.py scores/ > darts.md
+    python benchmarks/search_darts.py scores/ --task imagenet --source imagenet --path images.npz
 
-Each row is the mean and standard deviation over seeds of the network to be trained (36 channels, 20
-layers). Scores are kept under the folder given, so `--timed` is needed to learn what a search
-costs: it measures every architecture anew, on as many processes as there are cores.
+Each row is the mean and standard deviation over seeds of the network to be trained (36 channels and
+20 layers for CIFAR-10, 48 and 14 for ImageNet). ImageNet's networks are scored at 32 pixels, unless
+`--resolution` says otherwise. Scores are kept under the folder given, so `--timed` is needed to
+learn what a search costs: it measures every architecture anew, on as many processes as there are
+cores.
 """
 
 from __future__ import annotations
@@ -29,13 +32,18 @@ from naslib_swap.scoring import Execution
 from naslib_swap.spaces.tied_cells import TiedCells
 
 SPACE = spaces.get("darts")
-WEIGHTINGS = {
-    "mu = sigma = 0.9": SizeWeighting("fixed", 0.9, 0.9),
-    "mu = sigma = 1.2": SizeWeighting("fixed", 1.2, 1.2),
-    "mu = sigma = 1.5": SizeWeighting("fixed", 1.5, 1.5),
-    "adaptive": SizeWeighting("adaptive"),
-    "SWAP alone": SizeWeighting("none"),
-}
+FIXED = {"cifar10": (0.9, 1.2, 1.5), "imagenet": (25.0,)}
+CLASSES = {"cifar10": 10, "imagenet": 1000}
+RESOLUTIONS = {"cifar10": 0, "imagenet": 32}
+
+
+def weightings(task: str) -> dict[str, SizeWeighting]:
+    """Return how the papers weigh by size on a task, and SWAP alone beside it."""
+    return {
+        **{f"mu = sigma = {mu:g}": SizeWeighting("fixed", mu, mu) for mu in FIXED[task]},
+        "adaptive": SizeWeighting("adaptive"),
+        "SWAP alone": SizeWeighting("none"),
+    }
 
 
 def spent() -> float:
@@ -52,10 +60,17 @@ def main() -> None:
     parser.add_argument("--samples", type=int, default=16)
     parser.add_argument("--repeats", type=int, default=8)
     parser.add_argument("--source", default="cifar10")
+    parser.add_argument("--path", help="where its images are")
+    parser.add_argument("--task", default="cifar10", choices=sorted(FIXED))
+    parser.add_argument("--resolution", type=int, help="height and width in pixels")
     parser.add_argument("--timed", action="store_true")
     options = parser.parse_args()
+    pixels = options.resolution or RESOLUTIONS[options.task]
     plan = SearchPlan(
+        task=options.task,
         inputs=options.source,
+        inputs_path=options.path,
+        resolution=pixels,
         samples=options.samples,
         repeats=options.repeats,
         cycles=options.cycles,
@@ -64,18 +79,18 @@ def main() -> None:
     if options.timed:
         timed(plan)
         return
-    name = f"{options.source}_{options.samples}_{options.repeats}.jsonl"
+    name = f"{options.task}_{options.source}_{options.samples}_{options.repeats}_{pixels}.jsonl"
     remembered = Remembered(plan.complete().measure(), options.scores / name)
     print("| fitness | M parameters, mean ± sd | each seed | tiny network, k | scored |")
     print("|---|---|---|---|---|")
-    for title, weighting in WEIGHTINGS.items():
+    for title, weighting in weightings(options.task).items():
         found, tiny, scored = [], [], []
         for seed in range(options.seeds):
             settings = EvolutionSettings(weighting=weighting)
             evolution = Evolution(TiedCells(SPACE), each(remembered), settings, seed)
             search.run(evolution, cycles=options.cycles)
             (best,) = evolution.top(1)
-            found.append(SPACE.parameters(SPACE.parse(best.arch), variant="cifar10") / 1e6)
+            found.append(trained(best.arch, options.task) / 1e6)
             tiny.append(best.size)
             scored.append(len(evolution.state.history))
         print(
@@ -84,6 +99,11 @@ def main() -> None:
             + f" | {np.mean(tiny):.2f} | {np.mean(scored):.0f} |"
         )
         sys.stdout.flush()
+
+
+def trained(arch: str, task: str) -> int:
+    """Return the parameters of the network to be trained."""
+    return SPACE.parameters(SPACE.parse(arch), variant=task, num_classes=CLASSES[task])
 
 
 def timed(plan: SearchPlan) -> None:

@@ -11,13 +11,14 @@ from naslib_swap.combinations import Combination
 from naslib_swap.errors import Unscorable
 from naslib_swap.optimizers.evolution import Measure, Measured, Unscored
 from naslib_swap.optimizers.fitness import Scored
+from naslib_swap.scoring import shipped
 from naslib_swap.scoring.architecture import Architecture
 from naslib_swap.scoring.backends import Crew
 from naslib_swap.scoring.conditions import Conditions
 from naslib_swap.scoring.record import Score
 from naslib_swap.scoring.runs import score_jobs
 from naslib_swap.scoring.single import score
-from naslib_swap.scoring.study import Study, missing
+from naslib_swap.scoring.study import Study, missing, survey
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,10 @@ class NetworkMeasure:
             It has no score; the message names it.
         """
         subject = self.subject(arch)
-        found = score(subject, self.scored, self.conditions, seed=self.seed)
+        found = shipped.scores(subject, self.scored, self.conditions, self.seed)
+        lacking = [name for name in self.scored if name not in found]
+        if lacking:
+            found.update(score(subject, lacking, self.conditions, seed=self.seed))
         measured = self._measured(subject, found)
         if isinstance(measured, Unscored):
             raise Unscorable(f"{self.proxy} cannot score {subject.text}: {measured.error}")
@@ -84,8 +88,10 @@ class NetworkMeasure:
             study = Study(
                 self.space, self.task, subjects, self.scored, (self.seed,), self.conditions
             )
+            known = survey([study])
+            there = shipped.taken([study], known)
             found: dict[str, dict[str, Score]] = {name: {} for name in subjects}
-            for records in score_jobs(missing(study), hands):
+            for records in (there, *score_jobs(missing(study, known), hands)):
                 for record in records:
                     found[record.key.arch][record.key.proxy] = record.score
             return [self._measured(subject, found[name]) for name, subject in subjects.items()]

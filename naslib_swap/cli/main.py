@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from naslib_swap import __version__
-from naslib_swap.cli import data, naslib, session
+from naslib_swap.cli import data, naslib, scores, session
 from naslib_swap.cli.cache import cache
 from naslib_swap.cli.declared import command
 from naslib_swap.cli.doctor import doctor
@@ -32,6 +32,7 @@ app.command(context_settings=naslib.CONTEXT)(naslib.naslib)
 app.command()(doctor)
 app.command()(cache)
 app.add_typer(data.app, name="data")
+app.add_typer(scores.app, name="scores")
 
 
 def _show_version(wanted: bool) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from naslib_swap.errors import BadArgument, BadFile
-from naslib_swap.evaluation.suite_zero_table import Table, rows_of
+from naslib_swap.evaluation.suite_zero_table import Table, rows_of, settings_beside
 from naslib_swap.files import write_text
 from naslib_swap.json_files import read_json
 from naslib_swap.scoring.recipe import Recipe
@@ -25,11 +25,6 @@ Columns = Mapping[str, Mapping[str, Recipe]]
 """Recipes by task and proxy."""
 
 
-def path_beside(table: Path) -> Path:
-    """Return where the recipes of a table are kept."""
-    return table.with_name(f"{table.stem}.settings.json")
-
-
 def read_columns(table: Path) -> Columns:
     """Read the recipes beside a table; none where there is no such file, as for others' tables.
 
@@ -38,7 +33,7 @@ def read_columns(table: Path) -> Columns:
     BadFile
         If the file is not of this kind, or of an earlier version.
     """
-    path = path_beside(table)
+    path = settings_beside(table)
     if not path.exists():
         return {}
     try:
@@ -60,7 +55,7 @@ def write_columns(table: Path, columns: Columns) -> None:
         task: {proxy: recipe.plain() for proxy, recipe in found.items()}
         for task, found in columns.items()
     }
-    write_text(path_beside(table), json.dumps(plain, indent=1))
+    write_text(settings_beside(table), json.dumps(plain, indent=1))
 
 
 def check_columns(study: Study, table: Table, columns: Columns, *, anew: bool) -> None:

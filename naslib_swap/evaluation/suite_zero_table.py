@@ -10,14 +10,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any
 
 from naslib_swap import spaces
 from naslib_swap.errors import BadFile
 from naslib_swap.ground_truth.table import canonical
 from naslib_swap.json_files import read_json
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Table = dict[str, Any]
 
@@ -36,6 +37,11 @@ def read_table(path: Path, space: str) -> Table:
         for key in list(rows)[:1]:
             parse(key)  # of another space: BadFile
     return dict(table)
+
+
+def settings_beside(table: Path) -> Path:
+    """Return where the recipes of a table's columns are kept."""
+    return table.with_name(f"{table.stem}.settings.json")
 
 
 def rows_of(table: Table, space: str, task: str) -> dict[str, dict[str, Any]]:

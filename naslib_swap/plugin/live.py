@@ -175,7 +175,7 @@ def _advice(dataset: str) -> str:
 def _scores(subject: Architecture, names: tuple[str, ...], wanted: Settings) -> Mapping[str, Score]:
     """Return the scores of an architecture by some proxies; those that the store lacks are made."""
     from naslib_swap import scoring
-    from naslib_swap.scoring import Key, Recipe, Record
+    from naslib_swap.scoring import Key, Recipe, Record, shipped
 
     made = conditions(subject.space, subject.task, names, wanted)
     store, seed = _store(wanted.keep), wanted.seed
@@ -184,8 +184,13 @@ def _scores(subject: Architecture, names: tuple[str, ...], wanted: Settings) -> 
         name: Key(subject.space, subject.task, subject.name, name, seed, recipe.id)
         for name, recipe in recipes.items()
     }
-    stored = {name: store.get(key) for name, key in keys.items()}
-    found = {name: score for name, score in stored.items() if score is not None}
+    found: dict[str, Score] = {}
+    if wanted.shipped:
+        found = shipped.scores(subject, names, made, seed)
+        for name in names:
+            _tell_shipped(subject.space, subject.task, name, seed, recipes[name])
+    stored = {name: store.get(key) for name, key in keys.items() if name not in found}
+    found.update((name, score) for name, score in stored.items() if score is not None)
     lacking = [name for name in names if name not in found]
     if lacking:
         new = scoring.score(subject, lacking, made, seed=seed)
@@ -196,6 +201,18 @@ def _scores(subject: Architecture, names: tuple[str, ...], wanted: Settings) -> 
             _look_at_bound(subject.space, new["swap"], made.inputs.samples)
         found.update(new)
     return found
+
+
+@functools.cache
+def _tell_shipped(space: str, dataset: str, name: str, seed: int, recipe: Recipe) -> None:
+    # Cached: once for each recipe, not for each architecture.
+    from naslib_swap.scoring import shipped
+
+    table = shipped.load(space)
+    if table is not None and table.column(dataset, seed, recipe) is not None:
+        logger.info("scores of %s/%s by %s come with the package", space, dataset, name)
+    elif why := shipped.why_not(space, dataset, name, seed, recipe):
+        logger.info("%s", why)
 
 
 def _look_at_bound(space: str, swap: Score, samples: int) -> None:

@@ -30,6 +30,7 @@ class Settings(ScoringPlan):
 
     seed: int = option(0, "Of weights and images.", least=0)
     keep: bool = option(True, "Keep scores on disk.")
+    shipped: bool = option(True, "Take scores that come with the package.")
 
 
 _configured: dict[str, Any] = {}

@@ -54,6 +54,11 @@ class Architecture:
         """The network that is built."""
         return self.chosen or self.takes.variant or self._space.variants[0]
 
+    @property
+    def encoder(self) -> str:
+        """What SWAP looks at in its network; see `SearchSpace.encoders`. Empty: all of it."""
+        return self._space.encoders.get(self.variant, "")
+
     def proxy(self, name: str) -> Proxy:
         """Return the proxy of that name."""
         return proxies.get(name)

@@ -67,6 +67,7 @@ class Workers:
 
 @dataclass(frozen=True)
 class Execution(Workers):
-    """How a run over a store is computed: where, and whether what failed is tried again."""
+    """How a run over a store is computed: where, and what of it need not be computed again."""
 
     retry_failed: bool = option(False, "Score again what failed in an earlier run.")
+    rescore: bool = option(False, "Compute also what comes with the package.")

@@ -5,11 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
-
-from naslib_swap.scoring.images import Digests
 
 if TYPE_CHECKING:
     from naslib_swap.scoring.conditions import Conditions
@@ -63,6 +61,8 @@ class Recipe:
         SwapError
             An unknown proxy, or inputs that cannot be loaded.
         """
+        from naslib_swap.scoring.images import Digests  # here: recipes are read without torch
+
         proxy, inputs = subject.proxy(name), conditions.inputs
         looks = "data" in proxy.needs
         digests = inputs.digests(subject.takes, seed) if looks else Digests("")
@@ -130,3 +130,14 @@ class Recipe:
         if self.digest:
             compared["digest"] = f"{self.digest} ({self.source})" if self.source else self.digest
         return {**compared, **dict(self.settings)}
+
+
+def unweighed(recipe: Recipe) -> Recipe:
+    """Return a recipe without what only a weight by size reads, and without settings at rest.
+
+    Where nothing is re-initialised, nothing is re-initialised at once either.
+    """
+    settings = {name: value for name, value in recipe.settings if name not in ("mu", "sigma")}
+    if not settings.get("repeats", 0):
+        settings = {n: v for n, v in settings.items() if n not in ("repeats", "batch_repeats")}
+    return replace(recipe, settings=tuple(settings.items()))

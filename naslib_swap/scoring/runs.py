@@ -13,9 +13,11 @@ from typing import Any
 import joblib
 
 from naslib_swap.errors import LostWorker
+from naslib_swap.scoring import shipped
 from naslib_swap.scoring.backends import Crew
 from naslib_swap.scoring.execution import Execution
 from naslib_swap.scoring.record import Record
+from naslib_swap.scoring.sharing import following, shared
 from naslib_swap.scoring.single import Job, failed, score_job
 from naslib_swap.scoring.store import Store
 from naslib_swap.scoring.study import Study, missing, survey
@@ -33,6 +35,8 @@ def run(
 ) -> int:
     """Score what the studies lack and append it to the store.
 
+    What comes with the package is taken from there, unless the execution says otherwise.
+
     Parameters
     ----------
     studies
@@ -49,7 +53,7 @@ def run(
     Returns
     -------
     int
-        The number of jobs done, one per network and seed.
+        The number of jobs done, one per network, task and seed.
 
     Examples
     --------
@@ -74,13 +78,25 @@ def run(
         )
     if known.failed and not how.retry_failed:
         note(f"{known.failed} score(s) failed in an earlier run; --retry-failed tries them again.")
+    if not how.rescore:
+        found = shipped.taken(asked, known, note)
+        if found:
+            store.append(found)
     jobs = [job for study in asked for job in missing(study, known, retry_failed=how.retry_failed)]
-    progress(0, len(jobs))
-    if jobs:
-        with how.crew(len(jobs)) as hands:
-            for done, records in enumerate(score_jobs(jobs, hands), 1):
-                store.append(records)
-                progress(done, len(jobs))
+    left, followers = shared(jobs)
+    done, total = 0, len(left)
+    progress(done, total)
+    if left:
+        with how.crew(total) as hands:
+            while left:
+                again: list[Job] = []
+                for records in score_jobs(left, hands):
+                    more, alone = following(records, followers)
+                    store.append([*records, *more])
+                    again += alone
+                    done += 1
+                    progress(done, total)
+                left, total = again, total + len(again)
     return len(jobs)
 
 

@@ -73,6 +73,7 @@ class NasBench201(SearchSpace):
     }
     suite_zero = "zc-nasbench201"
     subsets = {"reachable": has_no_loose_operation}
+    encoders = {"full": "cells"}
     gradient_interval = (0.0, 0.2)
 
     def parse(self, text: str) -> Arch:

@@ -142,6 +142,10 @@ class SearchSpace(ABC):
         What a search does unless told otherwise.
     subsets
         Named parts of the space, and whether an architecture belongs to one.
+    encoders
+        Variant -> a name for all of its network that has activations: variants of one name differ
+        in heads without any, whatever the number of classes. Tasks of one encoder whose images are
+        alike have equal SWAP-Scores, computed once. A variant that is not there shares nothing.
     gradient_interval
         Where in depth the gradients of untrained networks vary most, two fractions in tenths: the
         layers that L-SWAG looks at. benchmarks/gradient_interval.py finds it without labels or
@@ -157,6 +161,7 @@ class SearchSpace(ABC):
     flat_tables: bool = False
     search: SearchDefaults = SearchDefaults()
     subsets: Mapping[str, Callable[[Arch], bool]] = {}
+    encoders: Mapping[str, str] = {}
     gradient_interval: tuple[float, float] = (0.0, 1.0)
 
     @abstractmethod
@@ -235,6 +240,19 @@ class SearchSpace(ABC):
                 f"{', '.join(self.tasks)}."
             )
         return self.tasks[name]
+
+    def alike(self) -> tuple[tuple[str, ...], ...]:
+        """Group the tasks that share their SWAP-Scores: of one encoder, and alike in their images.
+
+        Every task is in one group; the scores are those of the tasks' own variants.
+        """
+        groups: dict[Any, list[str]] = {}
+        for name, task in self.tasks.items():
+            encoder = self.encoders.get(task.variant or self.variants[0])
+            alone = name if encoder is None else ""
+            images = (task.input_shape[:-2], task.shape_at(0))
+            groups.setdefault((encoder, alone, images), []).append(name)
+        return tuple(map(tuple, groups.values()))
 
     def subset(self, name: str) -> Callable[[Arch], bool]:
         """Return what tells whether an architecture belongs to a named part; ``all`` has all.

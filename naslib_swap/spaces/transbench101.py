@@ -44,6 +44,16 @@ TASKS = {
 """The seven tasks, with the class counts of the networks that NASLib builds. Each has its own
 head, so these are the variants of the spaces."""
 
+ENCODERS = {
+    "class_scene": "linear head",
+    "class_object": "linear head",
+    "room_layout": "linear head",
+    "normal": "image decoder",
+    "autoencoder": "image decoder",
+}
+"""Networks that differ in their last layer alone. Decoders have LeakyReLUs, which count: an encoder
+under another head has another score. Jigsaw's runs on nine tiles."""
+
 MICRO_OPERATIONS = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3")
 """Operation names of the micro space; their positions are the benchmark's digits."""
 
@@ -64,6 +74,7 @@ class TransBench101Micro(SearchSpace):
     variants = tuple(TASKS)
     tasks = TASKS
     suite_zero = "zc-transbench101-micro"
+    encoders = ENCODERS
     gradient_interval = (0.0, 0.1)
     example = "(1, 0, 2, 3, 3, 3)"
 
@@ -163,6 +174,7 @@ class TransBench101Macro(SearchSpace):
     variants = tuple(TASKS)
     tasks = TASKS
     suite_zero = "zc-transbench101-macro"
+    encoders = ENCODERS
     gradient_interval = (0.0, 0.1)
     example = "(1, 2, 3, 4, 0, 0)"
 

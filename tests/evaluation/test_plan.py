@@ -203,13 +203,14 @@ def test_a_missing_configuration_names_the_packaged_ones():
 
 
 def test_packaged_configurations_hold_what_they_promise():
-    assert config_names("table") == ("darts1000", "figure4", "ranking")
+    assert config_names("table") == ("darts1000", "figure4", "ranking", "table4")
     plans = plans_from_config("figure4")
     assert len({p.space for p in plans}) == 5
     assert len(plans) == 19
     for plan in plans:
         spaces.get(plan.space).task(plan.task)
-        assert (plan.seeds, plan.archs, plan.proxies) == (5, None, ("default",))
+        assert (plan.seeds, plan.archs, plan.proxies[:2]) == (1, None, ("swap", "reg_swap"))
+    assert {plan.task for plan in plans_from_config("table4")} == {*spaces.get("nasbench201").tasks}
     (darts,) = plans_from_config("darts1000")
     assert (darts.variant, darts.samples, darts.repeats, darts.archs) == ("tiny", 8, 32, None)
 

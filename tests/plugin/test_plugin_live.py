@@ -26,6 +26,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in settings.names():
         monkeypatch.delenv(settings.PREFIX + name.upper(), raising=False)
     monkeypatch.setenv("NASLIB_SWAP_CACHE", str(tmp_path))
+    monkeypatch.setenv("NASLIB_SWAP_SHIPPED", "false")  # what is tested here is computed
     monkeypatch.setattr(settings, "_configured", {})
     for kept in (live._store, live.conditions, live._tell_regularisation, live._warn_of_bound):
         kept.cache_clear()
