@@ -31,7 +31,7 @@ def heat_map(
         line = "".join(
             _cell(value, coloured=column not in plain) for column, value in enumerate(values)
         )
-        lines.append(f"<tr><th{kind} title=\"{escape(name)}\">{escape(name)}</th>{line}</tr>")
+        lines.append(f'<tr><th{kind} title="{escape(name)}">{escape(name)}</th>{line}</tr>')
     return (
         f'<div class="scroll"><table class="heat"><thead><tr><th></th>{head}</tr></thead><tbody>'
         + "\n".join(lines)

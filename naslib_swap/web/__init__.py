@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
+from functools import cache
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -87,6 +87,6 @@ def _number(value: float, digits: int) -> float | None:
     return int(short) if short.is_integer() and abs(short) < 1e15 else short
 
 
-@lru_cache(maxsize=None)
+@cache
 def _file(name: str) -> str:
     return (_HERE / name).read_text(encoding="utf-8")

@@ -79,7 +79,7 @@ function explorer(host, task) {
     const ranked = state[kind] === "rank";
     return {
       type: "value", scale: true, inverse: ranked || inverse, splitNumber: 4,
-      ...(ranked ? { min: 1, max: count } : {}),
+      min: ranked ? 1 : null, max: ranked ? count : null,
       name, nameLocation: "middle", nameGap: kind === "x" ? 20 : 34,
       nameTextStyle: { fontSize: 10, color: "#78716c" },
       axisLabel: { fontSize: 10, hideOverlap: true, showMaxLabel: ranked ? true : null,
