@@ -15,6 +15,7 @@ import joblib
 from naslib_swap.errors import LostWorker
 from naslib_swap.scoring.backends import Crew
 from naslib_swap.scoring.execution import Execution
+from naslib_swap.scoring.order import Order, as_they_are
 from naslib_swap.scoring.record import Record
 from naslib_swap.scoring.single import Job, failed, score_job
 from naslib_swap.scoring.store import Store
@@ -30,6 +31,8 @@ def run(
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
     note: Callable[[str], None] = lambda text: None,
+    order: Order = as_they_are,
+    came: Callable[[list[Record]], None] = lambda records: None,
 ) -> int:
     """Score what the studies lack and append it to the store.
 
@@ -45,11 +48,15 @@ def run(
         Called with the number of jobs done and the number there are.
     note
         Called with what a user should know.
+    order
+        What is done first; see `naslib_swap.scoring.order`.
+    came
+        Called with scores as soon as they are stored, before `progress`.
 
     Returns
     -------
     int
-        The number of jobs done, one per network and seed.
+        The number of jobs done, one per network and seed unless `order` splits them.
 
     Examples
     --------
@@ -75,11 +82,13 @@ def run(
     if known.failed and not how.retry_failed:
         note(f"{known.failed} score(s) failed in an earlier run; --retry-failed tries them again.")
     jobs = [job for study in asked for job in missing(study, known, retry_failed=how.retry_failed)]
+    jobs = order(jobs)
     progress(0, len(jobs))
     if jobs:
         with how.crew(len(jobs)) as hands:
             for done, records in enumerate(score_jobs(jobs, hands), 1):
                 store.append(records)
+                came(records)
                 progress(done, len(jobs))
     return len(jobs)
 
