@@ -25,14 +25,20 @@ function ranks(values, higher) {
   return found;
 }
 
-// When an element comes near to what is seen; charts that nobody looks at cost nothing.
+// Tells when an element comes near to what is seen, and when it leaves.
+function whileSeen(element, changed) {
+  new IntersectionObserver((seen) => changed(seen[seen.length - 1].isIntersecting),
+                           { rootMargin: "300px" }).observe(element);
+}
+
 function whenSeen(element, build) {
-  const watch = new IntersectionObserver((seen) => {
-    if (!seen.some((one) => one.isIntersecting)) return;
-    watch.disconnect();
-    build();
-  }, { rootMargin: "300px" });
-  watch.observe(element);
+  let built = false;
+  whileSeen(element, (near) => {
+    if (near && !built) {
+      built = true;
+      build();
+    }
+  });
 }
 
 function switcher(label, choices, chosen, changed) {
@@ -82,7 +88,7 @@ function explorer(host, task) {
       min: ranked ? 1 : null, max: ranked ? count : null,
       name, nameLocation: "middle", nameGap: kind === "x" ? 20 : 34,
       nameTextStyle: { fontSize: 10, color: "#78716c" },
-      axisLabel: { fontSize: 10, hideOverlap: true, showMaxLabel: ranked ? true : null,
+      axisLabel: { fontSize: 10, hideOverlap: true, showMaxLabel: ranked ? false : null,
                    formatter: (v) => Math.abs(v) >= 1e5 || (v !== 0 && Math.abs(v) < 1e-3)
                      ? v.toExponential(0) : shown(v) },
       axisLine: { show: false }, axisTick: { show: false },
@@ -142,7 +148,8 @@ function explorer(host, task) {
         { id: "all", type: "scatter", data: points(p, drawn),
           symbolSize: drawn.length > 600 ? 4 : 6, itemStyle: { opacity: fade },
           emphasis: { scale: 2, itemStyle: { opacity: 1, borderColor: "#1c1917", borderWidth: 1 } } },
-        { id: "picked", type: "scatter", z: 4, symbolSize: 7,
+        { id: "picked", type: "scatter", z: 4,
+          symbolSize: state.picked && state.picked.size > 300 ? 4 : 7,
           data: state.picked ? points(p, someOf([...state.picked])) : [],
           itemStyle: { opacity: 1, borderColor: PICKED, borderWidth: 1.5 },
           emphasis: { scale: 1.6 } },
@@ -150,19 +157,28 @@ function explorer(host, task) {
     };
   }
 
+  // Panels that nobody sees are drawn when they are seen.
+  const near = proxies.map(() => false), stale = proxies.map(() => true);
   function draw(p) {
-    const chart = charts[p];
-    if (!chart) return;
-    chart.setOption(option(p), { notMerge: false, replaceMerge: ["series"] });
+    if (!charts[p] || !near[p] || !stale[p]) return;
+    charts[p].setOption(option(p), { replaceMerge: ["series"], lazyUpdate: true });
+    stale[p] = false;
   }
-  const drawAll = () => { for (const p of charts.keys()) draw(p); };
+  function drawAll() {
+    for (const p of proxies.keys()) {
+      stale[p] = true;
+      draw(p);
+    }
+  }
 
-  let quiet = false;  // our own changes of a brush are no choices of the user
-  function clearBrushes(except) {
-    quiet = true;
-    for (const [p, chart] of charts.entries())
-      if (chart && p !== except) chart.dispatchAction({ type: "brush", areas: [] });
-    quiet = false;
+  let quiet = false, brushedPanel = null;  // our own changes are no choices of the user
+  function clearBrush(except) {
+    if (brushedPanel !== null && brushedPanel !== except) {
+      quiet = true;
+      charts[brushedPanel].dispatchAction({ type: "brush", areas: [] });
+      quiet = false;
+    }
+    brushedPanel = except;
   }
 
   function pick(chosen, why, except = null) {
@@ -170,7 +186,7 @@ function explorer(host, task) {
     said.textContent = state.picked
       ? `${state.picked.size} of ${count} networks picked: ${why}` : hint;
     clear.hidden = !state.picked;
-    clearBrushes(except);
+    clearBrush(except);
     drawAll();
     host.dispatchEvent(new CustomEvent("picked", { detail: state.picked }));
   }
@@ -203,7 +219,8 @@ function explorer(host, task) {
   function build(p, plot) {
     const chart = echarts.init(plot, null, { renderer: "canvas" });
     charts[p] = chart;
-    draw(p);
+    chart.setOption(option(p));
+    stale[p] = false;
     const cursor = () => chart.dispatchAction({ type: "takeGlobalCursor", key: "brush",
       brushOption: { brushType: "rect", brushMode: "single" } });
     cursor();
@@ -268,7 +285,7 @@ function explorer(host, task) {
       .sort((a, b) => order[a] - order[b] || a - b).slice(0, k);
     pick(best, `the ${k} best by ${chosen === "accuracy" ? "accuracy" : proxies[+chosen].title}`);
   };
-  const redraw = () => { clearBrushes(null); drawAll(); };
+  const redraw = () => { clearBrush(null); drawAll(); };
   const colourable = proxies.filter((proxy) => new Set(proxy.values).size > 1)
     .map((proxy) => [proxy.title, proxy.title]);
   const palette = chooser("Colour", [["", "none"], ...colourable], (title) => {
@@ -299,7 +316,11 @@ function explorer(host, task) {
     plot.setAttribute("aria-label", `${proxy.title} against accuracy`);
     grid.append(node("section", { class: proxy.ours ? "panel ours" : "panel" },
       node("header", {}, name, rho), plot));
-    whenSeen(plot, () => build(p, plot));
+    whileSeen(plot, (seen) => {
+      near[p] = seen;
+      if (seen && !charts[p]) build(p, plot);
+      else draw(p);
+    });
   }
   return { pick, pin, charts, state };
 }
