@@ -130,4 +130,5 @@ def extras(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
     session.install(TORCH, f"{wheel()}[docs]")
+    session.run("make", "links", external=True)
     session.run("mkdocs", "build", "--strict", "--site-dir", str(ROOT / "build" / "site"))
