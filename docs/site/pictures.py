@@ -112,7 +112,7 @@ def write_frames(events: list[Event], shown: int = 3) -> None:
 
 
 def photograph(page: Path) -> None:
-    """Take pictures of the page, some networks picked, at the widths of a desk and of a telephone."""
+    """Take pictures of the page, some networks picked, as wide as a desk and a telephone."""
     from selenium import webdriver
 
     for width, height in ((1280, 1650), (390, 1300)):
