@@ -35,7 +35,7 @@ def save(figure: Figure, out: Path, name: str) -> str:
         text.set_usetex(False)  # type: ignore[attr-defined]
     figure.draw_without_rendering()  # finds the layout, which both kinds then share
     figure.set_layout_engine("none")
-    drawn = _svg(figure, name)
+    drawn = as_svg(figure, name)
     png = io.BytesIO()
     figure.savefig(png, format="png", dpi=150)
     write_bytes(out / f"{name}.svg", drawn.encode())
@@ -43,7 +43,7 @@ def save(figure: Figure, out: Path, name: str) -> str:
     return drawn
 
 
-def _svg(figure: Figure, name: str) -> str:
+def as_svg(figure: Figure, name: str) -> str:
     """Return the figure as SVG: the same text for the same figure."""
     import matplotlib as mpl
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from naslib_swap.combinations import Combination
-from naslib_swap.figures import empty_figure
+from naslib_swap.figures import as_svg, empty_figure
 from naslib_swap.files import write_bytes
 from naslib_swap.regularisation import Regularisation
 from naslib_swap.spaces.space import CellGraph
@@ -21,12 +21,19 @@ if TYPE_CHECKING:
 _BLUE, _GREY, _RED = "#2b6cb0", "#a0aec0", "#c53030"
 
 
-def draw_cells(path: Path, graphs: Sequence[CellGraph]) -> None:
-    """Write a picture of cells, nodes from left to right, each edge an arc with its operation."""
+def draw_cells(path: Path, graphs: Sequence[CellGraph]) -> str:
+    """Write a picture of cells, nodes from left to right, each edge an arc with its operation.
+
+    Returns
+    -------
+    str
+        The same picture as SVG.
+    """
     figure = empty_figure(11, 4.6 * len(graphs), layout="constrained")
     for axes, graph in zip(figure.subplots(len(graphs), squeeze=False)[:, 0], graphs):
         _draw_cell(axes, graph)
     _save(figure, path)
+    return as_svg(figure, path.stem)
 
 
 def _draw_cell(axes: Any, graph: CellGraph) -> None:

@@ -92,8 +92,9 @@ class SearchResult:
 
 
 def write(folder: Path, result: SearchResult, identity: Mapping[str, Any]) -> None:
-    """Write the result of a search: JSON, the architecture, pictures."""
+    """Write the result of a search: JSON, the architecture, pictures and a page to look into it."""
     from naslib_swap.optimizers.drawing import draw_cells, draw_curve  # matplotlib starts slowly
+    from naslib_swap.optimizers.page import page
 
     space = spaces.get(result.plan.space)
     arch = space.parse(result.best.arch)
@@ -116,8 +117,9 @@ def write(folder: Path, result: SearchResult, identity: Mapping[str, Any]) -> No
     }
     write_text(folder / "result.json", json.dumps(written, indent=2) + "\n")
     write_text(folder / "architecture.txt", result.best.arch + "\n")
-    if cells := space.cells(arch):
-        draw_cells(folder / "cells.png", cells)
+    cells = space.cells(arch)
+    drawn = draw_cells(folder / "cells.png", cells) if cells else None
+    write_text(folder / "report.html", page(result, drawn))
     sizes = [one.size for one in result.state.history.values()]
     draw_curve(
         folder / "curve.png", result.fitness, sizes, result.weighting, result.plan.combination()

@@ -17,6 +17,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from naslib_swap.quoting import without_controls
+
 # Seconds between two lines of a log: few at first, so that a reader soon knows how long it takes.
 _FIRST_PAUSE, _LAST_PAUSE = 2.0, 30.0
 
@@ -46,28 +48,47 @@ def progress(description: str, *, quiet: bool = False) -> Iterator[Callable[[int
 
             yield show
     else:
-        yield _Lines(description).show
+        yield lines(description)
 
 
-class _Lines:
-    """One line now and then, for logs."""
+class Pace:
+    """How far work is, how fast it goes, and how long it will take at that rate."""
 
-    def __init__(self, description: str) -> None:
-        self._description = description
-        self._start = self._last = time.monotonic()
-        self._pause = _FIRST_PAUSE
+    def __init__(self) -> None:
+        self.done, self.total = 0, 0
+        self._start = time.monotonic()
 
-    def show(self, done: int, total: int) -> None:
-        now = time.monotonic()
-        if 0 < done < total:
-            if now - self._last < self._pause:
-                return
-            self._pause = min(2 * self._pause, _LAST_PAUSE)
-        self._last = now
-        spent = now - self._start
+    def step(self, done: int, total: int) -> None:
+        """Take how many are done."""
+        self.done, self.total = done, total
+
+    def said(self) -> str:
+        """Say all of it, such as ``12/40, 2.0/s, 6 s, 14 s left``."""
+        done, total, spent = self.done, self.total, time.monotonic() - self._start
         left = f", {spent / done * (total - done):.0f} s left" if 0 < done < total else ""
         rate = f", {done / spent:.1f}/s" if done and spent > 0 else ""
         passed = f", {spent:.0f} s" if done else ""
-        print(
-            f"{self._description}: {done}/{total}{rate}{passed}{left}", file=sys.stderr, flush=True
-        )
+        return f"{done}/{total}{rate}{passed}{left}"
+
+
+def lines(description: str, more: Callable[[], str] = lambda: "") -> Callable[[int, int], None]:
+    """Return a function to be called with (done, total), which prints a line now and then.
+
+    ``more`` is asked for what else a line should say.
+    """
+    pace = Pace()
+    last, pause = time.monotonic(), _FIRST_PAUSE
+
+    def show(done: int, total: int) -> None:
+        nonlocal last, pause
+        now = time.monotonic()
+        if 0 < done < total:
+            if now - last < pause:
+                return
+            pause = min(2 * pause, _LAST_PAUSE)
+        last = now
+        pace.step(done, total)
+        text = without_controls(f"{description}: {pace.said()}{more()}")
+        print(text, file=sys.stderr, flush=True)
+
+    return show

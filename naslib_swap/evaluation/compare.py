@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Union
 
 from naslib_swap.evaluation.plan import Plan
 from naslib_swap.evaluation.planning import checked_together, study_of
+from naslib_swap.evaluation.standings import Standings
+from naslib_swap.proxies import higher_is_better
 from naslib_swap.scoring.execution import Execution
+from naslib_swap.scoring.order import Order, as_they_are, quick_first
 from naslib_swap.scoring.runs import run
 from naslib_swap.scoring.store import store_of
-from naslib_swap.scoring.study import gather
+from naslib_swap.scoring.study import gather, recipes_of
 
 if TYPE_CHECKING:
     from naslib_swap.evaluation.report import Outcome
+    from naslib_swap.ground_truth import GroundTruth
+    from naslib_swap.scoring.record import Record
+    from naslib_swap.scoring.store import Store
+    from naslib_swap.scoring.study import Study
 
 
 def compare(
@@ -25,6 +32,7 @@ def compare(
     timings: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
     note: Callable[[str], None] = lambda text: None,
+    watch: Callable[[Standings], None] | None = None,
 ) -> list[Outcome]:
     """Score architectures by zero-cost proxies and compare the ranks with their accuracies.
 
@@ -43,6 +51,9 @@ def compare(
         Called with the number of jobs done and the number there are.
     note
         Called with what a user should know.
+    watch
+        Called once, before anything is scored, with the ranking as it grows. Whoever watches gets
+        the quick proxies first.
 
     Returns
     -------
@@ -71,7 +82,14 @@ def compare(
     checked_together(studies)
     folder = None if out is None else Path(out)
     with store_of(folder, note) as store:
-        run(studies, store, execution, progress=progress, note=note)
+        order: Order = as_they_are
+        came: Callable[[list[Record]], None] = _nobody
+        if watch is not None:
+            standings = _standings(planned)
+            standings.add(_stored(studies, store))
+            watch(standings)
+            order, came = quick_first, standings.add
+        run(studies, store, execution, progress=progress, note=note, order=order, came=came)
         # Statistics and pictures import much that scoring does not need.
         from naslib_swap.evaluation.report import outcome_of
         from naslib_swap.evaluation.results import write_results
@@ -92,3 +110,22 @@ def compare(
         if folder is not None:
             write_results(folder, outcomes)
     return outcomes
+
+
+def _nobody(records: list[Record]) -> None:
+    """Nobody watches."""
+
+
+def _standings(planned: Sequence[tuple[Study, GroundTruth]]) -> Standings:
+    names = {name for study, _ in planned for name in study.proxies}
+    return Standings(
+        [study for study, _ in planned],
+        [truth.accuracy for _, truth in planned],
+        {name: higher_is_better(name) for name in names},
+    )
+
+
+def _stored(studies: Sequence[Study], store: Store) -> Iterator[Record]:
+    """Yield what an earlier run has left of the same recipes."""
+    recipes = {recipe.id for study in studies for recipe in recipes_of(study).values()}
+    return (record for record in store.records() if record.key.recipe in recipes)

@@ -1,4 +1,4 @@
-"""One HTML page with all tables and pictures: no other file, no network."""
+"""One HTML page to look into a comparison: no other file, no network."""
 
 from __future__ import annotations
 
@@ -7,7 +7,10 @@ from html import escape
 
 import pandas as pd
 
-from naslib_swap import __version__
+from naslib_swap.evaluation.explorer import MOST_DRAWN, explorer_data
+from naslib_swap.evaluation.heat import heat_map
+from naslib_swap.evaluation.overview import overview
+from naslib_swap.evaluation.pictures import rank_correlations
 from naslib_swap.evaluation.report import (
     NOTES,
     OVERVIEW,
@@ -15,44 +18,9 @@ from naslib_swap.evaluation.report import (
     footnote,
     presented,
     presented_beside,
-    presented_overview,
+    title_of,
 )
-
-_STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #292524; background: #fafaf9; margin: 0 auto;
-       max-width: 1180px; padding: 1.5rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.5rem; }
-nav a { margin-right: 1rem; } a { color: #9a3412; }
-.scroll { overflow-x: auto; }
-table { border-collapse: collapse; font-variant-numeric: tabular-nums; background: white; }
-th, td { padding: .25rem .7rem; text-align: right; border-bottom: 1px solid #e7e5e4;
-         white-space: pre; }
-th:first-child, td:first-child { text-align: left; }
-th { cursor: pointer; background: #f5f5f4; position: sticky; top: 0; }
-th[aria-sort=ascending]::after { content: " ▲"; } th[aria-sort=descending]::after { content: " ▼"; }
-tr.ours td { color: #c2410c; font-weight: 600; } tbody tr:hover { background: #fff7ed; }
-figure { margin: 1.5rem 0; overflow-x: auto; } figcaption { color: #57534e; font-size: .9rem; }
-svg { max-width: 100%; height: auto; background: white; }
-.remark { color: #9a3412; } .notes { color: #57534e; font-size: .9rem; }
-"""
-
-_SORT = """
-for (const head of document.querySelectorAll("th")) head.onclick = () => {
-  const table = head.closest("table"), body = table.tBodies[0], column = head.cellIndex;
-  const down = head.getAttribute("aria-sort") !== "descending";
-  const number = text => { const n = parseFloat(text); return isNaN(n) ? null : n; };
-  const value = row => row.cells[column].textContent;
-  const rows = [...body.rows].sort((a, b) => {
-    const x = value(a), y = value(b), m = number(x), n = number(y);
-    if (x === "" || y === "") return (x === "") - (y === "");  // empty cells last, always
-    const order = m !== null && n !== null ? m - n : x.localeCompare(y);
-    return down ? -order : order;
-  });
-  for (const other of table.querySelectorAll("th")) other.removeAttribute("aria-sort");
-  head.setAttribute("aria-sort", down ? "descending" : "ascending");
-  body.append(...rows);
-};
-"""
+from naslib_swap.web import document
 
 Picture = tuple[str, str]
 """A caption, and the picture as SVG."""
@@ -61,38 +29,85 @@ Picture = tuple[str, str]
 def page(
     outcomes: Sequence[Outcome],
     pictures: Mapping[tuple[str, str], Sequence[Picture]],
-    overview: Sequence[Picture] = (),
 ) -> str:
-    """Return the page: an overview, then tables and pictures for each (space, task)."""
-    parts = [
-        "<!doctype html>",
-        '<html lang="en"><head><meta charset="utf-8">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-        f"<title>Zero-cost proxies</title><style>{_STYLE}</style></head><body>",
-        "<h1>Zero-cost proxies against accuracies</h1>",
-    ]
+    """Return the page: an overview, then for each (space, task) its proxies and networks.
+
+    Without scripts it still shows all tables of proxies, and the pictures.
+    """
+    parts = ["<h1>Zero-cost proxies against accuracies</h1>"]
     if len(outcomes) > 1:
         links = (f'<a href="#{_id(o)}">{escape(f"{o.space} / {o.task}")}</a>' for o in outcomes)
         parts.append(f"<nav>{' '.join(links)}</nav>")
-        parts += [f"<p>{escape(OVERVIEW)}</p>", _table(presented_overview(outcomes))]
-    parts += [_figure(picture) for picture in overview]
-    for outcome in outcomes:
-        parts.append(f'<h2 id="{_id(outcome)}">{escape(outcome.title)}</h2>')
-        ours = outcome.table["proxy"].isin(["swap", "reg_swap"]).tolist()
-        parts.append(_table(presented(outcome.table), ours))
-        parts.append(f'<p class="notes">{escape(footnote(outcome.table))}</p>')
+        parts += [f"<p>{escape(OVERVIEW)}</p>", _overview(outcomes)]
+    for number, outcome in enumerate(outcomes):
+        parts.append(f'<section id="task-{number}"><h2 id="{_id(outcome)}">')
+        parts.append(f"{escape(outcome.title)}</h2>")
         parts += [f"<p>{escape(outcome.advice)}</p>"] if outcome.advice else []
+        parts.append('<div class="proxies"></div>')
+        parts.append(_without_scripts(outcome, pictures.get((outcome.space, outcome.task), ())))
+        parts.append(f'<p class="notes">{escape(footnote(outcome.table))}</p>')
         parts += [f'<p class="remark">{escape(remark)}</p>' for remark in outcome.remarks]
+        parts += [
+            "<h3>Every network: score against accuracy</h3>",
+            f'<p class="notes">{escape(_sampled(outcome))}</p>',
+            '<div class="explorer"></div>',
+            "<h3>Networks</h3>",
+            '<p class="notes">Filters take part of a name, or &gt;0.5, &lt;=3, 1..2.</p>',
+            '<div class="networks"></div>',
+        ]
+        parts += ["<h3>Do proxies agree?</h3>", _agreement(outcome)]
         if len(outcome.beside):
             parts.append("<h3>Computed and stored scores on the same architectures</h3>")
             parts.append(_table(presented_beside(outcome.beside)))
-        parts += [_figure(picture) for picture in pictures.get((outcome.space, outcome.task), ())]
-    parts += [
-        f'<p class="notes">{escape(NOTES)} Click on a heading to sort.</p>',
-        f'<p class="notes">naslib-swap {escape(__version__)}</p>',
-        f"<script>{_SORT}</script></body></html>",
-    ]
-    return "\n".join(parts) + "\n"
+        parts.append("</section>")
+    parts.append(f'<p class="notes">{escape(NOTES)}</p>')
+    return document(
+        "Zero-cost proxies",
+        "\n".join(parts),
+        {"tasks": [explorer_data(outcome) for outcome in outcomes]},
+        ("tables.js", "panels.js", "comparison.js"),
+    )
+
+
+def _without_scripts(outcome: Outcome, pictures: Sequence[Picture]) -> str:
+    """Return the table of proxies and the pictures, which scripts replace by what can be used."""
+    ours = outcome.table["proxy"].isin(["swap", "reg_swap"]).tolist()
+    shown = [_table(presented(outcome.table), ours), *map(_figure, pictures)]
+    return f'<div class="static">{"".join(shown)}</div>'
+
+
+def _sampled(outcome: Outcome) -> str:
+    known = outcome.scores["arch"].drop_duplicates()
+    count = int(known.isin(outcome.accuracy.keys()).sum())
+    text = f"{count:,} networks, one panel per proxy; scores are means over seeds."
+    if count > MOST_DRAWN:
+        text += (
+            f" Panels draw {MOST_DRAWN:,} of them, chosen at random; ranks, what you pick and the "
+            "table below are of all."
+        )
+    return text
+
+
+def _overview(outcomes: Sequence[Outcome]) -> str:
+    table = overview(outcomes)
+    if (table["tasks"] == len(outcomes)).all():
+        table = table.drop(columns="tasks")
+    return heat_map(
+        [title_of(proxy) for proxy in table.index],
+        [str(name) for name in table.columns],
+        table.to_numpy(float),
+        plain={place for place, name in enumerate(table.columns) if name == "tasks"},
+        ours={place for place, name in enumerate(table.index) if name in ("swap", "reg_swap")},
+    )
+
+
+def _agreement(outcome: Outcome) -> str:
+    order = list(outcome.table["proxy"])
+    names = [title_of(proxy) for proxy in order]
+    ours = {place for place, name in enumerate(order) if name in ("swap", "reg_swap")}
+    note = "Spearman correlation between the scores of each pair of proxies."
+    cells = rank_correlations(outcome.scores, order)
+    return f'<p class="notes">{note}</p>' + heat_map(names, names, cells, ours=ours)
 
 
 def _id(outcome: Outcome) -> str:

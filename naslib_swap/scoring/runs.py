@@ -16,6 +16,7 @@ from naslib_swap.errors import LostWorker
 from naslib_swap.scoring import shipped
 from naslib_swap.scoring.backends import Crew
 from naslib_swap.scoring.execution import Execution
+from naslib_swap.scoring.order import Order, as_they_are
 from naslib_swap.scoring.record import Record
 from naslib_swap.scoring.sharing import following, shared
 from naslib_swap.scoring.single import Job, failed, score_job
@@ -32,6 +33,8 @@ def run(
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
     note: Callable[[str], None] = lambda text: None,
+    order: Order = as_they_are,
+    came: Callable[[list[Record]], None] = lambda records: None,
 ) -> int:
     """Score what the studies lack and append it to the store.
 
@@ -49,11 +52,15 @@ def run(
         Called with the number of jobs done and the number there are.
     note
         Called with what a user should know.
+    order
+        What is done first; see `naslib_swap.scoring.order`.
+    came
+        Called with scores as soon as they are stored, before `progress`.
 
     Returns
     -------
     int
-        The number of jobs done, one per network, task and seed.
+        The number of jobs done, one per network, task and seed unless `order` splits them.
 
     Examples
     --------
@@ -82,7 +89,9 @@ def run(
         found = shipped.taken(asked, known, note)
         if found:
             store.append(found)
+            came(found)
     jobs = [job for study in asked for job in missing(study, known, retry_failed=how.retry_failed)]
+    jobs = order(jobs)
     left, followers = shared(jobs)
     done, total = 0, len(left)
     progress(done, total)
@@ -92,7 +101,9 @@ def run(
                 again: list[Job] = []
                 for records in score_jobs(left, hands):
                     more, alone = following(records, followers)
-                    store.append([*records, *more])
+                    made = [*records, *more]
+                    store.append(made)
+                    came(made)
                     again += alone
                     done += 1
                     progress(done, total)

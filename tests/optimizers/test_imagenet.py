@@ -27,7 +27,7 @@ PLAN = SearchPlan(
 
 
 def test_25_thousand_parameters_are_the_head_of_a_thousand_classes():
-    """The tiny network's cell has at most 3 thousand; 24 x 1000 weights and 1000 biases are left."""
+    """The tiny cell has at most 3 thousand; 24 x 1000 weights and 1000 biases are left."""
     rng = np.random.default_rng(0)
     for _ in range(50):
         arch = DARTS.sample(rng)

@@ -50,6 +50,7 @@ def test_darts_search_writes_everything(tmp_path):
         "checkpoint.json",
         "curve.png",
         "history.jsonl",
+        "report.html",
         "result.json",
     ]
     written = json.loads((tmp_path / "result.json").read_text())

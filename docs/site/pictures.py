@@ -1,0 +1,157 @@
+"""Make the gallery's pictures anew: a recording of the live table, and the page at two widths.
+
+    python docs/site/pictures.py            # needs selenium, pyte, Chromium and its driver
+
+Runs on Unix: the recording needs a pseudo-terminal.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import select
+import shutil
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from pathlib import Path
+
+IMAGES = Path(__file__).parents[1] / "images"
+COLUMNS, LINES = 92, 22
+PROXIES = "params,flops,depth,swap,reg_swap,nwot,nsc,l2_norm,synflow,snip,grad_norm"
+COMMAND = ("table", "--archs", "60", "--proxies", PROXIES, "--workers", "2")
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--hide-scrollbars",
+)  # fmt: skip
+
+Event = tuple[float, str]
+
+
+def recorded(command: list[str]) -> list[Event]:
+    """Run a command in a terminal of its own; return what it wrote, and when."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", LINES, COLUMNS, 0, 0))
+    environment = {**os.environ, "TERM": "xterm-256color", "COLORTERM": "truecolor"}
+    running = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, env=environment)
+    os.close(slave)
+    start, events, pending = time.monotonic(), [], b""
+    while True:
+        ready, _, _ = select.select([master], [], [], 0.2)
+        if ready:
+            try:
+                read = os.read(master, 65536)
+            except OSError:  # the other end is closed
+                read = b""
+            if not read:
+                break
+            pending += read
+            whole = pending.decode("utf-8", errors="ignore")
+            pending = pending[len(whole.encode()) :]
+            events.append((time.monotonic() - start, whole))
+        elif running.poll() is not None:
+            break
+    if running.wait() != 0:
+        raise SystemExit("".join(text for _, text in events))
+    return events
+
+
+def thinned(events: list[Event], most: int = 120) -> list[Event]:
+    """Join what was written at nearly the same time: a small recording of the same screens."""
+    step = events[-1][0] / most
+    kept: list[Event] = []
+    for when, text in events:
+        if kept and when - kept[-1][0] < step:
+            kept[-1] = (kept[-1][0], kept[-1][1] + text)
+        else:
+            kept.append((when, text))
+    return kept
+
+
+def write_cast(events: list[Event]) -> None:
+    """Write the recording as asciinema's format 2."""
+    header = {"version": 2, "width": COLUMNS, "height": LINES, "idle_time_limit": 0.5,
+              "title": f"naslib-swap {' '.join(COMMAND)}"}  # fmt: skip
+    lines = [
+        json.dumps(header),
+        *(json.dumps([round(when, 2), "o", text]) for when, text in events),
+    ]
+    (IMAGES / "live-table.cast").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_frames(events: list[Event], shown: int = 3) -> None:
+    """Write some screens of the recording, one below the other, as SVG."""
+    import pyte
+    from rich.console import Console
+    from rich.text import Text
+
+    screen = pyte.Screen(COLUMNS, LINES)
+    stream = pyte.Stream(screen)
+    screens: list[tuple[float, list[str]]] = []
+    for when, text in events:
+        stream.feed(text)
+        lines = [line.rstrip() for line in screen.display]
+        if any("so far" in line for line in lines) and any("left" in line for line in lines):
+            screens.append((when, lines[: 1 + max(n for n, line in enumerate(lines) if line)]))
+    console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"))  # noqa: SIM115
+    for place in range(shown):
+        when, lines = screens[(place * 2 + 1) * len(screens) // (2 * shown)]
+        console.print(Text(f"after {when:.0f} s", style="bold"))
+        for line in lines:
+            ours = line.lstrip().startswith(("SWAP", "reg-SWAP"))
+            console.print(Text(line, style="bold dark_orange3" if ours else "none"))
+        console.print()
+    svg = console.export_svg(title="naslib-swap table")
+    (IMAGES / "live-table.svg").write_text(svg, encoding="utf-8")
+
+
+def photograph(page: Path) -> None:
+    """Take pictures of the page, some networks picked, as wide as a desk and a telephone."""
+    from selenium import webdriver
+
+    for width, height in ((1280, 1650), (390, 1300)):
+        options = webdriver.ChromeOptions()
+        options.binary_location = shutil.which("chromium") or ""
+        with tempfile.TemporaryDirectory() as profile:
+            for flag in (*FLAGS, f"--user-data-dir={profile}"):
+                options.add_argument(flag)
+            service = webdriver.ChromeService(executable_path=shutil.which("chromedriver"))
+            browser = webdriver.Chrome(options=options, service=service)
+            try:
+                browser.execute_cdp_cmd(
+                    "Emulation.setDeviceMetricsOverride",
+                    {"width": width, "height": height, "deviceScaleFactor": 1,
+                     "mobile": width < 600},
+                )  # fmt: skip
+                browser.get(page.resolve().as_uri())
+                time.sleep(2)
+                browser.execute_script("document.querySelector('.pick-top').click()")
+                if width < 600:
+                    browser.execute_script("document.querySelector('.explorer').scrollIntoView()")
+                time.sleep(3)
+                browser.save_screenshot(str(IMAGES / f"report-{width}.png"))
+            finally:
+                browser.quit()
+
+
+def main() -> None:
+    """Make all pictures; a folder of results may be given, whose page is photographed."""
+    IMAGES.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "results"
+        program = [sys.executable, "-m", "naslib_swap.cli"]
+        events = thinned(recorded([*program, *COMMAND, "--out", str(out)]))
+        write_cast([(when, text.replace(str(out), "results")) for when, text in events])
+        write_frames(events)
+        given = Path(sys.argv[1]) if len(sys.argv) > 1 else out
+        photograph(given / "report.html")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,34 @@
+"""Which proxies go first, where somebody watches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from naslib_swap.scoring.single import Job
+
+
+def quick_first(jobs: Sequence[Job]) -> list[Job]:
+    """Split jobs in two: proxies without gradients for all subjects first, the others after that.
+
+    A row of a table then stands within seconds, and soon on all architectures. Each subject is
+    built twice; scores are the same, whatever the order.
+    """
+    quick, slow = [], []
+    for job in jobs:
+        first = tuple(name for name in job.proxies if _quick(job, name))
+        others = tuple(name for name in job.proxies if name not in first)
+        quick += [job._replace(proxies=first)] if first else []
+        slow += [job._replace(proxies=others)] if others else []
+    return quick + slow
+
+
+def as_they_are(jobs: Sequence[Job]) -> list[Job]:
+    """Leave jobs as they are: each subject is built once."""
+    return list(jobs)
+
+
+Order = Callable[[Sequence[Job]], list[Job]]
+
+
+def _quick(job: Job, name: str) -> bool:
+    return "gradients" not in job.subject.proxy(name).needs
