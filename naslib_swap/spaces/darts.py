@@ -159,7 +159,7 @@ class Darts(GenotypeSpace):
             arch = plain(text)
         else:
             arch = read_genotype(text if isinstance(text, str) else repr(text))
-        if not is_genotype(arch):
+        if arch is None or not is_genotype(arch):
             raise unknown_architecture(text, "DARTS", _EXPECTED, self.example)
         return arch
 
