@@ -277,7 +277,12 @@ def _ray(stack: ExitStack, workers: int, address: str | None) -> Crew:
     if address is not None:
         _require_answer(address)
     try:
-        ray.init(address=address, num_cpus=None if address else workers, log_to_driver=False)
+        ray.init(
+            address=address,
+            num_cpus=None if address else workers,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+        )
     except Exception as error:  # of many kinds, a plain Exception among them
         raise _no_ray(address, error) from None
     stack.callback(ray.shutdown)
