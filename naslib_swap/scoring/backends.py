@@ -307,7 +307,7 @@ def _ray(stack: ExitStack, workers: int, address: str | None) -> Crew:
                 yield result(done[0])
         finally:
             for reference in in_hand:
-                ray.cancel(reference, force=True)
+                ray.cancel(reference)
 
     return Crew(run, lambda task: result(remote.remote(task)), (WorkerCrashedError,))
 
