@@ -109,6 +109,8 @@ _FUNCTIONS: dict[Any, Kind | KindOfCall] = {
 }
 
 _PRODUCTS = frozenset({torch.mul, Tensor.mul, Tensor.mul_, Tensor.__mul__, Tensor.__rmul__})
+_SUMS = frozenset({torch.add, Tensor.add, Tensor.add_, Tensor.__add__, Tensor.__radd__})
+_HARD = "relu6 of x + 3 (a hard swish or its gate; its ReLU6 is counted)"
 _SIGMOIDS = frozenset({torch.sigmoid, Tensor.sigmoid, F.sigmoid})
 
 
@@ -226,6 +228,7 @@ class _Recorder(TorchFunctionMode):
         self._watch = watch
         self._rewrites = {torch.rnn_relu: self._rnn_relu, **rewrites}
         self._gate: tuple[Any, Any] | None = None  # the last sigmoid's input and output
+        self._shifted: Any = None  # the last x + 3
         self.calls = Calls()
         self.inside = 0  # depth of modules that are recorded by their output
 
@@ -244,10 +247,18 @@ class _Recorder(TorchFunctionMode):
             found = kind if isinstance(kind, Kind) else kind(*args, **(kwargs or {}))
             if found is not None:
                 self.see(output, found)
+            if found is _RELU6 and self._shifted is not None and args:
+                if self._shifted() is args[0]:
+                    self.calls.unrecorded[_HARD] += 1
+                self._shifted = None
             if func in _SIGMOIDS:
                 self._gate = (weakref.ref(args[0]), weakref.ref(output)) if args else None
         elif self._gate is not None and func in _PRODUCTS:
             self._see_product(args, output)
+        elif func in _SUMS:
+            shifted = any(type(arg) in (int, float) and arg == 3 for arg in args)
+            if shifted and isinstance(output, Tensor):
+                self._shifted = weakref.ref(output)
         elif type(func) is OpOverload or type(func) is OpOverloadPacket:
             self._see_operator(func)
         return output

@@ -51,7 +51,7 @@ class Crew:
 
 @contextmanager
 def crew(backend: str, workers: int, address: str | None = None) -> Iterator[Crew]:
-    """Start workers through joblib, or connect to a cluster; they are released at the end.
+    """Start workers, or connect to a cluster; they are released at the end.
 
     ``loky`` starts processes; one worker is this process itself. ``dask`` and ``ray`` connect to
     the cluster at ``address`` and use all of it, or start ``workers`` processes where there is no
@@ -271,24 +271,45 @@ def _reporting_backend() -> Any:
 def _ray(stack: ExitStack, workers: int, address: str | None) -> Crew:
     try:
         import ray
-        from ray.exceptions import RayActorError, WorkerCrashedError
-        from ray.util.joblib import register_ray
+        from ray.exceptions import RayTaskError, WorkerCrashedError
     except ImportError:
         raise LostWorker("the backend ray needs the package ray: pip install ray.") from None
     if address is not None:
         _require_answer(address)
     try:
-        ray.init(address=address, num_cpus=None if address else workers, log_to_driver=False)
-    except ConnectionError as error:
+        ray.init(
+            address=address,
+            num_cpus=None if address else workers,
+            log_to_driver=False,
+            logging_level=logging.WARNING,
+        )
+    except Exception as error:  # of many kinds, a plain Exception among them
         raise _no_ray(address, error) from None
     stack.callback(ray.shutdown)
     if address is not None:
         require_installations("Ray", _on_every_node)
-    register_ray()
-    size = max(2, int(ray.cluster_resources().get("CPU", workers)))  # 1 would stay in this process
-    stack.enter_context(joblib.parallel_config("ray", n_jobs=size))
-    lost = (RayActorError, WorkerCrashedError)
-    return Crew(_in_portions(size), lambda task: joblib.Parallel()([task])[0], lost)
+    size = max(1, int(ray.cluster_resources().get("CPU", workers)))
+    remote = ray.remote(num_cpus=1, max_retries=0)(_call)
+
+    def result(reference: Any) -> Any:
+        try:
+            return ray.get(reference)
+        except RayTaskError as error:
+            raise error.cause from None
+
+    def run(tasks: Iterable[Task]) -> Iterator[Any]:
+        waiting = map(remote.remote, tasks)
+        in_hand = list(islice(waiting, 2 * size))
+        try:
+            while in_hand:
+                done, in_hand = ray.wait(in_hand)
+                in_hand += islice(waiting, 1)
+                yield result(done[0])
+        finally:
+            for reference in in_hand:
+                ray.cancel(reference)
+
+    return Crew(run, lambda task: result(remote.remote(task)), (WorkerCrashedError,))
 
 
 def _on_every_node(function: Callable[[str], Any], text: str) -> dict[str, Any]:
@@ -321,7 +342,12 @@ def _require_answer(address: str) -> None:
 
 
 def _no_ray(address: str | None, error: Exception) -> LostWorker:
-    reason = str(error).rstrip(".")
+    reason = str(error).split("\n", 1)[0].rstrip(".")
+    if address is None:
+        return LostWorker(
+            f"Ray did not start here: {reason}. Start it with `ray start --head` and give its "
+            "--address, or go on without --backend."
+        )
     return LostWorker(
         f"no Ray cluster answers at {address}: {reason}. Start one with `ray start --head`."
     )
@@ -344,14 +370,3 @@ def _streamed_alone(workers: int) -> Callable[[Task], Any]:
         return result
 
     return alone
-
-
-def _in_portions(workers: int) -> Callable[[Iterable[Task]], Iterator[Any]]:
-    """Run a few tasks per worker at a time, for backends that return all results at once."""
-
-    def run(tasks: Iterable[Task]) -> Iterator[Any]:
-        waiting = iter(tasks)
-        while portion := list(islice(waiting, 4 * workers)):
-            yield from joblib.Parallel(batch_size=1)(portion)
-
-    return run

@@ -156,9 +156,10 @@ class Darts(GenotypeSpace):
     def parse(self, text: str) -> Arch:
         """Read a Genotype or NASLib's compact form."""
         if type(text) is tuple or isinstance(text, list):
-            return self.genotype(text)
-        arch = read_genotype(text if isinstance(text, str) else repr(text))
-        if arch is None:
+            arch = plain(text)
+        else:
+            arch = read_genotype(text if isinstance(text, str) else repr(text))
+        if arch is None or not is_genotype(arch):
             raise unknown_architecture(text, "DARTS", _EXPECTED, self.example)
         return arch
 

@@ -17,6 +17,7 @@ from naslib_swap import SwapError, swap_score
 from naslib_swap.activations import DEFAULT_ACTIVATIONS, Kind
 from tests.core.zoo import Net, h_swish, noise, scripted
 
+HARD_SWISH = "relu6 of x + 3 (a hard swish or its gate; its ReLU6 is counted)"
 X, SEQUENCES = noise(6, 8), noise(6, 5, 8)
 
 
@@ -107,6 +108,9 @@ def twice(x: Tensor) -> Tensor:
         (lambda x: x * torch.sigmoid(x), {"relu": 1, "silu": 1}, {}),
         (lambda x: x.sigmoid().mul_(x), {"relu": 1, "silu": 1}, {}),
         (lambda x: x * torch.sigmoid(2 * x), {"relu": 1}, {"sigmoid": 1}),
+        (lambda x: x * F.relu6(x + 3) / 6, {"relu": 1, "relu6": 1}, {HARD_SWISH: 1}),
+        (lambda x: x * (F.relu6(3.0 + x) / 6), {"relu": 1, "relu6": 1}, {HARD_SWISH: 1}),
+        (lambda x: F.relu6(x + 2), {"relu": 1, "relu6": 1}, {}),
         (torch.ops.aten.gelu, {"relu": 1, "gelu": 1}, {}),
         (torch.ops.aten.silu.default, {"relu": 1, "silu": 1}, {}),
     ],

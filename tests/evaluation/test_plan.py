@@ -229,6 +229,7 @@ def test_the_same_task_twice_is_refused(truth_file):
 
 
 def test_a_subset_is_sampled_and_named():
+    pytest.importorskip("analognasbench", reason="needs the analog extra")
     plan = Plan(subset="reachable", proxies=("params",), archs=30)
     study, truth = study_of(plan)
     assert len(truth.accuracy) == 9445
