@@ -60,7 +60,7 @@ class Standings:
         self,
         studies: Sequence[Study],
         accuracies: Sequence[Mapping[str, float]],
-        directions: Mapping[str, bool],
+        directions: Mapping[str, bool] | None = None,
     ) -> None:
         self._accuracies: dict[_Task, dict[str, float]] = {}
         for study, accuracy in zip(studies, accuracies):
@@ -70,7 +70,7 @@ class Standings:
                 for name, subject in study.subjects.items()
                 if name in accuracy
             }
-        self._directions = directions
+        self._directions = directions or {}
         self._values: dict[_Task, dict[str, dict[int, dict[str, float]]]] = {}
         self._seconds: dict[tuple[_Task, str], list[float]] = {}
         self.latest: _Task | None = None
