@@ -41,7 +41,7 @@ def _draw_cell(axes: Any, graph: CellGraph) -> None:
 
     place = {name: i for i, name in enumerate(graph.nodes)}
     drawn: dict[tuple[str, str], int] = {}
-    height = 0.6
+    low, high = -0.4, 0.4
     for k, (start, end, label) in enumerate(graph.edges):
         x0, x1 = place[start], place[end]
         twin = drawn.get((start, end), 0)
@@ -63,7 +63,7 @@ def _draw_cell(axes: Any, graph: CellGraph) -> None:
         )
         axes.add_patch(arrow)
         if label:
-            height = max(height, abs(rise))
+            low, high = min(low, rise), max(high, rise)
             axes.text(
                 (x0 + x1) / 2,
                 rise,
@@ -79,7 +79,8 @@ def _draw_cell(axes: Any, graph: CellGraph) -> None:
             x, 0, text, ha="center", va="center", bbox={"boxstyle": "circle", "fc": "#edf2f7"}
         )
     axes.set_xlim(-0.5, len(place) - 0.5)
-    axes.set_ylim(-height - 0.3, height + 0.3)
+    axes.set_ylim(low - 0.2, high + 0.2)
+    axes.set_aspect("equal")  # arcs bend by their length on paper
     axes.set_title(graph.title)
     axes.set_axis_off()
 

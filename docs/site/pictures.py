@@ -8,6 +8,7 @@ Runs on Unix: the recording needs a pseudo-terminal.
 from __future__ import annotations
 
 import fcntl
+import io
 import json
 import os
 import pty
@@ -20,6 +21,7 @@ import tempfile
 import termios
 import time
 from pathlib import Path
+from typing import Any
 
 IMAGES = Path(__file__).parents[1] / "images"
 COLUMNS, LINES = 92, 22
@@ -62,50 +64,61 @@ def recorded(command: list[str]) -> list[Event]:
     return events
 
 
-def thinned(events: list[Event], most: int = 120) -> list[Event]:
-    """Join what was written at nearly the same time: a small recording of the same screens."""
-    step = events[-1][0] / most
-    kept: list[Event] = []
-    for when, text in events:
-        if kept and when - kept[-1][0] < step:
-            kept[-1] = (kept[-1][0], kept[-1][1] + text)
-        else:
-            kept.append((when, text))
-    return kept
-
-
-def write_cast(events: list[Event]) -> None:
-    """Write the recording as asciinema's format 2."""
-    header = {"version": 2, "width": COLUMNS, "height": LINES, "idle_time_limit": 0.5,
-              "title": f"naslib-swap {' '.join(COMMAND)}"}  # fmt: skip
-    lines = [
-        json.dumps(header),
-        *(json.dumps([round(when, 2), "o", text]) for when, text in events),
-    ]
-    (IMAGES / "live-table.cast").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def write_frames(events: list[Event], shown: int = 3) -> None:
-    """Write some screens of the recording, one below the other, as SVG."""
+def screens(events: list[Event], most: int = 80) -> list[tuple[float, list[str]]]:
+    """Return what the terminal showed, at most so many times: lines with their colours."""
     import pyte
-    from rich.console import Console
-    from rich.text import Text
 
     screen = pyte.Screen(COLUMNS, LINES)
     stream = pyte.Stream(screen)
-    screens: list[tuple[float, list[str]]] = []
+    step, found = events[-1][0] / most, []
     for when, text in events:
         stream.feed(text)
-        lines = [line.rstrip() for line in screen.display]
-        if any("so far" in line for line in lines) and any("left" in line for line in lines):
-            screens.append((when, lines[: 1 + max(n for n, line in enumerate(lines) if line)]))
+        now = [_coloured(screen.buffer[row]) for row in range(LINES)]
+        if found and (when - found[-1][0] < step or found[-1][1] == now):
+            continue
+        found.append((when, now))
+    return [*found, (events[-1][0], now)]
+
+
+def _coloured(cells: Any) -> str:
+    """Return a line of the terminal with escapes for its colours, as few as there can be."""
+    line, before = "", ("default", False)
+    for column in range(COLUMNS):
+        cell = cells[column]
+        style = (cell.fg, cell.bold)
+        if style != before and cell.data != " ":
+            line += "\x1b[0m" + ("\x1b[1m" if cell.bold else "")
+            if len(cell.fg) == 6 and cell.fg != "default":
+                red, green, blue = (int(cell.fg[k : k + 2], 16) for k in (0, 2, 4))
+                line += f"\x1b[38;2;{red};{green};{blue}m"
+            before = style
+        line += cell.data
+    return line.rstrip() + ("\x1b[0m" if before != ("default", False) else "")
+
+
+def write_cast(shown: list[tuple[float, list[str]]]) -> None:
+    """Write the recording as asciinema's format 2: each screen anew."""
+    header = {"version": 2, "width": COLUMNS, "height": LINES, "idle_time_limit": 0.5,
+              "title": f"naslib-swap {' '.join(COMMAND)}"}  # fmt: skip
+    lines = [json.dumps(header)]
+    for when, screen in shown:
+        text = "\x1b[?25l\x1b[H\x1b[2J" + "\r\n".join(screen).rstrip()
+        lines.append(json.dumps([round(when, 1), "o", text], ensure_ascii=False))
+    (IMAGES / "live-table.cast").write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def write_frames(shown: list[tuple[float, list[str]]], most: int = 3) -> None:
+    """Write some screens of the recording, one below the other, as SVG."""
+    from rich.console import Console
+    from rich.text import Text
+
+    ranked = [one for one in shown if all(word in "".join(one[1]) for word in ("so far", "left"))]
     console = Console(record=True, width=COLUMNS, file=open(os.devnull, "w"))  # noqa: SIM115
-    for place in range(shown):
-        when, lines = screens[(place * 2 + 1) * len(screens) // (2 * shown)]
+    for place in range(most):
+        when, lines = ranked[(place * 2 + 1) * len(ranked) // (2 * most)]
         console.print(Text(f"after {when:.0f} s", style="bold"))
-        for line in lines:
-            ours = line.lstrip().startswith(("SWAP", "reg-SWAP"))
-            console.print(Text(line, style="bold dark_orange3" if ours else "none"))
+        for line in "\n".join(lines).rstrip().split("\n"):
+            console.print(Text.from_ansi(line))
         console.print()
     svg = console.export_svg(title="naslib-swap table")
     (IMAGES / "live-table.svg").write_text(svg, encoding="utf-8")
@@ -113,9 +126,10 @@ def write_frames(events: list[Event], shown: int = 3) -> None:
 
 def photograph(page: Path) -> None:
     """Take pictures of the page, some networks picked, as wide as a desk and a telephone."""
+    from PIL import Image
     from selenium import webdriver
 
-    for width, height in ((1280, 1650), (390, 1300)):
+    for width, height in ((1280, 2050), (390, 1300)):
         options = webdriver.ChromeOptions()
         options.binary_location = shutil.which("chromium") or ""
         with tempfile.TemporaryDirectory() as profile:
@@ -135,7 +149,11 @@ def photograph(page: Path) -> None:
                 if width < 600:
                     browser.execute_script("document.querySelector('.explorer').scrollIntoView()")
                 time.sleep(3)
-                browser.save_screenshot(str(IMAGES / f"report-{width}.png"))
+                taken = Image.open(io.BytesIO(browser.get_screenshot_as_png()))
+                # 128 colours are enough, and a third of the size.
+                taken.convert("RGB").quantize(128).save(
+                    IMAGES / f"report-{width}.png", optimize=True
+                )
             finally:
                 browser.quit()
 
@@ -146,9 +164,10 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "results"
         program = [sys.executable, "-m", "naslib_swap.cli"]
-        events = thinned(recorded([*program, *COMMAND, "--out", str(out)]))
-        write_cast([(when, text.replace(str(out), "results")) for when, text in events])
-        write_frames(events)
+        events = recorded([*program, *COMMAND, "--out", str(out)])
+        shown = screens([(when, text.replace(str(out), "results")) for when, text in events])
+        write_cast(shown)
+        write_frames(shown)
         given = Path(sys.argv[1]) if len(sys.argv) > 1 else out
         photograph(given / "report.html")
 

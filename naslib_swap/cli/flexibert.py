@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Optional
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from naslib_swap.cli.declared import command
+from naslib_swap.cli.live import live
 from naslib_swap.cli.printing import print_frame, print_table
-from naslib_swap.cli.progress import progress
 from naslib_swap.cli.session import notes, place, saved, say, show_traces
+from naslib_swap.cli.standings import ranking_of
 from naslib_swap.errors import Unscorable
 from naslib_swap.flexibert.plan import FlexibertPlan
 from naslib_swap.scoring.execution import Execution
+
+if TYPE_CHECKING:
+    from naslib_swap.evaluation.standings import Standings
 
 
 @command(FlexibertPlan, Execution)
@@ -45,6 +50,7 @@ def flexibert(
     only what is missing.
     """
     from naslib_swap.flexibert import compare_encoders
+    from naslib_swap.flexibert.comparators import PROXIES
     from naslib_swap.options import plan_of, read_config
 
     where = "the command line"
@@ -58,9 +64,21 @@ def flexibert(
     going_on = (
         f"what was scored is in {folder / 'scores.jsonl'}. Run the same command again to go on."
     )
-    with saved(lambda: going_on), progress("scoring encoders", quiet=quiet) as show:
+    with saved(lambda: going_on), live("scoring encoders", quiet=quiet) as watched:
+
+        def watch(standings: Standings) -> None:
+            watched.source = partial(
+                ranking_of, standings, lambda name: PROXIES[name].title, "GLUE"
+            )
+
         found = compare_encoders(
-            plan, out=folder, execution=how, progress=show, note=notes(quiet), released=released
+            plan,
+            out=folder,
+            execution=how,
+            progress=watched.show,
+            note=notes(quiet),
+            released=released,
+            watch=None if quiet else watch,
         )
     if quiet:
         return

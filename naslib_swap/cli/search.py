@@ -6,18 +6,19 @@ import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Callable
 
 import typer
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from naslib_swap.cli.declared import command
+from naslib_swap.cli.live import Ranking, Row, live
 from naslib_swap.cli.session import place, saved
 from naslib_swap.optimizers.plan import SearchPlan
 from naslib_swap.options import plan_of
-from naslib_swap.quoting import legible
+from naslib_swap.quoting import brief, legible
 from naslib_swap.scoring.execution import Workers
 
 if TYPE_CHECKING:
@@ -26,6 +27,11 @@ if TYPE_CHECKING:
 
 _PLAIN_LINE_EVERY = 50
 """Cycles between two lines of progress where there is no terminal."""
+
+_SHOWN = 10
+"""Architectures that a terminal sees."""
+_LONGEST = 44
+"""Characters of an architecture there."""
 
 _ENDINGS = {
     "cycles": "all cycles done",
@@ -93,25 +99,41 @@ def _print(result: SearchResult, out: str) -> None:
 
 @contextmanager
 def _progress(cycles: int, *, quiet: bool) -> Iterator[Callable[[Evolution], None]]:
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("cycles"),
-        TimeElapsedColumn(),
+    if quiet:
+        yield lambda evolution: None
+    elif not Console(stderr=True).is_terminal:
+        yield partial(_say_now_and_then, cycles)
+    else:
+        with live("cycles") as watched:
+
+            def show(evolution: Evolution) -> None:
+                watched.source = partial(_ranking, evolution)
+                watched.show(evolution.state.cycle, cycles)
+
+            yield show
+
+
+def _say_now_and_then(cycles: int, evolution: Evolution) -> None:
+    done = evolution.state.cycle
+    if done and done % _PLAIN_LINE_EVERY == 0:
+        print(f"cycle {done}/{cycles}: {_standing(evolution)}", file=sys.stderr, flush=True)
+
+
+def _ranking(evolution: Evolution) -> Ranking:
+    """Return the best architectures so far."""
+    combination = evolution.settings.combination
+    guide = combination.name if combination else ""
+    best = evolution.top(_SHOWN) if evolution.state.population else []
+    rows = []
+    for one in best:
+        now = replace(one, fitness=evolution.value(one.arch))
+        score = _score(now, guide).split(" among")[0].rpartition(" ")[2]
+        cells = (score, f"{one.size:,.4g}", one.origin, str(one.index + 1))
+        rows.append(Row(brief(one.arch, _LONGEST), cells))
+    heading = legible(guide) if guide else "score"
+    return Ranking(
+        _standing(evolution), ("best so far", heading, "k parameters", "origin", "number"), rows
     )
-    bar = Progress(*columns, console=console, disable=quiet or not console.is_terminal)
-    task = bar.add_task("searching", total=cycles)
-
-    def show(evolution: Evolution) -> None:
-        done, line = evolution.state.cycle, _standing(evolution)
-        bar.update(task, completed=done, description=line)
-        if bar.disable and not quiet and done and done % _PLAIN_LINE_EVERY == 0:
-            print(f"cycle {done}/{cycles}: {line}", file=sys.stderr, flush=True)
-
-    with bar:
-        yield show
 
 
 def _standing(evolution: Evolution) -> str:

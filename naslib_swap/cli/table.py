@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 import typer
 
 from naslib_swap.cli.declared import command
-from naslib_swap.cli.live import Ranking, Row, live
+from naslib_swap.cli.live import live
 from naslib_swap.cli.printing import print_frame
 from naslib_swap.cli.session import notes, place, saved, say, show_traces
+from naslib_swap.cli.standings import ranking_of
 from naslib_swap.evaluation.plan import Plan
 from naslib_swap.scoring.execution import Execution
 
@@ -40,7 +41,7 @@ def table(
     """
     from naslib_swap.evaluation.compare import compare
     from naslib_swap.evaluation.plan import plans_from_config
-    from naslib_swap.evaluation.report import OVERVIEW, presented_overview
+    from naslib_swap.evaluation.report import OVERVIEW, presented_overview, title_of
     from naslib_swap.options import plan_of
     from naslib_swap.scoring.store import SCORES
 
@@ -53,10 +54,10 @@ def table(
     how = plan_of(Execution, execution, where)
     folder = place(out)
     going_on = f"what was scored is in {folder / SCORES}. Run the same command again to go on."
-    with saved(lambda: going_on), live("scoring architectures", quiet=quiet) as watched:
+    with saved(lambda: going_on), live("scoring, quick proxies first", quiet=quiet) as watched:
 
         def watch(standings: Standings) -> None:
-            watched.source = partial(_ranking, standings)
+            watched.source = partial(ranking_of, standings, title_of)
 
         outcomes = compare(
             plans,
@@ -80,29 +81,6 @@ def table(
     if len(failed) == len(outcomes):
         say(f"error: {failed[0]}. --retry-failed tries again.")
         raise typer.Exit(1)
-
-
-def _ranking(standings: Standings) -> Ranking:
-    """Return how the proxies rank so far."""
-    from naslib_swap.evaluation.report import title_of
-
-    rows = [
-        Row(
-            title_of(one.proxy),
-            (
-                f"{one.spearman:.3f}",
-                f"{one.low:.2f} to {one.high:.2f}",
-                str(one.n),
-                f"{1000 * one.seconds:.1f}",
-            ),
-            one.proxy in ("swap", "reg_swap"),
-            (one.low, one.spearman, one.high),
-        )
-        for one in standings.now()
-    ]
-    space, task = standings.latest or ("", "")
-    title = f"{space} / {task}: Spearman correlation with the accuracies so far"
-    return Ranking(title, ("proxy", "Spearman", "95 % interval", "n", "ms/arch"), rows)
 
 
 def _print(outcome: Outcome) -> None:

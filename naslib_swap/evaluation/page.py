@@ -22,6 +22,9 @@ from naslib_swap.evaluation.report import (
 )
 from naslib_swap.web import document
 
+_FOLDED_ABOVE = 2
+"""Remarks that are shown at once."""
+
 Picture = tuple[str, str]
 """A caption, and the picture as SVG."""
 
@@ -46,7 +49,7 @@ def page(
         parts.append('<div class="proxies"></div>')
         parts.append(_without_scripts(outcome, pictures.get((outcome.space, outcome.task), ())))
         parts.append(f'<p class="notes">{escape(footnote(outcome.table))}</p>')
-        parts += [f'<p class="remark">{escape(remark)}</p>' for remark in outcome.remarks]
+        parts.append(_remarks(outcome.remarks))
         parts += [
             "<h3>Every network: score against accuracy</h3>",
             f'<p class="notes">{escape(_sampled(outcome))}</p>',
@@ -74,6 +77,17 @@ def _without_scripts(outcome: Outcome, pictures: Sequence[Picture]) -> str:
     ours = outcome.table["proxy"].isin(["swap", "reg_swap"]).tolist()
     shown = [_table(presented(outcome.table), ours), *map(_figure, pictures)]
     return f'<div class="static">{"".join(shown)}</div>'
+
+
+def _remarks(remarks: Sequence[str]) -> str:
+    """Return what readers are warned of; many remarks are folded into one line."""
+    lines = "".join(f'<p class="remark">{escape(remark)}</p>' for remark in remarks)
+    if len(remarks) <= _FOLDED_ABOVE:
+        return lines
+    return (
+        f'<details class="remarks"><summary class="remark">{len(remarks)} remarks: what failed, '
+        f"and what counts as worst</summary>{lines}</details>"
+    )
 
 
 def _sampled(outcome: Outcome) -> str:

@@ -60,7 +60,7 @@ class Standings:
         self,
         studies: Sequence[Study],
         accuracies: Sequence[Mapping[str, float]],
-        directions: Mapping[str, bool],
+        directions: Mapping[str, bool] | None = None,
     ) -> None:
         self._accuracies: dict[_Task, dict[str, float]] = {}
         for study, accuracy in zip(studies, accuracies):
@@ -70,7 +70,7 @@ class Standings:
                 for name, subject in study.subjects.items()
                 if name in accuracy
             }
-        self._directions = directions
+        self._directions = directions or {}
         self._values: dict[_Task, dict[str, dict[int, dict[str, float]]]] = {}
         self._seconds: dict[tuple[_Task, str], list[float]] = {}
         self.latest: _Task | None = None
@@ -117,7 +117,8 @@ class Standings:
 def fisher_interval(spearman: float, n: int) -> tuple[float, float]:
     """Return the 95 % interval of Spearman's correlation by Fisher's z.
 
-    The variance is Bonett and Wright's (Psychometrika 2000): (1 + r² / 2) / (n - 3).
+    The variance is Bonett and Wright's (Psychometrika 2000): (1 + r² / 2) / (n - 3). A correlation
+    of 1 would have no width; it counts as half an exchange of two neighbours less.
 
     Examples
     --------
@@ -125,8 +126,9 @@ def fisher_interval(spearman: float, n: int) -> tuple[float, float]:
     >>> round(low, 3), round(high, 3)
     (0.328, 0.639)
     """
-    if n <= 3 or abs(spearman) >= 1:
-        return (spearman, spearman) if n > 3 else (-1.0, 1.0)
-    half = 1.959964 * math.sqrt((1 + spearman**2 / 2) / (n - 3))
-    z = math.atanh(spearman)
-    return math.tanh(z - half), math.tanh(z + half)
+    if n <= 3:
+        return -1.0, 1.0
+    most = 1 - 6 / (n * (n**2 - 1))
+    r = min(max(spearman, -most), most)
+    half = 1.959964 * math.sqrt((1 + r**2 / 2) / (n - 3))
+    return math.tanh(math.atanh(r) - half), math.tanh(math.atanh(r) + half)

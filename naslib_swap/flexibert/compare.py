@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from naslib_swap.errors import BadArgument, Unscorable
+from naslib_swap.evaluation.standings import Standings
 from naslib_swap.flexibert import report
 from naslib_swap.flexibert.benchmark import BenchmarkEntry, load_benchmark, load_released
 from naslib_swap.flexibert.comparators import PROXIES, RELEASED, STATED
@@ -35,6 +36,7 @@ def compare_encoders(
     progress: Callable[[int, int], None] = lambda done, total: None,
     note: Callable[[str], None] = lambda text: None,
     released: bool = False,
+    watch: Optional[Callable[[Standings], None]] = None,
 ) -> Comparison:
     """Score encoders by zero-cost proxies and compare the ranks with their GLUE scores.
 
@@ -53,6 +55,8 @@ def compare_encoders(
         Called with what a user should know.
     released
         Whether to compare with the released values too.
+    watch
+        Called once, before anything is scored, with the ranking as it grows.
 
     Returns
     -------
@@ -78,7 +82,11 @@ def compare_encoders(
     folder = None if out is None else Path(out)
     with store_of(folder, note) as store:
         try:
-            run([study], store, execution, progress=progress, note=note)
+            standings = Standings([study], [report.truth_of(entries)])
+            if watch is not None:
+                watch(standings)
+            # In this order encoders share what they begin with; quick proxies do not go first.
+            run([study], store, execution, progress=progress, note=note, came=standings.add)
         finally:
             TRAIL.clear()
         (computed,) = gather([study], store)

@@ -82,8 +82,8 @@ def test_a_table_of_the_users_own(truth, tmp_path, call):
     assert "my_proxy (stored)" in printed
     assert "\nk = 10.\n" in printed
     assert errors.splitlines()[0] == "loading accuracies and images"
-    assert "scoring architectures: 0/12" in errors
-    assert "scoring architectures: 12/12" in errors
+    assert "scoring, quick proxies first: 0/12" in errors
+    assert "scoring, quick proxies first: 12/12" in errors
     written = {path.name for path in out.iterdir()}
     assert written >= {"scores.jsonl", "correlations.csv", "correlations.md", "report.html"}
     assert not [name for name in written if ".part" in name]

@@ -61,7 +61,10 @@ def test_the_interval_covers_as_often_as_it_says():
         low, high = fisher_interval(float(stats.spearmanr(x, y)[0]), n)
         inside += low <= rho <= high
     assert 0.92 <= inside / 400 <= 0.98
-    assert fisher_interval(1.0, 10) == (1.0, 1.0)
+    low, high = fisher_interval(1.0, 5)
+    assert low < 0.5
+    assert high > 0.99
+    assert fisher_interval(-1.0, 5) == pytest.approx((-high, -low))
     assert fisher_interval(0.5, 3) == (-1.0, 1.0)
 
 
