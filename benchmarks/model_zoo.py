@@ -110,9 +110,7 @@ def values_of(rows: list[dict]) -> dict[str, np.ndarray]:
 
 def combinations(rows: list[dict], top1: np.ndarray) -> None:
     """Judge sums of ranks: chosen on one half of the models, judged on the other."""
-    columns = {
-        name: np.nan_to_num(x, nan=np.nanmedian(x)) for name, x in values_of(rows).items()
-    }
+    columns = {name: np.nan_to_num(x, nan=np.nanmedian(x)) for name, x in values_of(rows).items()}
     sets = [
         names
         for size in range(1, len(columns) + 1)

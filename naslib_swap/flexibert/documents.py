@@ -43,6 +43,7 @@ def load_documents(source: str, count: int) -> list[str]:
 
 
 def documents(source: str) -> Iterator[str]:
+    """Yield the documents of a source, as `load_documents` names them; errors come as they are."""
     if source == OPENWEBTEXT:
         folder = data_folder()
         copy = None if folder is None else folder / _LOCAL_COPY

@@ -11,9 +11,10 @@ from naslib_swap.models.given import given_inputs
 from naslib_swap.models.measure import Measuring, ModelScore, failed
 from naslib_swap.models.model import Asked, Model
 from naslib_swap.models.names import models_named
-from naslib_swap.models.own import cause, given_model
+from naslib_swap.models.own import given_model
 from naslib_swap.models.pilot import fewest_samples
 from naslib_swap.models.plan import ModelsPlan
+from naslib_swap.models.raised import cause
 from naslib_swap.options import plan_of
 from naslib_swap.quoting import one_line
 from naslib_swap.regularisation import from_sizes
@@ -157,4 +158,6 @@ def _compared(rows: Sequence[ModelScore], plan: ModelsPlan, samples: int) -> Mod
 
     best_first = sorted(scored, key=value, reverse=True)
     taken = max((one.swap.samples for one in scored), default=samples)
-    return ModelComparison((*best_first, *(r for r in rows if r.error is not None)), taken, mu, sigma)
+    return ModelComparison(
+        (*best_first, *(r for r in rows if r.error is not None)), taken, mu, sigma
+    )

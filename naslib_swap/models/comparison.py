@@ -100,7 +100,11 @@ class ModelComparison:
         """Return the table as people read it, the errors and the remarks, as Markdown."""
         lines = [f"- {as_text(one.error)}" for one in self.failed]
         said = [f"{self.samples} samples.", *map(as_text, self.remarks)]
-        parts = [markdown_table(self.view) if self.scored else "", "\n".join(lines), "\n\n".join(said)]
+        parts = [
+            markdown_table(self.view) if self.scored else "",
+            "\n".join(lines),
+            "\n\n".join(said),
+        ]
         return "\n".join(part if part.endswith("\n") else f"{part}\n" for part in parts if part)
 
     def figure(self) -> Figure:

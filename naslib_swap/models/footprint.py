@@ -6,6 +6,8 @@ Only shapes pass through the meta device: the largest network takes a second and
 from __future__ import annotations
 
 import weakref
+from collections.abc import Iterable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -64,14 +66,16 @@ def footprint(net: nn.Module, inputs: Any, *, seed: int, mode: str) -> Footprint
     It is followed on the meta device; where a network cannot go there, because it branches on
     values, say, it runs on two samples.
     """
-    few = mapped(inputs, lambda leaf: leaf[:SAMPLES] if isinstance(leaf, Tensor) and leaf.dim() else leaf)
+    few = mapped(
+        inputs, lambda leaf: leaf[:SAMPLES] if isinstance(leaf, Tensor) and leaf.dim() else leaf
+    )
     for on_meta in (True, False):
         try:
             with seeded(seed), restored(net):
                 set_mode(net, mode == "train")
                 with torch.no_grad(), without_dropout(modules_of(net)):
                     seen = _followed(net, few, on_meta=on_meta)
-        except Exception:  # noqa: S112  # scoring raises it again, and says what to do
+        except Exception:  # scoring raises it again, and says what to do
             continue
         rows = sum(t.numel() * t.element_size() for t in tensors_in([few]))
         return Footprint(
@@ -88,10 +92,12 @@ def _followed(net: nn.Module, inputs: Any, *, on_meta: bool) -> Traced:
     def placed(leaf: Any) -> Any:
         return leaf.to("meta") if on_meta and isinstance(leaf, Tensor) else leaf
 
-    arguments = Arguments.of(mapped(inputs, placed) if not isinstance(inputs, Tensor) else placed(inputs))
+    arguments = Arguments.of(
+        mapped(inputs, placed) if not isinstance(inputs, Tensor) else placed(inputs)
+    )
     state = {name: placed(t) for name, t in (*net.named_parameters(), *net.named_buffers())}
-    seen = Traced()
-    with seen, _Attention(seen) if on_meta else seen.nothing():
+    seen = Traced([*state.values(), *tensors_in([arguments.positional, dict(arguments.keywords)])])
+    with seen, _Attention(seen) if on_meta else nullcontext():
         if on_meta:
             functional_call(net, state, arguments.positional, dict(arguments.keywords))
         else:
@@ -100,12 +106,18 @@ def _followed(net: nn.Module, inputs: Any, *, on_meta: bool) -> Traced:
 
 
 class Traced(MultiplyAccumulates):
-    """Inside, what runs is counted, and the memory that it holds at once is followed."""
+    """Inside, what runs is counted, and the memory that it holds at once is followed.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    there
+        Tensors that are there already: views of them are no new memory.
+    """
+
+    def __init__(self, there: Iterable[Tensor]) -> None:
         super().__init__()
         self.most = self.sum = self._now = 0
-        self._known: set[int] = set()
+        self._known = {tensor.untyped_storage()._cdata for tensor in there}
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         out = super().__torch_dispatch__(func, types, args, kwargs)
@@ -130,12 +142,6 @@ class Traced(MultiplyAccumulates):
         self._known.discard(key)
         self._now -= size
 
-    def nothing(self) -> Any:
-        """Return a context in which nothing else happens."""
-        from contextlib import nullcontext
-
-        return nullcontext()
-
 
 class _Attention(TorchFunctionMode):
     """Inside, attention is one operation, as on a CPU: the meta device would spell it out."""
@@ -146,7 +152,9 @@ class _Attention(TorchFunctionMode):
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         if func is F.scaled_dot_product_attention:
-            query, key, value = args[:3] if len(args) > 2 else (kwargs[n] for n in ("query", "key", "value"))
+            query, key, value = (
+                args[:3] if len(args) > 2 else (kwargs[n] for n in ("query", "key", "value"))
+            )
             rows = query.numel() // query.shape[-1]
             self._seen.count += rows * key.shape[-2] * (query.shape[-1] + value.shape[-1])
             return query.new_empty(*query.shape[:-1], value.shape[-1])

@@ -175,7 +175,9 @@ def _held(value: Any, plan: ModelsPlan, name: str, note: Callable[[str], None]) 
     pictures = _pictures(value)
     if pictures is not None:
         given = Given(plan, pictures=pictures)
-        note(f"{name}: taken for {len(pictures)} images of {'x'.join(map(str, pictures.shape[1:]))}")
+        note(
+            f"{name}: taken for {len(pictures)} images of {'x'.join(map(str, pictures.shape[1:]))}"
+        )
     else:
         if plan.input_shape is not None:
             raise BadArgument(
@@ -192,7 +194,7 @@ def _pictures(value: Any) -> np.ndarray | None:
     """Return images as uint8 [N, H, W, C], where the numbers are such."""
     if isinstance(value, Mapping):
         named = [key for key in value if key not in ("labels", "label", "targets", "y")]
-        if len(named) != 1 or len(value) == 1 and named[0] not in ("images", "x", "arr_0"):
+        if len(named) != 1 or (len(value) == 1 and named[0] not in ("images", "x", "arr_0")):
             return None
         value = value[named[0]]
     if isinstance(value, Tensor) and value.dtype == torch.uint8:

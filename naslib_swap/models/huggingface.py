@@ -13,16 +13,15 @@ from torch import Tensor, nn
 
 from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.models.calls import Call
-from naslib_swap.models.model import Asked, Model, Takes
-from naslib_swap.models.own import cause
+from naslib_swap.models.configured import takes_by
+from naslib_swap.models.model import Asked, Model
+from naslib_swap.models.raised import cause
 from naslib_swap.models.zoos import installed, refuse_positional, unknown
 from naslib_swap.quoting import one_line
 from naslib_swap.seeding import seeded
 
 _PATIENCE = 3.0
 """Seconds to wait for the hub."""
-
-_LENGTHS = ("max_position_embeddings", "n_positions", "max_seq_len", "max_target_positions")
 
 
 class SourceAndTarget(nn.Module):
@@ -58,39 +57,6 @@ def huggingface_model(call: Call, asked: Asked) -> Model:
     )
 
 
-def takes_by(net: nn.Module, config: Any, asked: Asked | None) -> Takes:
-    """Return what a model of transformers takes, by its configuration."""
-    main = getattr(net, "main_input_name", "input_ids")
-    parts = [n for n in ("text_config", "vision_config", "audio_config") if hasattr(config, n)]
-    if len(parts) > 1:
-        return Takes(" and ".join(part.partition("_")[0] for part in parts))
-    if main == "input_ids":
-        text = config.get_text_config() if hasattr(config, "get_text_config") else config
-        most = next((n for name in _LENGTHS if (n := getattr(text, name, None))), None)
-        length = 128 if asked is None else asked.length
-        # RoBERTa and its kin count positions from behind the padding's number.
-        length = length if most is None else max(1, min(length, most - 2))
-        reserved = (getattr(text, f"{kind}_token_id", None) for kind in ("pad", "eos", "bos"))
-        flat = (n for some in reserved for n in (some if isinstance(some, list) else [some]))
-        return Takes(
-            "tokens",
-            (length,),
-            getattr(text, "vocab_size", None),
-            frozenset(n for n in flat if isinstance(n, int)),
-        )
-    if main == "pixel_values":
-        if getattr(config, "num_frames", None):
-            return Takes("video")
-        if asked is not None and asked.shape is not None:
-            return Takes("images", asked.shape)
-        size = getattr(config, "image_size", None) or 224
-        pair = (size, size) if isinstance(size, int) else tuple(size)
-        return Takes("images", (getattr(config, "num_channels", 3), *pair[-2:]))
-    if main in ("input_values", "input_features"):
-        return Takes("sound")
-    return Takes(str(main))
-
-
 def _model(net: nn.Module) -> Any:
     return net.model if isinstance(net, SourceAndTarget) else net
 
@@ -123,9 +89,7 @@ def _built(call: Call, asked: Asked, seed: int) -> nn.Module:
             f"{call.name}`, or leave --pretrained."
         ) from error
     except Exception as error:  # of many authors
-        raise BadArgument(
-            f"cannot build hf:{call.name}: {one_line(cause(error), 300)}."
-        ) from error
+        raise BadArgument(f"cannot build hf:{call.name}: {one_line(cause(error), 300)}.") from error
     both = getattr(config, "is_encoder_decoder", False)
     if both and getattr(net, "main_input_name", "") == "input_ids":
         return SourceAndTarget(net)

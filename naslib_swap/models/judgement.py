@@ -1,4 +1,4 @@
-"""What a comparison is worth: who is at the bound, which ranks are noise, whether models are alike."""
+"""What a comparison is worth: the bound, the noise, and whether the models are alike."""
 
 from __future__ import annotations
 
@@ -58,9 +58,7 @@ def _better(one: Sequence[float], other: Sequence[float]) -> bool:
         return bool(difference > 0)
     from scipy.stats import t
 
-    freedom = sum(shares) ** 2 / (
-        shares[0] ** 2 / (len(a) - 1) + shares[1] ** 2 / (len(b) - 1)
-    )
+    freedom = sum(shares) ** 2 / (shares[0] ** 2 / (len(a) - 1) + shares[1] ** 2 / (len(b) - 1))
     return bool(difference > t.ppf((1 + _LEVEL) / 2, freedom) * math.sqrt(sum(shares)))
 
 
@@ -106,7 +104,9 @@ def alike(scored: Sequence[ModelScore]) -> str:
         )
     signs = {frozenset(one.swap.kinds) for one in scored}
     if len(signs) > 1:
-        against.append("some activations have two signs and some three (ReLU, and GELU or the like)")
+        against.append(
+            "some activations have two signs and some three (ReLU, and GELU or the like)"
+        )
     families = list(dict.fromkeys(one.family for one in scored))
     if len(families) > 1:
         against.append(f"{len(families)} families ({listed(families, 4)})")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import statistics
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Optional
 
 import numpy as np
@@ -21,8 +21,8 @@ from naslib_swap.models.footprint import SAMPLES, Footprint, footprint, weights_
 from naslib_swap.models.given import Batch, Given, described
 from naslib_swap.models.memory import available, peak
 from naslib_swap.models.model import Model
-from naslib_swap.models.own import cause
 from naslib_swap.models.plan import ModelsPlan
+from naslib_swap.models.raised import cause
 from naslib_swap.predictors.passes.probe import Probe
 from naslib_swap.quoting import one_line
 from naslib_swap.regularisation import log_regularised
@@ -139,7 +139,7 @@ class Measuring:
             try:
                 with torch.device("meta"):
                     needed = weights_of(model.build(seed))
-            except Exception:  # noqa: S110  # it is built again, with values
+            except Exception:  # it is built again, with values
                 pass
             else:
                 if needed > free:
@@ -208,35 +208,34 @@ class Measuring:
             Says why it has no score.
         """
         plan = self.plan
-        draws, seconds, first, most = [], [], {}, None
+        draws: list[SwapScore] = []
+        seconds: list[float] = []
+        first: ModelScore | None = None
         for seed in range(plan.seed, plan.seed + plan.draws):
             net = self.built(model, seed)
             batch = self.given.batch(model, net, samples, seed)
-            if not draws:
+            seen = None
+            if first is None:
                 seen = footprint(net, batch.value, seed=seed, mode=plan.mode)
                 self.refuse(model, seen, batch.samples)
             start = time.perf_counter()
             with peak(self.device) as taken:
                 draws.append(self.swap(model, net, batch, seed))
             seconds.append(time.perf_counter() - start)
-            if len(draws) == 1:
-                most = taken.taken
-                first = {
-                    "inputs": batch.said,
-                    "digest": batch.digest,
-                    "family": model.family(net),
-                    "macs": None if seen is None else seen.macs,
-                    "depth": _depth(net, batch, seed),
-                    "proxies": self._others(net, batch, seed),
-                }
+            if first is None:
+                first = ModelScore(
+                    name=model.name,
+                    peak_bytes=taken.taken,
+                    macs=None if seen is None else seen.macs,
+                    depth=_depth(net, batch, seed),
+                    inputs=batch.said,
+                    digest=batch.digest,
+                    family=model.family(net),
+                    proxies=self._others(net, batch, seed),
+                )
             del net
-        return ModelScore(
-            name=model.name,
-            draws=tuple(draws),
-            seconds=statistics.median(seconds),
-            peak_bytes=most,
-            **first,
-        )
+        assert first is not None  # there is at least one draw
+        return replace(first, draws=tuple(draws), seconds=statistics.median(seconds))
 
     def _others(self, net: nn.Module, batch: Batch, seed: int) -> dict[str, Any]:
         """Return the values of the other proxies by name, or what went wrong with them."""
@@ -315,6 +314,3 @@ def _depth(net: nn.Module, batch: Batch, seed: int) -> int | None:
 
 def _giga(size: float) -> str:
     return f"{size / GIGABYTE:.1f} GB"
-
-
-Progress = Callable[[int, int], None]

@@ -31,7 +31,9 @@ def models_named(names: Iterable[str], asked: Asked) -> list[Model]:
     found = [model for name in names for model in _named(name, asked)]
     twice = {model.name for model in found if sum(m.name == model.name for m in found) > 1}
     if twice:
-        raise BadArgument(f"a model is there twice, expected each once: {', '.join(sorted(twice))}.")
+        raise BadArgument(
+            f"a model is there twice, expected each once: {', '.join(sorted(twice))}."
+        )
     return found
 
 

@@ -7,11 +7,10 @@ import importlib.util
 import inspect
 import re
 import sys
-import traceback
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import nn
@@ -19,7 +18,13 @@ from torch import nn
 from naslib_swap.errors import BadArgument, BadFile, SwapError
 from naslib_swap.models.calls import Call
 from naslib_swap.models.model import Asked, Model, Takes
+from naslib_swap.models.raised import cause
 from naslib_swap.seeding import seeded
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from typing_extensions import TypeGuard
 
 _EXPECTED = "expected package.module:factory or path/to/file.py:factory"
 
@@ -71,13 +76,14 @@ def takes_of(net: nn.Module) -> Takes:
     """Return what a module says of itself: its configuration, or ``input_shape`` and the like."""
     config = getattr(net, "config", None)
     if config is not None and hasattr(config, "model_type"):
-        from naslib_swap.models.huggingface import takes_by
+        from naslib_swap.models.configured import takes_by
 
         return takes_by(net, config, None)
     for place in ("pretrained_cfg", "default_cfg"):
-        shape = getattr(net, place, None)
-        if isinstance(shape, dict) and _is_shape(shape.get("input_size")):
-            return Takes("images", tuple(shape["input_size"]))
+        configured = getattr(net, place, None)
+        shape = configured.get("input_size") if isinstance(configured, dict) else None
+        if _is_shape(shape):
+            return Takes("images", tuple(shape))
     for name in ("input_shape", "input_size"):
         shape = getattr(net, name, None)
         if _is_shape(shape):
@@ -94,21 +100,6 @@ def family_of(net: nn.Module) -> str:
     if any(name.startswith("Conv") for name in layers):
         layers.discard("Linear")
     return "/".join(sorted(layers)) or type(net).__name__
-
-
-def cause(error: BaseException) -> str:
-    """Say in one line what the user's code raised, and in which of its lines."""
-    text = " ".join(f"{type(error).__name__}: {error}".split()).rstrip(".")
-    ours = Path(__file__).parents[1]
-    not_theirs = ("<", str(Path(torch.__file__).parent), str(ours))
-    theirs = [
-        frame
-        for frame in traceback.extract_tb(error.__traceback__)
-        if not frame.filename.startswith(not_theirs)
-    ]
-    if not theirs:
-        return text
-    return f"{text} ({Path(theirs[-1].filename).name}, line {theirs[-1].lineno})"
 
 
 def _model(name: str, call: Call, home: str) -> Model:
@@ -140,7 +131,9 @@ def _called(name: str, factory: Any, call: Call, seed: int) -> nn.Module:
         with seeded(seed):
             net = factory(*call.positional, **call.keywords)
     except Exception as error:  # the user's code may raise anything
-        raise BadArgument(f"cannot build {name}: {cause(error)}.{_how(name, factory, call)}") from error
+        raise BadArgument(
+            f"cannot build {name}: {cause(error)}.{_how(name, factory, call)}"
+        ) from error
     if not isinstance(net, nn.Module):
         raise BadArgument(f"{name} returned {type(net).__name__}, expected a torch.nn.Module.")
     return net
@@ -208,7 +201,7 @@ def _is_module_class(told: Any, module: ModuleType) -> bool:
     return isinstance(kind, type) and issubclass(kind, nn.Module)
 
 
-def _is_shape(value: Any) -> bool:
+def _is_shape(value: Any) -> TypeGuard[Sequence[int]]:
     return (
         isinstance(value, (tuple, list))
         and len(value) == 3

@@ -26,7 +26,9 @@ def fewest_samples(
     model have patterns of their own, or memory ends, more samples are not tried for it.
     """
     rows = measuring.given.rows
-    sizes = [size for size in SIZES if rows is None or size < rows] + ([] if rows is None else [rows])
+    sizes = [size for size in SIZES if rows is None or size < rows] + (
+        [] if rows is None else [rows]
+    )
     place, at_the_end = 0, []
     for number, model in enumerate(models):
         progress(number, len(models))
@@ -45,7 +47,9 @@ def fewest_samples(
     return found
 
 
-def _place(model: Model, measuring: Measuring, sizes: Sequence[int], start: int) -> tuple[int, bool]:
+def _place(
+    model: Model, measuring: Measuring, sizes: Sequence[int], start: int
+) -> tuple[int, bool]:
     """Return the place of the least size from `start` on that will do, and whether one does."""
     plan = measuring.plan
     net = measuring.built(model, plan.seed)

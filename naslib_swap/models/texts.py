@@ -57,7 +57,9 @@ def tokens(takes: Takes, samples: int, text: str | None) -> Tensor:
             f"{_said(text)} has {len(numbered):,} words, expected at least {2 * length}: two texts "
             f"of {length} tokens. Give more text, or a smaller --length."
         )
-    allowed = [n for n in range(min(_FIRST, vocabulary // 2), vocabulary) if n not in takes.reserved]
+    allowed = [
+        n for n in range(min(_FIRST, vocabulary // 2), vocabulary) if n not in takes.reserved
+    ]
     names = torch.tensor(allowed)
     return names[torch.tensor(numbered[: rows * length]) % len(names)].reshape(rows, length)
 

@@ -16,7 +16,7 @@ from torch import nn
 from naslib_swap.errors import BadArgument, BadFile, SwapError
 from naslib_swap.models.calls import Call
 from naslib_swap.models.model import Asked, Model, Takes
-from naslib_swap.models.own import cause
+from naslib_swap.models.raised import cause
 from naslib_swap.seeding import seeded
 
 _USUAL = (3, 224, 224)

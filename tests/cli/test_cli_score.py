@@ -55,7 +55,7 @@ def models(tmp_path: Path) -> Path:
     (tmp_path / "models.py").write_text(MODELS.replace("nn.LazyLinear(3)", "nn.Linear(72, 3)"))
     (tmp_path / "broken.py").write_text("def net(:")
     (tmp_path / "fails.py").write_text("1 / 0")
-    np.save(tmp_path / "bytes.npy", np.ones((5, 3, 8, 8), dtype=np.uint8))
+    np.save(tmp_path / "bytes.npy", np.ones((5, 4, 8, 8), dtype=np.uint8))
     np.savez(tmp_path / "words.npz", words=np.array(["a", "b"]))
     (tmp_path / "empty.pt").touch()
     return tmp_path
@@ -148,8 +148,8 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
         (["models.py:not_a_net", "--input-shape", "3,8,8"], "'not_a_net' is int, expected a fac"),
         (["models.py:small", "--input-file", "models.py"], "cannot read models.py"),
         (["models.py:small", "--input-shape", "3,8,8", "--mu", "1"], "got mu=1.0 and sigma=None"),
-        (["models.py:small", "--input-shape", "3,8,8", "--samples", "1"], "got samples 1, expec"),
-        (["models.py:small", "--input-file", "bytes.npy", "--samples", "-1"], "got samples -1"),
+        (["models.py:small", "--input-shape", "3,8,8", "--samples", "1"], "got samples '1', expec"),
+        (["models.py:small", "--input-file", "bytes.npy", "--samples", "-1"], "got samples '-1'"),
         (
             ["models.py:wide", "--input-shape", "3,8,8"],
             "cannot build models.py:wide: TypeError: wide() missing 1 required positional argument",
@@ -170,7 +170,7 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
             "models.py:Strict failed on inputs float32 [32, 3, 9, 9]: AssertionError: (models.py, ",
         ),
         (
-            ["models.py:small", "--input-file", "bytes.npy"],
+            ["models.py:small", "--input-file", "bytes.npy", "--samples", "5"],
             "Its weights are torch.float32, the inputs torch.uint8",
         ),
         (["models.py:small", "--input-file", "words.npz"], "cannot read words.npz: can't convert"),
