@@ -54,7 +54,7 @@ def compare_models(
     **options
         Of :class:`naslib_swap.models.plan.ModelsPlan`, which are those of ``naslib-swap score``:
         ``input_shape="3,32,32"``, ``samples=32`` or ``"auto"``, ``draws=5``,
-        ``proxies="synflow,naswot"``, ``pretrained=True`` and others.
+        ``proxies="synflow,nwot"``, ``pretrained=True`` and others.
 
     Returns
     -------
