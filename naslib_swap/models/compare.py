@@ -99,6 +99,7 @@ def compare_planned(
         As `compare_models`.
     """
     plan.check()
+    note = _once(note)
     measuring = Measuring(plan, given_inputs(inputs, plan, note))
     _ = measuring.device  # complain now, not after the first model
     asked = Asked(plan.shape, plan.length, plan.pretrained, note)
@@ -112,6 +113,18 @@ def compare_planned(
         rows.append(_row(model, measuring, samples))
     progress(len(found), len(found))
     return _compared(rows, plan, samples)
+
+
+def _once(note: Callable[[str], None]) -> Callable[[str], None]:
+    """Return a function that passes on each note once: a model is built several times."""
+    told: set[str] = set()
+
+    def tell(text: str) -> None:
+        if text not in told:
+            told.add(text)
+            note(text)
+
+    return tell
 
 
 def _models(models: Models, asked: Asked) -> list[Model]:

@@ -145,7 +145,7 @@ class ModelComparison:
         return {
             **said,
             "values V": f"{row['values']:,}",
-            "SWAP/V": f"{row['score_per_value']:.3f}",
+            "SWAP/V": f"{row['score_per_value']:.3g}",
             "saturation": f"{row['saturation']:.1%}",
             "#params": f"{row['parameters']:,}",
             "MMACs": "" if row["macs"] is None else f"{row['macs'] / 1e6:,.4g}",

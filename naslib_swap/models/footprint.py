@@ -92,16 +92,15 @@ def _followed(net: nn.Module, inputs: Any, *, on_meta: bool) -> Traced:
     def placed(leaf: Any) -> Any:
         return leaf.to("meta") if on_meta and isinstance(leaf, Tensor) else leaf
 
-    arguments = Arguments.of(
-        mapped(inputs, placed) if not isinstance(inputs, Tensor) else placed(inputs)
-    )
+    given = Arguments.of(inputs)
+    positional, keywords = mapped(given.positional, placed), mapped(dict(given.keywords), placed)
     state = {name: placed(t) for name, t in (*net.named_parameters(), *net.named_buffers())}
-    seen = Traced([*state.values(), *tensors_in([arguments.positional, dict(arguments.keywords)])])
+    seen = Traced([*state.values(), *tensors_in([positional, keywords])])
     with seen, _Attention(seen) if on_meta else nullcontext():
         if on_meta:
-            functional_call(net, state, arguments.positional, dict(arguments.keywords))
+            functional_call(net, state, positional, keywords)
         else:
-            arguments.call(net)
+            net(*positional, **keywords)
     return seen
 
 

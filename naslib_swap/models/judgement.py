@@ -72,11 +72,11 @@ def near_bound(scored: Sequence[ModelScore]) -> str:
     remedy = "take more samples (--samples auto), or --repeats 32"
     if full and len(full) == len(names):
         remedy = "nearly every value has a pattern of its own: take fewer samples"
-    return (
-        f"Near the bound, where a score tells little: {listed(names)} "
-        f"({', '.join(f'{one.swap.saturation:.0%}' for one in scored if one.near_bound)[:60]}); "
-        f"{remedy}."
-    )
+    shares = [
+        max(k.saturation for k in one.swap.kinds.values()) for one in scored if one.near_bound
+    ]
+    told = [f"{name} ({share:.0%})" for name, share in zip(names, shares)]
+    return f"Near the bound, where a score tells little: {listed(told)}; {remedy}."
 
 
 def noise(scored: Sequence[ModelScore], ranks: Sequence[tuple[int, bool]]) -> str:

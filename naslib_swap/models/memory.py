@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -63,6 +64,9 @@ def peak(device: torch.device) -> Iterator[Peak]:
         found.taken = torch.cuda.max_memory_allocated(device) - before
         return
     start = None
+    with suppress(OSError, AttributeError, TypeError):
+        # What was freed and is still held would hide what is taken.
+        ctypes.CDLL(None).malloc_trim(0)
     with suppress(OSError):
         (_PROC / "clear_refs").write_text("5")  # the kernel's record of the most begins anew
         start = _status("VmRSS")

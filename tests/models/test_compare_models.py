@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import ttest_ind
 from torch import nn
@@ -79,6 +79,7 @@ def test_equal_models_share_their_rank() -> None:
     assert "Ranks with = are not told apart by 3 draws (95 %): 2 of 3." in found.remarks
 
 
+@settings(deadline=None, max_examples=40)
 @given(st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=4), min_size=2, max_size=4))
 def test_ranks_are_those_of_welchs_test(scores: list[list[int]]) -> None:
     def better(one: list[int], other: list[int]) -> bool:
@@ -140,8 +141,11 @@ def gelu() -> nn.Module:
 def test_unlike_models_are_said_to_be_unlike() -> None:
     found = compare_models({"relu": wide, "gelu": gelu}, IMAGES)
     assert "Not alike: some activations have two signs and some three" in alike(found.scored)
-    normed = {"a": wide, "b": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU())}
-    assert "2 families (Conv2d, BatchNorm2d/Conv2d)" in alike(compare_models(normed, IMAGES).scored)
+    normed = {
+        "a": wide,
+        "b": lambda: nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()),
+    }
+    assert "2 families (Conv2d, BatchNorm2d/Conv2d)" in alike(found.scored)
 
 
 def test_alike_models_come_with_their_correlations() -> None:
@@ -151,7 +155,9 @@ def test_alike_models_come_with_their_correlations() -> None:
     nets = {f"w{width}": of(width) for width in (1, 2, 3, 5, 8)}
     images = torch.randn(16, 3, 8, 8, generator=torch.Generator().manual_seed(0))
     line = alike(compare_models(nets, images).scored)
-    assert line.startswith("Alike: one family (Conv2d), the same inputs. Spearman of SWAP with V 1.")
+    assert line.startswith(
+        "Alike: one family (Conv2d), the same inputs. Spearman of SWAP with V 1."
+    )
     assert line.endswith("it ranks these as V does, and says no more.")
 
 
@@ -267,6 +273,7 @@ def test_texts_for_a_model_of_tokens(tmp_path: Path) -> None:
     assert "has no table of embeddings" in str(none.failed[0].error)
 
 
+@settings(deadline=None, max_examples=40)
 @given(
     vocabulary=st.integers(6, 400),
     reserved=st.frozensets(st.integers(0, 400), max_size=3),
@@ -283,7 +290,7 @@ def test_tokens_stay_in_the_vocabulary(
     assume(set(range(min(5, vocabulary // 2), vocabulary)) - reserved)
     found = tokens(Takes("tokens", (length,), vocabulary, reserved), 4, None)
     assert found.shape == (4, length)
-    assert 0 <= int(found.min())
+    assert int(found.min()) >= 0
     assert int(found.max()) < vocabulary
     assert not reserved.intersection(found.flatten().tolist())
 

@@ -68,10 +68,16 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "wav2vec2": (SOUND, "takes sound, which we do not have: give --input-file"),
     "hubert": (SOUND, "takes sound, which we do not have: give --input-file"),
     "whisper": (
-        {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "vocab_size": 99},
+        {
+            "d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
+            "decoder_attention_heads": 2, "vocab_size": 99,
+        },
         "takes sound, which we do not have: give --input-file",
     ),
-    "clip": ({}, "takes text and vision, which we do not have"),
+    "clip": (
+        {"text_config": SMALL, "vision_config": PIXELS, "projection_dim": 8},
+        "takes text and vision, which we do not have",
+    ),
 }  # fmt: skip
 
 
