@@ -61,7 +61,10 @@ def tokens(takes: Takes, samples: int, text: str | None) -> Tensor:
         n for n in range(min(_FIRST, vocabulary // 2), vocabulary) if n not in takes.reserved
     ]
     names = torch.tensor(allowed)
-    return names[torch.tensor(numbered[: rows * length]) % len(names)].reshape(rows, length)
+    found = names[torch.tensor(numbered[: rows * length]) % len(names)].reshape(rows, length)
+    if bool((found == found[0]).all()):
+        raise BadFile(f"{_said(text)}: all windows of {length} tokens are alike. Give other text.")
+    return found
 
 
 @lru_cache(maxsize=4)

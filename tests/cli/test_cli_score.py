@@ -96,6 +96,24 @@ def test_a_table_says_what_was_recorded(models: Path) -> None:
     assert "5 samples." in done.stdout
 
 
+def test_one_bad_model_costs_its_own_row(models: Path) -> None:
+    done = run(
+        models, "models.py:raises", "models.py:large", "models.py:small", "--input-shape", "3,8,8",
+        "--samples", "6", "--draws", "2", "--csv", "--out", "made",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("error: cannot build models.py:raises: KeyError") == 1
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("rank,tied,model,score,samples,values,bound,saturation")
+    assert [line.split(",")[2] for line in lines[1:]] == [
+        "models.py:large", "models.py:small", "models.py:raises",
+    ]  # fmt: skip
+    assert (models / "made" / "models.png").stat().st_size > 1000
+    whole = json.loads((models / "made" / "models.json").read_text())
+    assert whole["samples"] == 6
+    assert any(text.startswith("Not alike: some activations") for text in whole["remarks"])
+
+
 DATACLASSES = """
 from __future__ import annotations
 from dataclasses import dataclass
@@ -179,6 +197,13 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
             ["models.py:small", "models.py:small", "--input-shape", "3,8,8", "--repeats", "2"],
             "a model is there twice, expected each once",
         ),
+        (
+            ["models.py:small", "--input-shape", "3,8,8", "--json", "--csv"],
+            "got several of --json, --csv and --markdown, expected one of them",
+        ),
+        (["timm", "--input-shape", "3,8,8"], "timm:, torchvision: and hf: begin names of their"),
+        (["models.py:small", "--inputs", "natral", "--samples", "8"], "unknown source of images"),
+        (["models.py:small", "--input-shape", "3,8,8", "--memory", "1e-6"], "not even two samples"),
         (["models.py:small", "--input-file", "empty.pt"], "cannot read empty.pt: EOFError. Exp"),
         (
             ["models.py:small", "--input-shape", "3,8,8", "--device", "banana"],

@@ -269,6 +269,8 @@ def test_texts_for_a_model_of_tokens(tmp_path: Path) -> None:
     assert own.scored[0].swap.samples == 2
     short = compare_models({"tiny": Tiny}, text=str(tmp_path / "some.txt"), length=11)
     assert "has 20 words, expected at least 22" in str(short.failed[0].error)
+    same = compare_models({"tiny": Tiny}, text=str(tmp_path / "some.txt"), length=10)
+    assert "all windows of 10 tokens are alike" in str(same.failed[0].error)
     asked = compare_models({"tiny": Tiny}, samples=4)
     assert "--text embedded?" in str(asked.failed[0].error)
     none = compare_models({"wide": wide}, text="embedded")
