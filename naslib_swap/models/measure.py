@@ -181,6 +181,7 @@ class Measuring:
     def refuse(self, model: Model, seen: Footprint | None, samples: int) -> None:
         """Raise Unscorable where so many samples would not fit, with the most that do."""
         free = self.free
+        samples = min(samples, self.given.rows or samples)
         if seen is None or free is None:
             return
         fixed, each = needed_by(seen, gradients=self._gradients)
@@ -213,11 +214,12 @@ class Measuring:
         first: ModelScore | None = None
         for seed in range(plan.seed, plan.seed + plan.draws):
             net = self.built(model, seed)
-            batch = self.given.batch(model, net, samples, seed)
             seen = None
-            if first is None:
-                seen = footprint(net, batch.value, seed=seed, mode=plan.mode)
-                self.refuse(model, seen, batch.samples)
+            if first is None:  # refused before the inputs are read
+                few = self.given.batch(model, net, SAMPLES, seed)
+                seen = footprint(net, few.value, seed=seed, mode=plan.mode)
+                self.refuse(model, seen, samples)
+            batch = self.given.batch(model, net, samples, seed)
             start = time.perf_counter()
             with peak(self.device) as taken:
                 draws.append(self.swap(model, net, batch, seed))

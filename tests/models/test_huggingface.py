@@ -70,7 +70,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "whisper": (
         {
             "d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
-            "decoder_attention_heads": 2, "vocab_size": 99,
+            "decoder_attention_heads": 2, "vocab_size": 99, "pad_token_id": 0, "bos_token_id": 1,
+            "eos_token_id": 2, "decoder_start_token_id": 1,
         },
         "takes sound, which we do not have: give --input-file",
     ),
