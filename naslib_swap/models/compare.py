@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Union
 
 from naslib_swap.errors import BadArgument, SwapError
 from naslib_swap.models.comparison import ModelComparison
-from naslib_swap.models.given import given_inputs
+from naslib_swap.models.given import Batch, given_inputs
 from naslib_swap.models.measure import Measuring, ModelScore, failed
 from naslib_swap.models.model import Asked, Model
 from naslib_swap.models.names import models_named
@@ -44,7 +44,7 @@ def compare_models(
         ``"torchvision:resnet18"``, ``"hf:bert"``, ``"models.py"``, ``"models.py:net(width=2)"``. A
         module keeps its weights, a factory is called for each draw.
     inputs
-        As `swap_score` takes them; the name of a source of images, such as ``"natural"`` or a
+        As `swap_score` takes them, all samples unless ``samples`` says fewer; the name of a source of images, such as ``"natural"`` or a
         folder; None gives each model natural crops or text, of the shape that its configuration
         says, or of ``input_shape``.
     progress
@@ -79,6 +79,8 @@ def compare_models(
     """
     if isinstance(inputs, str):
         options, inputs = {**options, "inputs": inputs}, None
+    if inputs is not None and "samples" not in options:
+        options["samples"] = Batch(inputs, "").samples  # all that is given, as `swap_score` does
     plan = plan_of(ModelsPlan, options, "compare_models")
     return compare_planned(models, inputs, plan, progress=progress, note=note)
 

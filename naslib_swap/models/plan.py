@@ -19,10 +19,11 @@ def samples_or_auto(value: Any) -> int | None:
     """Read a whole number, or auto (as None)."""
     if value is None or value == "auto":
         return None
-    try:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lstrip("-").isdecimal():
         return int(value)
-    except (TypeError, ValueError):
-        raise ValueError("a whole number, or auto") from None
+    raise ValueError("a whole number, or auto")
 
 
 def shape_of(text: str) -> tuple[int, ...]:

@@ -123,6 +123,12 @@ def test_auto_takes_the_fewest_samples_off_the_bound() -> None:
     assert any(f"--samples {chosen}" in text for text in said)
 
 
+def test_all_samples_that_are_given_are_taken() -> None:
+    images = torch.randn(40, 3, 8, 8)
+    assert compare_models({"wide": wide}, images).samples == 40
+    assert compare_models({"wide": wide}, images, samples=7).samples == 7
+
+
 def test_models_near_the_bound_are_named() -> None:
     images = torch.randn(2, 3, 8, 8)
     found = compare_models({"wide": wide, "narrow": narrow}, images, samples=2)
@@ -307,6 +313,7 @@ def test_tokens_stay_in_the_vocabulary(
         ({"mode": "test"}, "got mode='test'"),
         ({"memory": -1.0}, "expected gigabytes above 0"),
         ({"samples": "many"}, "expected a whole number, or auto"),
+        ({"samples": 2.5}, "expected a whole number, or auto"),
         ({"inputs": "natral"}, "unknown source of images 'natral'"),
         ({"text": "none.txt"}, "there is no file none.txt"),
         ({"wat": 1}, "unknown option(s) wat"),
