@@ -44,9 +44,9 @@ def compare_models(
         ``"torchvision:resnet18"``, ``"hf:bert"``, ``"models.py"``, ``"models.py:net(width=2)"``. A
         module keeps its weights, a factory is called for each draw.
     inputs
-        As `swap_score` takes them, all samples unless ``samples`` says fewer; the name of a source of images, such as ``"natural"`` or a
-        folder; None gives each model natural crops or text, of the shape that its configuration
-        says, or of ``input_shape``.
+        As `swap_score` takes them, all samples unless ``samples`` says fewer; the name of a source
+        of images, such as ``"natural"`` or a folder; None gives each model natural crops or text,
+        of the shape that its configuration says, or of ``input_shape``.
     progress
         Called with the number of models done and the number there are.
     note
