@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from naslib_swap.evaluation.compare import compare
     from naslib_swap.evaluation.plan import Plan, PrecomputePlan
     from naslib_swap.evaluation.precompute import precompute
+    from naslib_swap.models.compare import compare_models
+    from naslib_swap.models.comparison import ModelComparison
     from naslib_swap.optimizers.native import search
     from naslib_swap.optimizers.plan import SearchPlan
     from naslib_swap.score import (
@@ -29,6 +31,7 @@ __version__ = "0.2.0"
 _HOMES = {
     "Architecture": "naslib_swap.scoring.architecture",
     "Execution": "naslib_swap.scoring.execution",
+    "ModelComparison": "naslib_swap.models.comparison",
     "Plan": "naslib_swap.evaluation.plan",
     "PrecomputePlan": "naslib_swap.evaluation.plan",
     "RegularisedSwapScore": "naslib_swap.score",
@@ -36,6 +39,7 @@ _HOMES = {
     "SwapError": "naslib_swap.errors",
     "SwapScore": "naslib_swap.score",
     "compare": "naslib_swap.evaluation.compare",
+    "compare_models": "naslib_swap.models.compare",
     "precompute": "naslib_swap.evaluation.precompute",
     "regularised_swap_score": "naslib_swap.score",
     "search": "naslib_swap.optimizers.native",
@@ -45,6 +49,7 @@ _HOMES = {
 __all__ = [
     "Architecture",
     "Execution",
+    "ModelComparison",
     "Plan",
     "PrecomputePlan",
     "RegularisedSwapScore",
@@ -52,6 +57,7 @@ __all__ = [
     "SwapError",
     "SwapScore",
     "compare",
+    "compare_models",
     "precompute",
     "regularised_swap_score",
     "search",

@@ -17,7 +17,7 @@ HOMES = {
 }
 LAYERS = [
     {"cli"},
-    {"flexibert", "plugin", "optimizers"},
+    {"flexibert", "models", "plugin", "optimizers"},
     {"evaluation"},
     {"scoring"},
     {"predictors", "inputs", "ground_truth"},

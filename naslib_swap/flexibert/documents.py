@@ -29,7 +29,7 @@ def load_documents(source: str, count: int) -> list[str]:
         Where the source is unknown, cannot be read, or has fewer documents.
     """
     try:
-        found = list(itertools.islice(filter(str.strip, _documents(source)), count))
+        found = list(itertools.islice(filter(str.strip, documents(source)), count))
     except SwapError:
         raise
     except (OSError, ValueError) as error:  # not UTF-8, no Parquet, no right to read it
@@ -42,7 +42,8 @@ def load_documents(source: str, count: int) -> list[str]:
     return found
 
 
-def _documents(source: str) -> Iterator[str]:
+def documents(source: str) -> Iterator[str]:
+    """Yield the documents of a source, as `load_documents` names them; errors come as they are."""
     if source == OPENWEBTEXT:
         folder = data_folder()
         copy = None if folder is None else folder / _LOCAL_COPY

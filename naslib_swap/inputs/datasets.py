@@ -110,7 +110,10 @@ def read(
     place = find(dataset) if path is None else Path(path)
     opened = open_images(place, samples if order == "first" else None)
     if opened.total < samples:
-        raise BadFile(f"{one_line(place)} holds {opened.total} images; {samples} were asked for")
+        raise BadFile(
+            f"{one_line(place)} holds {opened.total} images; {samples} were asked for. Ask for no "
+            "more than there are"
+        )
     positions = _positions(opened, samples, order, seed)
     labels = None if opened.labels is None else opened.labels[positions]
     return Raw(opened.pick(positions), labels)

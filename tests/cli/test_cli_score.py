@@ -55,7 +55,7 @@ def models(tmp_path: Path) -> Path:
     (tmp_path / "models.py").write_text(MODELS.replace("nn.LazyLinear(3)", "nn.Linear(72, 3)"))
     (tmp_path / "broken.py").write_text("def net(:")
     (tmp_path / "fails.py").write_text("1 / 0")
-    np.save(tmp_path / "bytes.npy", np.ones((5, 3, 8, 8), dtype=np.uint8))
+    np.save(tmp_path / "bytes.npy", np.ones((5, 4, 8, 8), dtype=np.uint8))
     np.savez(tmp_path / "words.npz", words=np.array(["a", "b"]))
     (tmp_path / "empty.pt").touch()
     return tmp_path
@@ -94,6 +94,24 @@ def test_a_table_says_what_was_recorded(models: Path) -> None:
     assert "relu x1" in done.stdout
     assert "log reg-SWAP" in done.stdout
     assert "5 samples." in done.stdout
+
+
+def test_one_bad_model_costs_its_own_row(models: Path) -> None:
+    done = run(
+        models, "models.py:raises", "models.py:large", "models.py:small", "--input-shape", "3,8,8",
+        "--samples", "6", "--draws", "2", "--csv", "--out", "made",
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert done.stderr.count("error: cannot build models.py:raises: KeyError") == 1
+    lines = done.stdout.splitlines()
+    assert lines[0].startswith("rank,tied,model,score,samples,values,bound,saturation")
+    assert [line.split(",")[2] for line in lines[1:]] == [
+        "models.py:large", "models.py:small", "models.py:raises",
+    ]  # fmt: skip
+    assert (models / "made" / "models.png").stat().st_size > 1000
+    whole = json.loads((models / "made" / "models.json").read_text())
+    assert whole["samples"] == 6
+    assert any(text.startswith("Not alike: some activations") for text in whole["remarks"])
 
 
 DATACLASSES = """
@@ -148,8 +166,8 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
         (["models.py:not_a_net", "--input-shape", "3,8,8"], "'not_a_net' is int, expected a fac"),
         (["models.py:small", "--input-file", "models.py"], "cannot read models.py"),
         (["models.py:small", "--input-shape", "3,8,8", "--mu", "1"], "got mu=1.0 and sigma=None"),
-        (["models.py:small", "--input-shape", "3,8,8", "--samples", "1"], "got samples 1, expec"),
-        (["models.py:small", "--input-file", "bytes.npy", "--samples", "-1"], "got samples -1"),
+        (["models.py:small", "--input-shape", "3,8,8", "--samples", "1"], "got samples '1', expec"),
+        (["models.py:small", "--input-file", "bytes.npy", "--samples", "-1"], "got samples '-1'"),
         (
             ["models.py:wide", "--input-shape", "3,8,8"],
             "cannot build models.py:wide: TypeError: wide() missing 1 required positional argument",
@@ -170,7 +188,7 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
             "models.py:Strict failed on inputs float32 [32, 3, 9, 9]: AssertionError: (models.py, ",
         ),
         (
-            ["models.py:small", "--input-file", "bytes.npy"],
+            ["models.py:small", "--input-file", "bytes.npy", "--samples", "5"],
             "Its weights are torch.float32, the inputs torch.uint8",
         ),
         (["models.py:small", "--input-file", "words.npz"], "cannot read words.npz: can't convert"),
@@ -179,6 +197,13 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
             ["models.py:small", "models.py:small", "--input-shape", "3,8,8", "--repeats", "2"],
             "a model is there twice, expected each once",
         ),
+        (
+            ["models.py:small", "--input-shape", "3,8,8", "--json", "--csv"],
+            "got several of --json, --csv and --markdown, expected one of them",
+        ),
+        (["timm", "--input-shape", "3,8,8"], "timm:, torchvision: and hf: begin names of their"),
+        (["models.py:small", "--inputs", "natral", "--samples", "8"], "unknown source of images"),
+        (["models.py:small", "--input-shape", "3,8,8", "--memory", "1e-6"], "not even two samples"),
         (["models.py:small", "--input-file", "empty.pt"], "cannot read empty.pt: EOFError. Exp"),
         (
             ["models.py:small", "--input-shape", "3,8,8", "--device", "banana"],
