@@ -7,6 +7,7 @@ import importlib.util
 import re
 import sys
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -50,6 +51,33 @@ def build(name: str) -> nn.Module:
     if not isinstance(net, nn.Module):
         raise BadArgument(f"{name} returned {type(net).__name__}, expected a torch.nn.Module.")
     return net
+
+
+def function(name: str) -> Callable[[str], float]:
+    """Import a function of the user's; what it raises is said in one line, and ends the run.
+
+    Raises
+    ------
+    SwapError
+        Nothing of that name, or code that fails; also when the function is called.
+    """
+    home, colon, attribute = name.rpartition(":")
+    if not colon or not home or not attribute:
+        raise BadArgument(
+            f"got the function {name!r}, expected package.module:function or "
+            "path/to/file.py:function."
+        )
+    found = getattr(_imported(home), attribute, None)
+    if not callable(found):
+        raise BadArgument(f"{home!r} has no {attribute!r}, expected a function.")
+
+    def asked(arch: str) -> float:
+        try:
+            return found(arch)  # type: ignore[no-any-return]
+        except Exception as error:  # the user's code may raise anything
+            raise BadArgument(f"{name} failed on {arch}: {cause(error)}.") from error
+
+    return asked
 
 
 def cause(error: Exception) -> str:

@@ -55,6 +55,8 @@ class AutoFormer(SearchSpace):
         The space's name, and what messages call it.
     widths, heads, ratios, depths
         What `sample` chooses from; ratios in halves.
+    supernet
+        The width of the supernet that holds all these networks, as its authors configure it.
     example
         An architecture.
     tasks
@@ -72,11 +74,13 @@ class AutoFormer(SearchSpace):
         heads: tuple[int, ...],
         ratios: tuple[int, ...],
         depths: tuple[int, ...],
+        supernet: int,
         example: str,
         tasks: Mapping[str, Task],
     ) -> None:
         self.name, self.title, self.example, self.tasks = name, title, example, tasks
         self.widths, self.heads, self.ratios, self.depths = widths, heads, ratios, depths
+        self.supernet = supernet
 
     def parse(self, text: str) -> Arch:
         """Read "192-3h4-4h3.5-...", a record of OoD-ViT-NAS or ViTBench-101, or AutoFormer's YAML.
@@ -148,6 +152,30 @@ class AutoFormer(SearchSpace):
                 "MLP_RATIO": [ratio / 2 for _, ratio in layers],
             },
         }
+
+    def exported(self, arch: Arch) -> dict[str, str]:
+        """Return the file that AutoFormer's own code reads to train the network alone.
+
+        It is that of ``--cfg``: the supernet that contains the space, the space, and the network.
+        """
+        import yaml
+
+        content = {
+            "SUPERNET": {
+                "MLP_RATIO": max(self.ratios) / 2,
+                "NUM_HEADS": max(self.heads),
+                "EMBED_DIM": self.supernet,
+                "DEPTH": max(self.depths),
+            },
+            "SEARCH_SPACE": {
+                "MLP_RATIO": [ratio / 2 for ratio in self.ratios],
+                "NUM_HEADS": list(self.heads),
+                "DEPTH": list(self.depths),
+                "EMBED_DIM": list(self.widths),
+            },
+            "RETRAIN": self.described(arch)["RETRAIN"],
+        }
+        return {"autoformer.yaml": yaml.safe_dump(content, sort_keys=False)}
 
     def layers(self, arch: Arch) -> list[tuple[int, int, int]]:
         """List each layer's width, heads and width of its feed-forward network."""
@@ -236,6 +264,10 @@ class VitBench(AutoFormer):
 
     epsilon = 1e-6
 
+    def exported(self, arch: Arch) -> dict[str, str]:
+        """Return none: ViTBench-101's network is not AutoFormer's."""
+        return {}
+
     def _attention(self, width: int, heads: int) -> nn.Module:
         return Attention(width, heads, width // heads)
 
@@ -254,6 +286,7 @@ _TINY: dict[str, Any] = {
     "heads": (3, 4),
     "ratios": (7, 8),
     "depths": (12, 13, 14),
+    "supernet": 256,
     "example": _example(192, 3, 4, 12),
 }
 
@@ -272,6 +305,7 @@ SPACE = (
         heads=(5, 6, 7),
         ratios=(6, 7, 8),
         depths=(12, 13, 14),
+        supernet=448,
         example=_example(320, 5, 6, 12),
         tasks=_IMAGENET,
     ),
@@ -282,6 +316,7 @@ SPACE = (
         heads=(9, 10),
         ratios=(6, 7, 8),
         depths=(14, 15, 16),
+        supernet=640,
         example=_example(528, 9, 10, 14),
         tasks=_IMAGENET,
     ),

@@ -265,6 +265,10 @@ class SearchSpace(ABC):
         """Return an architecture as JSON that other programs can read."""
         return {"architecture": self.encode(arch)}
 
+    def exported(self, arch: Arch) -> dict[str, str]:
+        """Return files in which other programs read an architecture: name -> text. Here: none."""
+        return {}
+
     def naslib_key(self, arch: Arch) -> str:
         """Write an architecture as the keys of NASLib's tables are written."""
         return self.encode(arch)
