@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from naslib_swap import proxies
 from naslib_swap.combinations import signed
 from naslib_swap.errors import Unscorable
 from naslib_swap.scoring.architecture import Architecture
@@ -90,10 +89,12 @@ def scored_again(
     return found
 
 
-def chosen(archs: Sequence[str], scores: Mapping[str, np.ndarray]) -> tuple[Finalist, ...]:
+def chosen(
+    archs: Sequence[str], scores: Mapping[str, np.ndarray], against: Sequence[str] = ()
+) -> tuple[Finalist, ...]:
     """Put finalists in order, best first; of equals the one that the search had first.
 
-    In each draw of each proxy the finalists are ranked, equals by their mean rank, those without a
+    By the proxies in `against` little is better, where much is by their own direction. In each draw of each proxy the finalists are ranked, equals by their mean rank, those without a
     score last; a standing is the mean over draws, then over proxies.
 
     Raises
@@ -111,7 +112,8 @@ def chosen(archs: Sequence[str], scores: Mapping[str, np.ndarray]) -> tuple[Fina
 
     standings = np.zeros(len(archs))
     for name, values in scores.items():
-        better = np.where(np.isnan(values), -np.inf, signed(values, name))
+        turned = -signed(values, name) if name in against else signed(values, name)
+        better = np.where(np.isnan(values), -np.inf, turned)
         if np.isinf(better).all():
             raise Unscorable(f"none of the {len(archs)} finalists has a score by {name}.")
         standings += rankdata(better, axis=0).mean(1) / len(archs) / len(scores)
@@ -129,8 +131,3 @@ def chosen(archs: Sequence[str], scores: Mapping[str, np.ndarray]) -> tuple[Fina
 def _mean(values: np.ndarray) -> float | None:
     known = values[~np.isnan(values)]
     return float(known.mean()) if len(known) else None
-
-
-def titles(names: Sequence[str]) -> str:
-    """List proxies as people call them."""
-    return ", ".join(proxies.get(name).title for name in names)

@@ -210,7 +210,7 @@ def _choose(
             workers=workers,
             folder=folder,
         )
-        finalists = chosen(last, again)
+        finalists = chosen(last, again, plan.finally_against())
         archs = [*(one.arch for one in finalists), *archs[plan.finalists :]]
         result = replace(result, finalists=finalists, found=best[archs[0]])
     if plan.verify:

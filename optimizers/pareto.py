@@ -105,6 +105,6 @@ def hypervolume(points: Points, worst: np.ndarray) -> float:
     inside = points[(points < worst).all(1)]
     if not len(inside):
         return 0.0
-    front = np.unique(inside[fronts(inside) == 0], axis=0)
+    front = np.unique(inside[undominated(inside)], axis=0)
     right = np.append(front[1:, 0], worst[0])
     return float(((right - front[:, 0]) * (worst[1] - front[:, 1])).sum())

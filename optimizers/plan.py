@@ -25,7 +25,7 @@ if TYPE_CHECKING:  # options are declared here for commands, whose help needs no
     from naslib_swap.scoring.conditions import Conditions
     from naslib_swap.scoring.recipe import Recipe
 
-FINAL = ("guided_rank",)
+FINAL = ("steady_rank",)
 """What the final choice is by unless told otherwise; docs/search.md has the measurements."""
 
 _OF_EVOLUTION = ("population", "sample", "mutations", "offspring", "crossover", "removal")
@@ -202,6 +202,11 @@ class SearchPlan(ScoringPlan):
         found = [find(name, self.combine) for name in self.final]
         members = (one.members if one else (name,) for name, one in zip(self.final, found))
         return tuple(dict.fromkeys(name for named in members for name in named))
+
+    def finally_against(self) -> tuple[str, ...]:
+        """Return those of `finally_by` that a combination counts the other way round."""
+        found = (find(name, self.combine) for name in self.final)
+        return tuple(name for one in found if one for name in one.against)
 
     def finally_under(self) -> Conditions:
         """Return the conditions of the final choice."""
