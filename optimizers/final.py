@@ -94,7 +94,9 @@ def chosen(
 ) -> tuple[Finalist, ...]:
     """Put finalists in order, best first; of equals the one that the search had first.
 
-    By the proxies in `against` little is better, where much is by their own direction. In each draw of each proxy the finalists are ranked, equals by their mean rank, those without a
+    By the proxies in `against` little is better, where much is by their own direction.
+
+    In each draw of each proxy the finalists are ranked, equals by their mean rank, those without a
     score last; a standing is the mean over draws, then over proxies.
 
     Raises

@@ -132,9 +132,9 @@ def test_a_guide_does_not_weigh_what_counts_against():
 
 
 def test_what_cannot_count_against_is_said():
-    with pytest.raises(BadArgument, match="got swap, params against .*and one more that counts"):
+    with pytest.raises(BadArgument, match=r"got swap, params against .*and one more that counts"):
         Combination("g", "G", ("swap", "params"), against=("swap", "params"))
     with pytest.raises(BadArgument, match="got nope against in the combination"):
         Combination("g", "G", ("swap", "params"), against=("nope",))
-    with pytest.raises(BadArgument, match="as the guide of .* and against it"):
+    with pytest.raises(BadArgument, match=r"as the guide of .* and against it"):
         Combination("g", "G", ("swap", "params"), guide="swap", against=("swap",))

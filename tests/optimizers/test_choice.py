@@ -143,7 +143,7 @@ def test_verifying_needs_something_to_ask(tmp_path, monkeypatch):
 
 
 # Nodes 1 and 2 change places: one network, two notations.
-ONE, SAME = "(2, 1, 4, 0, 0, 3)", "(1, 2, 4, 0, 3, 0)"
+ONE, SAME = "(2, 0, 4, 1, 0, 3)", "(0, 2, 4, 1, 3, 0)"
 OTHERS = ("(0, 0, 0, 0, 0, 0)", "(2, 2, 2, 2, 2, 2)", "(3, 3, 3, 3, 3, 3)")
 
 

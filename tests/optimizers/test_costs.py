@@ -66,7 +66,7 @@ def test_a_cost_is_counted_once_for_all_notations(monkeypatch):
     monkeypatch.setattr(Network, "multiply_accumulates", counted)
     cost = costs(Network("nasbench201", "cifar10", None, 10), ("flops",), latencies({}))[0]
     # Nodes 1 and 2 change places.
-    a, b = SPACE.parse("(2, 1, 4, 0, 0, 3)"), SPACE.parse("(1, 2, 4, 0, 3, 0)")
+    a, b = SPACE.parse("(2, 0, 4, 1, 0, 3)"), SPACE.parse("(0, 2, 4, 1, 3, 0)")
     assert SPACE.canonical(a) == SPACE.canonical(b)
     assert (cost.of(a), cost.of(b), len(asked)) == (5, 5, 1)
 
