@@ -16,6 +16,7 @@ from naslib_swap import ground_truth, spaces
 from naslib_swap.errors import BadArgument, BadFile, SwapError
 from naslib_swap.files import write_text
 from naslib_swap.ground_truth import catalogue
+from naslib_swap.ground_truth.nasbench301_surrogate import Predictions
 
 Ask = Callable[[str], float]
 """Gives the true accuracy of an architecture in its space's notation; higher is better."""
@@ -65,10 +66,15 @@ class Table:
         return found
 
     def standing(self, arch: str) -> dict[str, Any] | None:
-        """Return the true accuracy of an architecture and its rank; None where it is not known."""
+        """Return the true accuracy of an architecture and its rank; None where it is not known.
+
+        Predictions of any architecture give no rank.
+        """
         found = self.of(arch)
         if found is None:
             return None
+        if isinstance(self.accuracy, Predictions):
+            return {"source": self.source, "accuracy": found}
         best = max(self.accuracy.values())
         return {
             "source": self.source,

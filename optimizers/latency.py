@@ -159,16 +159,25 @@ class Latencies:
             self._append(device, same)
         return self.kept[device, same]
 
-    def keep(self, path: Path) -> None:
-        """Take over what a file holds from an earlier run, and write to it from now on.
+    def recall(self, path: Path) -> None:
+        """Take over what a file holds from an earlier run.
 
         Raises
         ------
         BadFile
-            The file is damaged or cannot be written.
+            The file is damaged.
         """
         if path.exists():
             self.kept.update(_read(path))
+
+    def keep(self, path: Path) -> None:
+        """Write to a file what was measured, and what will be, in the place of what it holds.
+
+        Raises
+        ------
+        BadFile
+            The file cannot be written.
+        """
         self._file = path
         if self.kept:
             write_text(path, "".join(_line(*key, value) for key, value in self.kept.items()))

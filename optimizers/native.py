@@ -92,6 +92,8 @@ def search(
     known = _truth(wanted, accuracy)
     measure, settings, walk = wanted.measure(), wanted.settings(), wanted.moves()
     latencies = wanted.latencies()
+    if folder is not None and resume:
+        latencies.recall(folder / LATENCIES)
     looked_at = {cost.name: cost for cost in costs(wanted.network(), wanted.looks_at(), latencies)}
     limits = wanted.limits(looked_at)
     limits.check(walk, np.random.default_rng([wanted.seed, 2]))
@@ -130,13 +132,13 @@ def search(
             evolution.weighting(),
             ending,
             front=_at_the_end(evolution, evolution.front() if wanted.pareto else ()),
+            named=known,
         )
         if result.top:
             ranked = result.front or _at_the_end(
                 evolution, evolution.top(len(result.state.history))
             )
             result = _choose(ranked, result, workers, accuracy, known, folder)
-            result = replace(result, table=known or table_at_hand(wanted.space, wanted.task))
             if folder is not None:
                 write(folder, result, identity)
     return result

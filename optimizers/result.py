@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from naslib_swap import spaces
 from naslib_swap.files import write_text
-from naslib_swap.optimizers.accuracies import Table
+from naslib_swap.optimizers.accuracies import Table, table_at_hand
 from naslib_swap.optimizers.costs import Network
 from naslib_swap.optimizers.evolution import Candidate, EvolutionState, Failure, plain
 from naslib_swap.optimizers.final import Finalist
@@ -53,9 +54,8 @@ class SearchResult:
         True accuracies that were asked for, by architecture, in the order of asking.
     found
         What the final choice, or these accuracies, chose; None where it is the first of `top`.
-    table
-        A table of true accuracies, where one is at hand. Nothing depends on it but what is said of
-        the result.
+    named
+        The table of true accuracies that was asked for; None takes what is at hand.
     """
 
     plan: SearchPlan
@@ -68,7 +68,7 @@ class SearchResult:
     finalists: tuple[Finalist, ...] = ()
     verified: Mapping[str, float] = field(default_factory=dict)
     found: Candidate | None = None
-    table: Table | None = None
+    named: Table | None = None
 
     @property
     def best(self) -> Candidate:
@@ -81,6 +81,11 @@ class SearchResult:
         if self.verified:
             return "true accuracies"
         return "final choice" if self.finalists else "fitness"
+
+    @cached_property
+    def table(self) -> Table | None:
+        """A table of true accuracies, where one is at hand: what is said of the result is by it."""
+        return self.named or table_at_hand(self.plan.space, self.plan.task)
 
     @property
     def standing(self) -> dict[str, Any] | None:

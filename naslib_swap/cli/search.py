@@ -126,6 +126,8 @@ def _told(result: SearchResult) -> Iterator[str]:
     truth = result.standing
     if truth is None:
         yield f"true accuracy: not in the table ({where})"
+    elif "rank" not in truth:
+        yield f"accuracy: {truth['accuracy']:.6g}, predicted by {legible(result.table.source)}"
     else:
         yield (
             f"true accuracy: {truth['accuracy']:.6g}, rank {truth['rank']:,} ({where}), "

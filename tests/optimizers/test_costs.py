@@ -135,7 +135,8 @@ def test_measured_latencies_are_kept_and_used_again(tmp_path, monkeypatch):
     monkeypatch.setattr(latency, "milliseconds", lambda *_: float(next(clock)))
     plan = replace(PLAN, pareto=("score", "latency:cpu"))
     search(replace(plan, cycles=1), out=tmp_path / "parts")
-    kept = [json.loads(line) for line in (tmp_path / "parts" / native.LATENCIES).open()]
+    lines = (tmp_path / "parts" / native.LATENCIES).read_text().splitlines()
+    kept = [json.loads(line) for line in lines]
     assert [one["ms"] for one in kept] == list(range(1, len(kept) + 1))
     search(plan, out=tmp_path / "parts", resume=True)
     clock = iter(range(1, 1000))
@@ -149,12 +150,13 @@ def test_a_kill_while_a_latency_is_written_costs_that_one_alone(tmp_path):
     whole = json.dumps({"device": "cpu", "arch": SKIPS, "ms": 4.5}) + "\n"
     path.write_text(whole + '{"device": "cpu", "ar')
     found = latencies({})
+    found.recall(path)
     found.keep(path)
     assert found.of("cpu", SPACE.parse(SKIPS)) == 4.5
     assert path.read_text() == whole
     path.write_text("nonsense\n" + whole)
     with pytest.raises(BadFile, match="line 1 is damaged"):
-        latencies({}).keep(path)
+        latencies({}).recall(path)
     assert path.read_text() == "nonsense\n" + whole
 
 
@@ -173,9 +175,9 @@ def test_a_network_that_no_table_knows_is_not_admitted():
 def test_limits_that_nothing_meets_together_are_named():
     params = costs(Network("nasbench201", "cifar10", None, 10), ("params",), latencies({}))[0]
     few = Limit(params, None, 300_000)
-    deep = Limit(Cost("depth", "layers", SPACE.depth), 50)
+    large = Limit(Cost("bytes", "bytes", lambda arch: 4 * SPACE.parameters(arch)), 4_000_000)
     rng = np.random.default_rng(0)
     Limits((few,)).check(SPACE, rng)
-    message = "has at most 300,000 parameters and at least 50 layers together"
+    message = "has at most 300,000 parameters and at least 4,000,000 bytes together"
     with pytest.raises(BadArgument, match=re.escape(message)):
-        Limits((few, deep)).check(SPACE, rng)
+        Limits((few, large)).check(SPACE, rng)
