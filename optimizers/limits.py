@@ -102,5 +102,6 @@ class Limits:
                 f"{none_of} has {limit.spelled()}; they had {shown(min(known))} to "
                 f"{shown(max(known))}: widen the limits."
             )
-        together = " and ".join(limit.spelled() for limit in self.limits)
+        bounded = [one for one in self.limits if (one.least, one.most) != (None, None)]
+        together = " and ".join(limit.spelled() for limit in bounded)
         return f"{none_of} has {together} together: widen one of the limits."

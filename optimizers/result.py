@@ -53,7 +53,7 @@ class SearchResult:
     verified
         True accuracies that were asked for, by architecture, in the order of asking.
     found
-        What the final choice, or these accuracies, chose; None where it is the first of `top`.
+        What the final choice, or these accuracies, chose; None where neither did.
     named
         The table of true accuracies that was asked for; None takes what is at hand.
     """
@@ -73,7 +73,7 @@ class SearchResult:
     @property
     def best(self) -> Candidate:
         """The architecture found: the fittest, or what a final choice or accuracies chose."""
-        return self.found or self.top[0]
+        return self.found or (self.front or self.top)[0]
 
     @property
     def by(self) -> str:

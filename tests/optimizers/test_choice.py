@@ -199,6 +199,6 @@ def test_nothing_is_downloaded_for_a_rank(monkeypatch, tmp_path):
 
 
 def test_a_space_without_accuracies_needs_a_file():
-    with pytest.raises(BadArgument, match="no accuracies of autoformer_base, imagenet are known"):
-        table("autoformer_base", "imagenet", None, None)
-    assert accuracies.table_at_hand("autoformer_base", "imagenet") is None
+    with pytest.raises(BadArgument, match="no accuracies of darts, imagenet are known"):
+        table("darts", "imagenet", None, None)
+    assert accuracies.table_at_hand("darts", "imagenet") is None
