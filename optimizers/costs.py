@@ -50,7 +50,14 @@ class Network:
         return spaces.get(self.space).task(self.task).input_shape
 
     def multiply_accumulates(self, arch: Any) -> int:
-        """Count those of one image; nothing is computed."""
+        """Count those of one image, by the space's formula or on a network without weights."""
+        found = spaces.get(self.space).multiply_accumulates(
+            arch, self.input_shape, variant=self.variant_built, num_classes=self.classes
+        )
+        return self.counted(arch) if found is None else found
+
+    def counted(self, arch: Any) -> int:
+        """Count those of one image where torch calls its kernels; nothing is computed."""
         import torch
 
         from naslib_swap.predictors.passes.multiply_accumulates import MultiplyAccumulates

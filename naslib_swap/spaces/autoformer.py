@@ -219,8 +219,30 @@ class AutoFormer(SearchSpace):
             total += 2 * width * hidden + hidden + width
         return total
 
+    def multiply_accumulates(
+        self,
+        arch: Arch,
+        input_shape: tuple[int, ...],
+        *,
+        variant: str | None = None,
+        num_classes: int = 10,
+    ) -> int:
+        """Count those of one image: of patches, head, and the products of each layer."""
+        channels, side = input_shape[0], input_shape[-1] // PATCH
+        layers, tokens = self.layers(arch), side**2 + 1
+        width = layers[0][0]
+        total = PATCH**2 * channels * width * side**2 + width * num_classes
+        for _, heads, hidden in layers:
+            total += self._attention_products(tokens, width, heads) + 2 * tokens * width * hidden
+        return total
+
     def _attention(self, width: int, heads: int) -> nn.Module:
         return RelativeAttention(width, heads)
+
+    def _attention_products(self, tokens: int, width: int, heads: int) -> int:
+        # Queries meet keys and positions of keys; shares meet values and positions of values.
+        inner = HEAD_WIDTH * heads
+        return 4 * tokens * inner * width + 4 * tokens**2 * inner
 
     def _attention_parameters(self, width: int, heads: int) -> int:
         inner = HEAD_WIDTH * heads
@@ -270,6 +292,10 @@ class VitBench(AutoFormer):
 
     def _attention(self, width: int, heads: int) -> nn.Module:
         return Attention(width, heads, width // heads)
+
+    def _attention_products(self, tokens: int, width: int, heads: int) -> int:
+        inner = width // heads * heads
+        return 4 * tokens * inner * width + 2 * tokens**2 * inner
 
     def _attention_parameters(self, width: int, heads: int) -> int:
         return 3 * width * (width + 1) + (width + 1) * width

@@ -206,6 +206,20 @@ class SearchSpace(ABC):
         """
         return None
 
+    def multiply_accumulates(
+        self,
+        arch: Arch,
+        input_shape: tuple[int, ...],
+        *,
+        variant: str | None = None,
+        num_classes: int = 10,
+    ) -> int | None:
+        """Count those of one image by a formula, as the proxy ``flops`` counts them.
+
+        None where the network must run to be counted, as here.
+        """
+        return None
+
     def parameters(
         self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
     ) -> int:

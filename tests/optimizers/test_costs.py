@@ -47,6 +47,16 @@ def test_multiply_accumulates_are_those_of_the_network_to_be_trained():
     assert one - frame == 15 * 9 * 16**2 * 32**2
 
 
+@pytest.mark.parametrize("space", ["nasbench201", "autoformer_small", "vitbench_autoformer"])
+def test_formulas_count_what_runs(space):
+    rng = np.random.default_rng(0)
+    for task in list(spaces.get(space).tasks)[-2:]:
+        network = SearchPlan(space, task=task).complete().network()
+        for _ in range(2):
+            arch = spaces.get(space).sample(rng)
+            assert network.multiply_accumulates(arch) == network.counted(arch)
+
+
 @pytest.mark.parametrize("space", ["darts", "pit", "autoformer_tiny", "transbench101_macro"])
 def test_counting_builds_no_weights_and_draws_nothing(space):
     network = SearchPlan(space).complete().network()
