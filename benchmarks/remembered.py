@@ -17,7 +17,8 @@ class Remembered:
 
     def __init__(self, measure: NetworkMeasure, file: Path) -> None:
         self.measure = measure
-        self.encode = spaces.get(measure.space).encode
+        space = spaces.get(measure.space)
+        self.encode = lambda arch: space.encode(space.canonical(arch))  # equal networks score alike
         self.known: dict[str, Scored] = {}
         if file.exists():
             for line in file.read_text().splitlines():

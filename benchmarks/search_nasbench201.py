@@ -11,6 +11,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,7 @@ def main() -> None:
     }
     plan = SearchPlan("nasbench201", inputs=options.source).complete()
 
+    @cache
     def by(proxy: str) -> Remembered:
         measure = replace(plan, proxy=proxy).measure()
         return Remembered(measure, options.scores / f"{options.source}_{proxy}.jsonl")
@@ -80,6 +82,7 @@ def main() -> None:
     plain = EvolutionSettings(weighting=NONE)
     guided = replace(plain, combination=combinations.get("guided_rank"))
     az_nas = replace(plain, combination=combinations.get("az_nas"))
+    steady = replace(plain, combination=combinations.get("steady_rank"))
     largest = replace(plain, weighting=plan.weighting())
     adaptive = replace(plain, weighting=SizeWeighting("adaptive"))
     only = replace(plain, population=count)
@@ -92,6 +95,8 @@ def main() -> None:
         Strategy("`swap_re`, reg-SWAP (adaptive), best of top 10", swap, adaptive, count, 10),
         Strategy("`swap_re`, guided_rank", by("guided_rank"), guided, count),
         Strategy("`swap_re`, az_nas", by("az_nas"), az_nas, count),
+        Strategy("`swap_re`, steady_rank", by("steady_rank"), steady, count),
+        Strategy("`swap_re`, steady_rank, best of top 10", by("steady_rank"), steady, count, 10),
         Strategy("evolution, #params", params, plain, count),
         Strategy("evolution, NWOT", nwot, plain, count),
         Strategy("random search, SWAP", swap, only, count),

@@ -11,6 +11,7 @@ its members.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,9 @@ class Combination:
     guide
         The member that weighs the others: a weight is the square root of the rank correlation with
         the guide within the cohort, 0 where that is negative. Empty where all count alike.
+    against
+        Members that count the other way round: where all else is equal, little of them is better.
+        A guide does not weigh them.
     reference
         Paper and equation.
     """
@@ -54,12 +58,23 @@ class Combination:
     members: tuple[str, ...]
     guide: str = ""
     reference: str = ""
+    against: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if len(set(self.members)) < 2 or len(set(self.members)) != len(self.members):
             raise BadArgument(
                 f"got the combination {self.name!r} of {', '.join(self.members) or 'nothing'}, "
                 "expected two or more different proxies."
+            )
+        if not set(self.against) < set(self.members):
+            raise BadArgument(
+                f"got {', '.join(self.against)} against in the combination {self.name!r}, expected "
+                "members, and one more that counts as it is."
+            )
+        if self.guide in self.against:
+            raise BadArgument(
+                f"got {self.guide!r} as the guide of the combination {self.name!r} and against it, "
+                "expected one of both."
             )
         if self.guide and self.guide not in self.members:
             raise BadArgument(
@@ -111,10 +126,14 @@ class Combination:
         """
         import numpy as np
 
-        ranks = _ranks(np.asarray(values, dtype=float))
+        turned = np.array([-1.0 if name in self.against else 1.0 for name in self.members])
+        values = np.asarray(values, dtype=float)
+        ranks = _ranks((values.T * turned).T)
         logs = np.log(ranks / ranks.shape[-1])
         if self.guide:
-            logs *= weighted(ranks, self.members.index(self.guide))[..., None]
+            weights = weighted(ranks, self.members.index(self.guide))
+            weights[turned < 0] = 1.0
+            logs *= weights[..., None]
         # 2 * 6 = 3 * 4, but the sums of their logarithms differ in the last bit.
         return logs.sum(0).round(12)
 
@@ -157,7 +176,9 @@ register, get, names = COMBINATIONS.register, COMBINATIONS.get, COMBINATIONS.nam
 
 
 def read(text: str) -> Combination:
-    """Read a combination of the user's: ``name=member+member``.
+    """Read a combination of the user's: ``name=member+member-member``.
+
+    A minus makes a member count the other way round.
 
     Raises
     ------
@@ -165,7 +186,8 @@ def read(text: str) -> Combination:
         Another form; a name that a proxy or combination has; a member that no proxy is.
     """
     name, equals, listed = (part.strip() for part in text.partition("="))
-    if not equals or not name or "+" not in listed:
+    signs, parts = re.findall(r"[+-]", listed), re.split(r"[+-]", listed)
+    if not equals or not name or not signs:
         raise BadArgument(
             f"got the combination {text!r}, expected a name and its members, such as "
             "mine=swap+params."
@@ -175,8 +197,9 @@ def read(text: str) -> Combination:
             f"got a combination named {name!r}, as a proxy or combination is already, expected "
             "another name."
         )
-    members = tuple(member.strip() for member in listed.split("+"))
-    return Combination(name, name, tuple(proxies.get(member).name for member in members))
+    members = tuple(proxies.get(part.strip()).name for part in parts)
+    against = tuple(name for sign, name in zip(signs, members[1:]) if sign == "-")
+    return Combination(name, name, members, against=against)
 
 
 def find(name: str, own: Sequence[str] = ()) -> Combination | None:

@@ -18,6 +18,8 @@ from naslib_swap.spaces.space import CellGraph
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from naslib_swap.optimizers.result import SearchResult
+
 _BLUE, _GREY, _RED = "#2b6cb0", "#a0aec0", "#c53030"
 
 
@@ -113,6 +115,25 @@ def draw_curve(
     right.set_xlabel("architectures scored")
     right.set_ylabel("thousands of parameters, scored network")
     right.legend()
+    _save(figure, path)
+
+
+def draw_front(path: Path, result: SearchResult) -> None:
+    """Write the front of a Pareto search: the score against each cost, what was scored in grey."""
+    names = [name for name in result.plan.pareto if name != "score"]
+    archs = list(result.state.history)
+    scores = dict(zip(archs, result.fitness))
+    figure = empty_figure(5.5 * len(names), 4.6, layout="constrained")
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names):
+        costs = [result.state.history[arch].costs[name] for arch in archs]
+        axes.plot(costs, [scores[arch] for arch in archs], ".", color=_GREY, markersize=3)
+        ends = sorted((one.costs[name], scores[one.arch]) for one in result.front)
+        line = "-o" if len(names) == 1 else "o"
+        axes.plot(*zip(*ends), line, color=_BLUE, markersize=4, label="front")
+        axes.set_ylim(*_without_tail(np.array(list(scores.values()))))
+        axes.set_xlabel(name)
+        axes.set_ylabel("score")
+        axes.legend()
     _save(figure, path)
 
 

@@ -22,6 +22,7 @@ import numpy as np
 from naslib_swap.combinations import LEAST, Combination
 from naslib_swap.errors import BadArgument, SwapError, Unscorable
 from naslib_swap.optimizers.fitness import Moments, Scored, SizeWeighting, fitness
+from naslib_swap.optimizers.pareto import standing, undominated
 from naslib_swap.optimizers.ranking import Ranking
 from naslib_swap.regularisation import Regularisation
 from naslib_swap.spaces.space import Moves
@@ -32,6 +33,9 @@ _TRIES_PER_RADIUS = 20
 _LARGEST_RADIUS = 20
 _DRAWS_PER_MEMBER = 1000
 _FILLED_IN_A_STEP = 8
+
+SCORE = "score"
+"""The objective that is the fitness."""
 
 MOST_MEMBERS = 1_000_000
 MOST_CHILDREN = 10_000
@@ -83,7 +87,7 @@ class EvolutionSettings:
         P, members alive.
     sample
         Members that a tournament draws, without replacement; half of P by default, as in the
-        papers.
+        papers, and two with several objectives.
     mutations
         Children scored in a cycle.
     offspring
@@ -97,6 +101,10 @@ class EvolutionSettings:
     combination
         Where it is one of proxies that guides the search: fitness is the combined score among all
         that was scored so far. What measures gives its members' values.
+    pareto
+        Several objectives in place of the fitness alone: "score" for it, and names of costs, which
+        should be small. The living are compared as in NSGA-II, all children join, and those leave
+        that stand worst.
 
     Raises
     ------
@@ -112,8 +120,10 @@ class EvolutionSettings:
     removal: str = "worst"
     weighting: SizeWeighting = field(default_factory=SizeWeighting)
     combination: Combination | None = None
+    pareto: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        self._check_pareto()
         if self.population < 2:
             raise BadArgument(f"got population {self.population}, expected at least 2 members.")
         if self.population > MOST_MEMBERS:
@@ -155,10 +165,31 @@ class EvolutionSettings:
                 f"combination {combination.name!r}, which ranks them."
             )
 
+    def _check_pareto(self) -> None:
+        if not self.pareto:
+            return
+        if len(set(self.pareto)) < 2 or len(set(self.pareto)) < len(self.pareto):
+            raise BadArgument(
+                f"got the objectives {', '.join(self.pareto)}, expected two or more different "
+                f"ones, such as {SCORE},params."
+            )
+        if SCORE not in self.pareto:
+            raise BadArgument(
+                f"got the objectives {', '.join(self.pareto)}, expected {SCORE} among them: "
+                "without it nothing says which network is good."
+            )
+        if self.removal != "worst":
+            raise BadArgument(
+                f"got removal {self.removal!r} with several objectives, expected worst: NSGA-II "
+                "keeps those that stand best."
+            )
+
     @property
     def tournament(self) -> int:
         """The number of members that a tournament draws."""
-        return self.sample if self.sample is not None else max(1, self.population // 2)
+        if self.sample is not None:
+            return self.sample
+        return 2 if self.pareto else max(1, self.population // 2)
 
 
 @dataclass(frozen=True)
@@ -183,8 +214,8 @@ class Candidate:
         Its fitness under the mu and sigma of that moment, or among all scored by then.
     entered
         Whether it joined the population (it may have left again at once).
-    values, errors
-        With a combination, the rest of the measurement (`Scored`).
+    values, errors, costs
+        The rest of the measurement (`Scored`).
     """
 
     index: int
@@ -198,11 +229,12 @@ class Candidate:
     entered: bool
     values: Mapping[str, float | None] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
+    costs: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def measured(self) -> Scored:
         """What was measured."""
-        return Scored(self.score, self.size, self.values, self.errors)
+        return Scored(self.score, self.size, self.values, self.errors, self.costs)
 
 
 @dataclass(frozen=True)
@@ -231,7 +263,7 @@ Tried = Union[Candidate, Failure]
 
 
 def plain(one: Tried) -> dict[str, Any]:
-    """Return its fields for JSON: `values` and `errors` only where there are some."""
+    """Return its fields for JSON: `values`, `errors` and `costs` only where there are some."""
     return {name: value for name, value in asdict(one).items() if value != {}}
 
 
@@ -395,19 +427,45 @@ class Evolution:
 
     def best(self) -> Candidate:
         """Return the fittest living member."""
-        return self.state.history[self._ranked(self.state.population)[0]]
+        return self.state.history[max(self.state.population, key=self.value)]
 
     def top(self, count: int) -> list[Candidate]:
         """Return the `count` fittest ever scored, by their fitness now."""
         best = heapq.nlargest(count, self.state.history, key=self.value)
         return [self.state.history[key] for key in best]
 
+    def front(self) -> list[Candidate]:
+        """Return those ever scored that none dominates, by falling fitness; the best alone without.
+
+        Of equal ones the first counts.
+        """
+        if not self.settings.pareto:
+            return self.top(1)
+        keys = list(self.state.history)
+        free = [keys[i] for i in undominated(self._points(keys))]
+        return [self.state.history[key] for key in sorted(free, key=self.value, reverse=True)]
+
     def weighting(self) -> Regularisation | None:
         """Return mu and sigma now in force; None where size does not count."""
         return self.settings.weighting.after(self.state.sizes)
 
     def _ranked(self, keys: Sequence[str]) -> list[str]:
-        return sorted(keys, key=self.value, reverse=True)
+        """Put keys in order, best first: by fitness, or as they stand among the living."""
+        if not self.settings.pareto:
+            return sorted(keys, key=self.value, reverse=True)
+        cohort = list(dict.fromkeys([*self.state.population, *keys]))
+        stands = dict(zip(cohort, standing(self._points(cohort)).tolist()))
+        return sorted(keys, key=stands.__getitem__, reverse=True)
+
+    def _points(self, keys: Sequence[str]) -> np.ndarray:
+        """Return the objectives of these, all to be small: float64 [keys, objectives]."""
+        history = self.state.history
+        return np.array(
+            [
+                [-self.value(key) if name == SCORE else history[key].costs[name] for key in keys]
+                for name in self.settings.pareto
+            ]
+        ).T
 
     def _weigh(self, measured: Mapping[str, Scored]) -> dict[str, float]:
         """Admit sizes and values to the history and give the fitness of each that follows."""
@@ -464,9 +522,10 @@ class Evolution:
                     score=one.score,
                     size=one.size,
                     fitness=weighed[key],
-                    entered=key == best,
+                    entered=entering and (key == best or bool(self.settings.pareto)),
                     values=one.values,
                     errors=one.errors,
+                    costs=one.costs,
                 )
                 self.state.history[key] = candidate
                 tried.append(candidate)
@@ -529,8 +588,11 @@ class Evolution:
         return found
 
     def _remove(self) -> None:
-        if len(self.state.population) > self.settings.population:
-            if self.settings.removal == "oldest":
+        while len(self.state.population) > self.settings.population:
+            if self.settings.pareto:
+                # The others move apart as one leaves: each is weighed anew.
+                self.state.population.remove(self._ranked(self.state.population)[-1])
+            elif self.settings.removal == "oldest":
                 del self.state.population[0]
             else:
                 # Of equals the oldest leaves: `min` keeps the first.

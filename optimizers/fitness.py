@@ -31,12 +31,15 @@ class Scored:
         has none.
     errors
         Why, by member.
+    costs
+        What the network to be trained costs (`costs`), where a search looks at it.
     """
 
     score: float | None
     size: float
     values: Mapping[str, float | None] = field(default_factory=dict)
     errors: Mapping[str, str] = field(default_factory=dict)
+    costs: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

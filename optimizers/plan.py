@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Optional
 
 from naslib_swap import __version__, proxies, spaces
@@ -14,11 +16,17 @@ from naslib_swap.scoring.plan import ScoringPlan
 from naslib_swap.spaces.space import Moves
 
 if TYPE_CHECKING:  # options are declared here for commands, whose help needs no torch
+    from naslib_swap.optimizers.costs import Cost, Network
     from naslib_swap.optimizers.evolution import EvolutionSettings
     from naslib_swap.optimizers.fitness import SizeWeighting
+    from naslib_swap.optimizers.latency import Latencies
+    from naslib_swap.optimizers.limits import Limits
     from naslib_swap.optimizers.measuring import NetworkMeasure
-    from naslib_swap.optimizers.size_limits import SizeLimits
+    from naslib_swap.scoring.conditions import Conditions
     from naslib_swap.scoring.recipe import Recipe
+
+FINAL = ("steady_rank",)
+"""What the final choice is by unless told otherwise; docs/search.md has the measurements."""
 
 _OF_EVOLUTION = ("population", "sample", "mutations", "offspring", "crossover", "removal")
 
@@ -46,6 +54,25 @@ class SearchPlan(ScoringPlan):
     plain: bool = option(False, "The score alone: size does not count.")
     min_params: Optional[int] = option(None, "Fewest parameters of the final network.")
     max_params: Optional[int] = option(None, "Most parameters of the final network.")
+    max_flops: Optional[float] = option(
+        None, "Most multiply-accumulates of the final network for one image, such as 600e6."
+    )
+    max_latency: tuple[str, ...] = option(
+        (),
+        "Most milliseconds for one image, DEVICE:MS, separated by commas: raspi4:20 by a table, "
+        "cpu:5 measured here.",
+        read=names_or_all,
+        shown="none",
+    )
+    latency_file: Optional[str] = option(
+        None, "Latencies on other devices: CSV of arch and DEVICE_latency."
+    )
+    pareto: tuple[str, ...] = option(
+        (),
+        "Objectives of a Pareto search: score, and params, flops or latency:DEVICE.",
+        read=names_or_all,
+        shown="none",
+    )
     seed: int = option(0, "Of every random choice.", least=0)
     cycles: int = option(100, "Cycles of the evolution.", least=0)
     time_limit: Optional[float] = option(None, "Seconds after which to stop.")
@@ -55,6 +82,28 @@ class SearchPlan(ScoringPlan):
     offspring: int = option(5, "Offspring scored in a crossover.")
     crossover: float = option(0.5, "Probability of a crossover.")
     removal: str = option("worst", "Who leaves: worst or oldest.")
+    finalists: int = option(
+        0, "How many of the best are scored again by --final, for the final choice.", least=0
+    )
+    final: tuple[str, ...] = option(
+        FINAL,
+        "Proxies of the final choice; members where it is a combination.",
+        read=names_or_all,
+        shown=",".join(FINAL),
+    )
+    final_draws: int = option(1, "Draws of weights and images in the final choice.", least=1)
+    final_samples: int = option(
+        0, "Images in the final choice.", shown="as many as in the search", least=0
+    )
+    verify: int = option(
+        0, "How many true accuracies choose among the best: of --accuracy, or of --truth.", least=0
+    )
+    truth: Optional[str] = option(
+        None,
+        "Accuracies, as in `table`: for --verify, and for the rank of what is found.",
+        shown="what is here already",
+    )
+    truth_file: Optional[str] = option(None, "A file of accuracies: arch,val_accuracy CSV.")
 
     def complete(self) -> SearchPlan:
         """Return the plan with the space's defaults for what is left open.
@@ -83,6 +132,8 @@ class SearchPlan(ScoringPlan):
             a combination that is not used; a setting of the evolution out of its range.
         """
         super().check(elsewhere=elsewhere)
+        self._check_costs()
+        self._check_choice()
         combination = self.combination()
         own = [read(text).name for text in self.combine]
         if own and self.proxy not in own:
@@ -107,6 +158,60 @@ class SearchPlan(ScoringPlan):
                 "negative, and a logarithm is needed. Search by it without --mu, --sigma and "
                 "--adaptive."
             )
+
+    def _check_costs(self) -> None:
+        """Complain of limits and objectives that contradict each other, before anything is read."""
+        from naslib_swap.optimizers.latency import PREFIX, limit
+
+        if self.max_flops is not None and not self.max_flops > 0:
+            raise BadArgument(
+                f"got {self.max_flops:g} as the most multiply-accumulates, expected a positive "
+                "number."
+            )
+        devices = [limit(text)[0] for text in self.max_latency]
+        twice = next((device for device in devices if devices.count(device) > 1), None)
+        if twice is not None:
+            raise BadArgument(f"got two limits on the latency on {twice}, expected one.")
+        asked = [name for name in self.pareto if name.startswith(PREFIX)]
+        if self.latency_file is not None and not devices and not asked:
+            raise BadArgument(
+                "got --latency-file without a device, expected --max-latency DEVICE:MS, or "
+                f"{PREFIX}DEVICE in --pareto."
+            )
+
+    def _check_choice(self) -> None:
+        self.finally_by()
+        if self.finalists == 1:
+            raise BadArgument("got finalists 1, expected 2 or more to choose from, or 0.")
+        if self.finalists and self.pareto:
+            raise BadArgument(
+                "got --finalists with --pareto, expected one of them: a front has no single best. "
+                "Choose from the front, or take --verify, which asks for its true accuracies."
+            )
+        if self.final_samples == 1:
+            raise BadArgument("got final samples 1, expected at least 2, or 0.")
+
+    def finally_by(self) -> tuple[str, ...]:
+        """Return the proxies of the final choice; of a combination its members.
+
+        Raises
+        ------
+        BadArgument
+            A name that nothing has.
+        """
+        found = [find(name, self.combine) for name in self.final]
+        members = (one.members if one else (name,) for name, one in zip(self.final, found))
+        return tuple(dict.fromkeys(name for named in members for name in named))
+
+    def finally_against(self) -> tuple[str, ...]:
+        """Return those of `finally_by` that a combination counts the other way round."""
+        found = (find(name, self.combine) for name in self.final)
+        return tuple(name for one in found if one for name in one.against)
+
+    def finally_under(self) -> Conditions:
+        """Return the conditions of the final choice."""
+        samples = self.final_samples or self.samples
+        return replace(self, samples=samples).conditions(self.finally_by())
 
     def combination(self) -> Combination | None:
         """Return the combination that guides the search; None where a single proxy does.
@@ -136,12 +241,17 @@ class SearchPlan(ScoringPlan):
             raise BadArgument("give either --mu and --sigma, or --rule, --adaptive or --plain.")
         if given:
             return SizeWeighting("fixed", self.mu, self.sigma)
-        usual = spaces.get(self.space).search.rule if self.proxy == "swap" else "none"
+        usual = spaces.get(self.space).search.rule if self._usually_weighed else "none"
         rule = "adaptive" if self.adaptive else "none" if self.plain else self.rule or usual
         if rule in ("adaptive", "none"):
             return SizeWeighting(rule)
         found = regularisation_of(self.space, self.task, variant=self.variant, rule=rule)
         return SizeWeighting("fixed", found.mu, found.sigma)
+
+    @property
+    def _usually_weighed(self) -> bool:
+        # Where size is an objective of its own it does not weigh on the score as well.
+        return self.proxy == "swap" and not self.pareto
 
     def settings(self) -> EvolutionSettings:
         """Return the settings of the evolution."""
@@ -149,7 +259,10 @@ class SearchPlan(ScoringPlan):
 
         chosen = {name: getattr(self, name) for name in _OF_EVOLUTION}
         return EvolutionSettings(
-            **chosen, weighting=self.weighting(), combination=self.combination()
+            **chosen,
+            weighting=self.weighting(),
+            combination=self.combination(),
+            pareto=self.pareto,
         )
 
     def moves(self) -> Moves:
@@ -182,28 +295,65 @@ class SearchPlan(ScoringPlan):
         scored = (self.variant, space.task(self.task).num_classes)
         return {"search": scored, **own, **trained}
 
-    def limits(self) -> SizeLimits | None:
-        """Return the limits on size, of the network to be trained; None where there are none."""
-        from naslib_swap.optimizers.size_limits import SizeLimits
+    def network(self) -> Network:
+        """Return the network that limits and objectives are about: that to be trained."""
+        from naslib_swap.optimizers.costs import Network
 
-        if self.min_params is None and self.max_params is None:
-            return None
         # Where none is named, the scored network is the one to be trained.
-        variant, classes = list(self.networks().values())[:2][-1]
-        return SizeLimits(
-            lambda arch: self.count(arch, variant, classes), self.min_params, self.max_params
+        return Network(self.space, self.task, *list(self.networks().values())[:2][-1])
+
+    def looks_at(self) -> tuple[str, ...]:
+        """Return the names of the costs that are limited or objectives, the cheap ones first."""
+        from naslib_swap.optimizers.latency import MEASURED, PREFIX, limit
+
+        sized = self.min_params is not None or self.max_params is not None
+        limited = ["params"] * sized + ["flops"] * (self.max_flops is not None)
+        limited += [PREFIX + limit(text)[0] for text in self.max_latency]
+        named = dict.fromkeys([*limited, *(name for name in self.pareto if name != "score")])
+        work = {"params": 0, "flops": 2, **{PREFIX + device: 3 for device in MEASURED}}
+        return tuple(sorted(named, key=lambda name: work.get(name, 1)))
+
+    def devices(self) -> tuple[str, ...]:
+        """Return the devices whose latencies are limited or objectives."""
+        from naslib_swap.optimizers.latency import PREFIX
+
+        looked_at = self.looks_at()
+        return tuple(name[len(PREFIX) :] for name in looked_at if name.startswith(PREFIX))
+
+    def latencies(self) -> Latencies:
+        """Return what is known of the latencies of that network.
+
+        Raises
+        ------
+        SwapError
+            A table that cannot be read.
+        """
+        from naslib_swap.optimizers.latency import latencies_of
+
+        network = self.network()
+        return latencies_of(
+            self.space,
+            self.task,
+            network.built,
+            network.input_shape,
+            file=self.latency_file,
         )
+
+    def limits(self, costs: Mapping[str, Cost]) -> Limits:
+        """Return the limits, on costs by name; an objective that is not known is not admitted."""
+        from naslib_swap.optimizers.latency import PREFIX, limit
+        from naslib_swap.optimizers.limits import Limit, Limits
+
+        most = {PREFIX + device: ms for device, ms in map(limit, self.max_latency)}
+        windows = {"params": (self.min_params, self.max_params), "flops": (None, self.max_flops)}
+        made = (Limit(cost, *windows.get(n, (None, most.get(n)))) for n, cost in costs.items())
+        return Limits(tuple(made))
 
     def count(self, arch: Any, variant: str | None, classes: int) -> int:
         """Count the parameters of a network for this task's images."""
-        space = spaces.get(self.space)
-        task = space.task(self.task)
-        return space.parameters(
-            arch,
-            variant=variant or task.variant,
-            num_classes=classes,
-            in_channels=task.in_channels,
-        )
+        from naslib_swap.optimizers.costs import Network
+
+        return Network(self.space, self.task, variant, classes).parameters(arch)
 
     def identity(self, recipes: Mapping[str, Recipe]) -> dict[str, Any]:
         """Return what a checkpoint must agree on.
@@ -228,6 +378,16 @@ class SearchPlan(ScoringPlan):
             "seed": self.seed,
             "min_params": self.min_params,
             "max_params": self.max_params,
+            **{
+                name: getattr(self, name)
+                for name in ("max_flops", "max_latency")
+                if getattr(self, name)
+            },
+            **({"latencies": _digest(self.latency_file)} if self.latency_file else {}),
             "settings": asdict(self.settings()),
             "recipe": made if self.combination() else made[self.proxy],
         }
+
+
+def _digest(file: str) -> str:
+    return hashlib.sha256(Path(file).read_bytes()).hexdigest()

@@ -113,3 +113,28 @@ def test_members_are_scored_and_complete_combinations_come_by_themselves():
 def test_members_of_ours_are_proxies():
     for name in combinations.names():
         assert set(combinations.get(name).members) <= set(proxies.names())
+
+
+def test_a_member_against_counts_the_other_way_round():
+    combination = read("mine=flops+swap-snip")
+    assert (combination.members, combination.against) == (("flops", "swap", "snip"), ("snip",))
+    values = np.array([[1.0, 2.0, 3.0], [2.0, 2.0, 2.0], [5.0, 7.0, np.nan]])
+    # Ranks 1, 2, 3; 2, 2, 2; and 3, 2 for the small and the large, 1 for none at all.
+    expected = np.log([1 / 3, 2 / 3, 1]) + np.log(2 / 3) + np.log([1, 2 / 3, 1 / 3])
+    assert combination.of(values) == pytest.approx(expected)
+    assert combination.of(np.stack([values, values], 1)) == pytest.approx(np.stack([expected] * 2))
+
+
+def test_a_guide_does_not_weigh_what_counts_against():
+    guided = Combination("g", "G", ("flops", "snip"), guide="flops", against=("snip",))
+    values = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    assert guided.of(values) == pytest.approx(np.log([1 / 3, 4 / 9, 1 / 3]))
+
+
+def test_what_cannot_count_against_is_said():
+    with pytest.raises(BadArgument, match=r"got swap, params against .*and one more that counts"):
+        Combination("g", "G", ("swap", "params"), against=("swap", "params"))
+    with pytest.raises(BadArgument, match="got nope against in the combination"):
+        Combination("g", "G", ("swap", "params"), against=("nope",))
+    with pytest.raises(BadArgument, match=r"as the guide of .* and against it"):
+        Combination("g", "G", ("swap", "params"), guide="swap", against=("swap",))

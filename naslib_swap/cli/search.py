@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Callable
+from typing import TYPE_CHECKING, Annotated, Any, Callable, Optional
 
 import typer
 from rich.console import Console
@@ -48,18 +48,27 @@ def search(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on from the checkpoint in --out.")
     ] = False,
+    accuracy: Annotated[
+        Optional[str],
+        typer.Option(
+            help="module:function or file.py:function for --verify: takes an architecture's "
+            "notation, returns its true accuracy."
+        ),
+    ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", help="Print the result only.")] = False,
 ) -> None:
     """Search an architecture by evolution, guided by a training-free score.
 
-    Writes history.jsonl (every architecture scored), result.json, architecture.txt, cells.png and
-    curve.png under --out; a search that was cut off goes on with --resume.
+    Writes history.jsonl (every architecture scored), result.json, network.py (builds what was
+    found), pictures and more under --out; a search that was cut off goes on with --resume.
     """
+    from naslib_swap.models.imports import function
     from naslib_swap.optimizers import native
 
     plan = plan_of(SearchPlan, options, "search")
     execution = plan_of(Workers, workers, "search")
     place(out)
+    ask = None if accuracy is None else function(accuracy)
     checkpoint = Path(out) / "checkpoint.json"
     ours = resume or not checkpoint.exists()
 
@@ -69,7 +78,9 @@ def search(
         return "nothing was saved yet."
 
     with saved(going_on), _progress(plan.cycles, quiet=quiet) as show:
-        result = native.search(plan, out=out, execution=execution, resume=resume, progress=show)
+        result = native.search(
+            plan, out=out, execution=execution, resume=resume, progress=show, accuracy=ask
+        )
     if not result.top:
         typer.echo("the time limit came before the first architecture was scored", err=True)
         raise typer.Exit(1)
@@ -81,6 +92,8 @@ def _print(result: SearchResult, out: str) -> None:
     failed = f", {failures} not (history.jsonl says why)" if failures else ""
     typer.echo(best.arch)
     typer.echo("parameters: " + ", ".join(f"{name} {n:,}" for name, n in result.sizes.items()))
+    for line in _told(result):
+        typer.echo(line)
     typer.echo(
         f"{_score(best, result.plan.proxy)}; "
         f"{len(result.state.history)} architectures scored{failed}, "
@@ -94,6 +107,37 @@ def _print(result: SearchResult, out: str) -> None:
             f"warning: the best score is near the highest that {samples} images can give, "
             f"{2**samples}; more --samples tell architectures apart better",
             err=True,
+        )
+
+
+def _told(result: SearchResult) -> Iterator[str]:
+    """Say what the network costs, what chose it, and how good it is where that is known."""
+    best, plan = result.best, result.plan
+    if best.costs:
+        yield "costs: " + ", ".join(f"{name} {value:,.6g}" for name, value in best.costs.items())
+    if result.front:
+        yield f"front of {', '.join(plan.pareto)}: {len(result.front)} networks (front.png)"
+    if result.verified:
+        yield (
+            f"chosen by the true accuracies of {len(result.verified)}: "
+            f"{result.verified[best.arch]:.6g} is the highest"
+        )
+    elif plan.verify:
+        yield "no true accuracy of what was found is known, so that the score alone chose"
+    elif result.finalists:
+        yield f"chosen among {len(result.finalists)} finalists by {', '.join(plan.final)}"
+    if result.table is None:
+        return
+    where = f"{legible(result.table.source)}, {len(result.table.accuracy):,} networks"
+    truth = result.standing
+    if truth is None:
+        yield f"true accuracy: not in the table ({where})"
+    elif "rank" not in truth:
+        yield f"accuracy: {truth['accuracy']:.6g}, predicted by {legible(result.table.source)}"
+    else:
+        yield (
+            f"true accuracy: {truth['accuracy']:.6g}, rank {truth['rank']:,} ({where}), "
+            f"{truth['regret']:.3g} below the best"
         )
 
 

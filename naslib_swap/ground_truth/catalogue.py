@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -55,6 +58,8 @@ _OOD_VIT = f"{_RAW}/vovantuan1999a/OoD-ViT-NAS/af1e221d950fc00d0c24e52a468fddcd8
 _AUTO_PROX = f"{_RAW}/lliai/Auto-Prox-AAAI24/90ed458eff6948a6f0d23e440a8d21bbec50d091/gt_results"
 _VITBENCH = "Wei et al., Auto-Prox, AAAI 2024, arXiv 2312.09059"
 _CIFAR = "Krizhevsky, Learning Multiple Layers of Features from Tiny Images, 2009"
+
+_downloads: ContextVar[bool] = ContextVar("downloads", default=True)
 
 VERIFIED = "verified.json"
 """In the cache folder: what was read and found to be right."""
@@ -123,6 +128,16 @@ CATALOGUE: dict[str, Entry] = {
             423192,
             "Apache-2.0",
             "Dong and Yang, NAS-Bench-201, ICLR 2020, arXiv 2001.00326; " + _ZERO,
+        ),
+        Entry(
+            "nasbench201-hardware",
+            "tables/nasbench201_hardware__cifar10.csv.gz",
+            "latency and energy of all 15,625 NAS-Bench-201 architectures on 6 devices, CIFAR-10",
+            None,
+            "fb39c3676bb9ba87acb88cf21ec3ad3afa320322094ae898a32fdb0ede6c8eb7",
+            376382,
+            "MIT",
+            "Li et al., HW-NAS-Bench, ICLR 2021, arXiv 2103.10584",
         ),
         Entry(
             "darts1000",
@@ -303,6 +318,16 @@ def locate(name: str) -> Path:
     return path
 
 
+@contextmanager
+def without_downloads() -> Iterator[None]:
+    """Find only what is here already, inside: what would be downloaded is a `BadFile`."""
+    before = _downloads.set(False)
+    try:
+        yield
+    finally:
+        _downloads.reset(before)
+
+
 def download(wanted: Entry, progress: Any = False) -> Path:
     """Download into the cache and verify; nothing is left behind when either fails.
 
@@ -319,6 +344,10 @@ def download(wanted: Entry, progress: Any = False) -> Path:
         It has no public address, cannot be downloaded, or what arrived is something else.
     """
     target = cache_folder() / wanted.path
+    if not _downloads.get():
+        raise BadFile(
+            f"{wanted.name} is not here; `naslib-swap data fetch {wanted.name}` fetches it"
+        )
     if wanted.url is None:
         raise BadFile(
             f"{wanted.name} has no public download: put the file at {by_hand(wanted)} "

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-import importlib.util
 import inspect
-import re
-import sys
 from functools import partial
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import nn
 
-from naslib_swap.errors import BadArgument, BadFile, SwapError
+from naslib_swap.errors import BadArgument
 from naslib_swap.models.calls import Call
+from naslib_swap.models.imports import executed_again, imported
 from naslib_swap.models.model import Asked, Model, Takes
 from naslib_swap.models.raised import cause
 from naslib_swap.seeding import seeded
@@ -107,7 +102,7 @@ def _model(name: str, call: Call, home: str) -> Model:
 
 
 def _built(name: str, call: Call, home: str, seed: int) -> nn.Module:
-    found: Any = _imported(home, seed)
+    found: Any = imported(home, seed)
     for part in call.name.split("."):
         found = getattr(found, part, None)
     if found is None:
@@ -116,7 +111,7 @@ def _built(name: str, call: Call, home: str, seed: int) -> nn.Module:
         if call.has_arguments:
             raise BadArgument(f"{name} is a module already, expected no arguments.")
         # It was built at import, from whatever seed there was: once more, from this one.
-        again: Any = _executed_again(home, seed)
+        again: Any = executed_again(home, seed)
         for part in call.name.split("."):
             again = getattr(again, part)
         assert isinstance(again, nn.Module)
@@ -161,7 +156,7 @@ def _required(factory: Any) -> list[str]:
 
 def _factories(home: str, asked: Asked) -> list[str]:
     """Names in a file that make a module without arguments, or are one; others are told."""
-    module = _imported(home, 0)
+    module = imported(home, 0)
     ready, wanting = [], []
     for name, value in vars(module).items():
         if name.startswith("_") or not _makes_modules(value, module):
@@ -213,63 +208,3 @@ def _arguments(call: Call) -> str:
     given = [repr(value) for value in call.positional]
     given += [f"{name}={value!r}" for name, value in call.keywords.items()]
     return f"({', '.join(given)})"
-
-
-_EXECUTED: dict[str, ModuleType] = {}
-
-
-def _imported(home: str, seed: int) -> ModuleType:
-    """Return a module, imported once."""
-    if home.endswith(".py") and not Path(home).is_file():
-        raise BadFile(f"there is no Python file {home!r}, expected one with a factory.")
-    try:
-        # Kept modules hold values, also where a network is built without them, on the meta device.
-        with seeded(seed), torch.device("cpu"):
-            if home.endswith(".py"):
-                path = Path(home).resolve()
-                if str(path) not in _EXECUTED:
-                    _EXECUTED[str(path)] = _executed(path)
-                return _EXECUTED[str(path)]
-            if "" not in sys.path:
-                sys.path.insert(0, "")
-            return importlib.import_module(home)
-    except SwapError:
-        raise
-    except ImportError as error:
-        raise BadArgument(
-            f"cannot import {home!r}: {cause(error)}. Is its folder on PYTHONPATH?"
-        ) from error
-    except Exception as error:  # the user's code may raise anything
-        raise BadArgument(f"cannot import {home!r}: {cause(error)}.") from error
-
-
-def _executed(path: Path) -> ModuleType:
-    # Named by its whole path: two files of one name are two modules.
-    name = re.sub(r"\W", "_", str(path.with_suffix("")))
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None  # it ends in .py
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.path.insert(0, str(path.parent))
-    # Dataclasses and pickle look for a class's module here.
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module
-
-
-def _executed_again(home: str, seed: int) -> ModuleType:
-    """Return the module as an import under this seed makes it; other importers keep theirs."""
-    spec = _imported(home, seed).__spec__
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    try:
-        with seeded(seed):
-            spec.loader.exec_module(module)
-    except Exception as error:  # the user's code may raise anything
-        raise BadArgument(f"cannot import {home!r} once more: {cause(error)}.") from error
-    return module

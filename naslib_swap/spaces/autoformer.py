@@ -55,6 +55,8 @@ class AutoFormer(SearchSpace):
         The space's name, and what messages call it.
     widths, heads, ratios, depths
         What `sample` chooses from; ratios in halves.
+    supernet
+        The width of the supernet that holds all these networks, as its authors configure it.
     example
         An architecture.
     tasks
@@ -72,11 +74,13 @@ class AutoFormer(SearchSpace):
         heads: tuple[int, ...],
         ratios: tuple[int, ...],
         depths: tuple[int, ...],
+        supernet: int,
         example: str,
         tasks: Mapping[str, Task],
     ) -> None:
         self.name, self.title, self.example, self.tasks = name, title, example, tasks
         self.widths, self.heads, self.ratios, self.depths = widths, heads, ratios, depths
+        self.supernet = supernet
 
     def parse(self, text: str) -> Arch:
         """Read "192-3h4-4h3.5-...", a record of OoD-ViT-NAS or ViTBench-101, or AutoFormer's YAML.
@@ -149,6 +153,30 @@ class AutoFormer(SearchSpace):
             },
         }
 
+    def exported(self, arch: Arch) -> dict[str, str]:
+        """Return the file that AutoFormer's own code reads to train the network alone.
+
+        It is that of ``--cfg``: the supernet that contains the space, the space, and the network.
+        """
+        import yaml
+
+        content = {
+            "SUPERNET": {
+                "MLP_RATIO": max(self.ratios) / 2,
+                "NUM_HEADS": max(self.heads),
+                "EMBED_DIM": self.supernet,
+                "DEPTH": max(self.depths),
+            },
+            "SEARCH_SPACE": {
+                "MLP_RATIO": [ratio / 2 for ratio in self.ratios],
+                "NUM_HEADS": list(self.heads),
+                "DEPTH": list(self.depths),
+                "EMBED_DIM": list(self.widths),
+            },
+            "RETRAIN": self.described(arch)["RETRAIN"],
+        }
+        return {"autoformer.yaml": yaml.safe_dump(content, sort_keys=False)}
+
     def layers(self, arch: Arch) -> list[tuple[int, int, int]]:
         """List each layer's width, heads and width of its feed-forward network."""
         width, layers = self._checked(arch)
@@ -191,8 +219,30 @@ class AutoFormer(SearchSpace):
             total += 2 * width * hidden + hidden + width
         return total
 
+    def multiply_accumulates(
+        self,
+        arch: Arch,
+        input_shape: tuple[int, ...],
+        *,
+        variant: str | None = None,
+        num_classes: int = 10,
+    ) -> int:
+        """Count those of one image: of patches, head, and the products of each layer."""
+        channels, side = input_shape[0], input_shape[-1] // PATCH
+        layers, tokens = self.layers(arch), side**2 + 1
+        width = layers[0][0]
+        total = PATCH**2 * channels * width * side**2 + width * num_classes
+        for _, heads, hidden in layers:
+            total += self._attention_products(tokens, width, heads) + 2 * tokens * width * hidden
+        return total
+
     def _attention(self, width: int, heads: int) -> nn.Module:
         return RelativeAttention(width, heads)
+
+    def _attention_products(self, tokens: int, width: int, heads: int) -> int:
+        # Queries meet keys and positions of keys; shares meet values and positions of values.
+        inner = HEAD_WIDTH * heads
+        return 4 * tokens * inner * width + 4 * tokens**2 * inner
 
     def _attention_parameters(self, width: int, heads: int) -> int:
         inner = HEAD_WIDTH * heads
@@ -236,8 +286,16 @@ class VitBench(AutoFormer):
 
     epsilon = 1e-6
 
+    def exported(self, arch: Arch) -> dict[str, str]:
+        """Return none: ViTBench-101's network is not AutoFormer's."""
+        return {}
+
     def _attention(self, width: int, heads: int) -> nn.Module:
         return Attention(width, heads, width // heads)
+
+    def _attention_products(self, tokens: int, width: int, heads: int) -> int:
+        inner = width // heads * heads
+        return 4 * tokens * inner * width + 2 * tokens**2 * inner
 
     def _attention_parameters(self, width: int, heads: int) -> int:
         return 3 * width * (width + 1) + (width + 1) * width
@@ -254,6 +312,7 @@ _TINY: dict[str, Any] = {
     "heads": (3, 4),
     "ratios": (7, 8),
     "depths": (12, 13, 14),
+    "supernet": 256,
     "example": _example(192, 3, 4, 12),
 }
 
@@ -272,6 +331,7 @@ SPACE = (
         heads=(5, 6, 7),
         ratios=(6, 7, 8),
         depths=(12, 13, 14),
+        supernet=448,
         example=_example(320, 5, 6, 12),
         tasks=_IMAGENET,
     ),
@@ -282,6 +342,7 @@ SPACE = (
         heads=(9, 10),
         ratios=(6, 7, 8),
         depths=(14, 15, 16),
+        supernet=640,
         example=_example(528, 9, 10, 14),
         tasks=_IMAGENET,
     ),

@@ -96,6 +96,17 @@ class GenotypeSpace(SearchSpace):
         """Return both cells; equal ones once."""
         return cell_graphs(self.genotype(arch))
 
+    def exported(self, arch: Arch) -> dict[str, str]:
+        """Return the genotype as Python that DARTS's own code and its heirs import."""
+        genotype = genotype_string(self.genotype(arch))
+        return {
+            "genotype.py": (
+                "from collections import namedtuple\n\n"
+                'Genotype = namedtuple("Genotype", "normal normal_concat reduce reduce_concat")\n\n'
+                f"FOUND = {genotype}\n"
+            )
+        }
+
     def depth(self, arch: Arch) -> int:
         """Weighted layers on the longest path of the default variant."""
         normal, reduce = self.genotype(arch)

@@ -171,6 +171,28 @@ class NasBench201(SearchSpace):
         check_sizes(num_classes, in_channels)
         return _network(self._checked(arch), num_classes, in_channels)
 
+    def multiply_accumulates(
+        self,
+        arch: Arch,
+        input_shape: tuple[int, ...],
+        *,
+        variant: str | None = None,
+        num_classes: int = 10,
+    ) -> int | None:
+        """Count those of one image whose side is a multiple of four; None for others."""
+        channels, height, width = input_shape
+        if height % 4 or width % 4:
+            return None
+        first, places = _CHANNELS[0], height * width
+        total = 9 * channels * first * places + _CHANNELS[-1] * num_classes
+        for before, after in zip(_CHANNELS, _CHANNELS[1:]):
+            places //= 4
+            total += places * (9 * before * after + 9 * after**2 + before * after)
+        kernel = sum(_CONVOLUTIONS.get(operation, 0) ** 2 for operation in self._checked(arch))
+        # Twice the channels on a quarter of the places: a cell costs the same in every stage.
+        cells = _CELLS_PER_STAGE * len(_CHANNELS)
+        return total + cells * kernel * first**2 * height * width
+
     def parameters(
         self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
     ) -> int:

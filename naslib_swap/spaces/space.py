@@ -211,6 +211,20 @@ class SearchSpace(ABC):
         """
         return None
 
+    def multiply_accumulates(
+        self,
+        arch: Arch,
+        input_shape: tuple[int, ...],
+        *,
+        variant: str | None = None,
+        num_classes: int = 10,
+    ) -> int | None:
+        """Count those of one image by a formula, as the proxy ``flops`` counts them.
+
+        None where the network must run to be counted, as here.
+        """
+        return None
+
     def parameters(
         self, arch: Arch, *, variant: str | None = None, num_classes: int = 10, in_channels: int = 3
     ) -> int:
@@ -282,6 +296,10 @@ class SearchSpace(ABC):
     def described(self, arch: Arch) -> dict[str, Any]:
         """Return an architecture as JSON that other programs can read."""
         return {"architecture": self.encode(arch)}
+
+    def exported(self, arch: Arch) -> dict[str, str]:
+        """Return files in which other programs read an architecture: name -> text. Here: none."""
+        return {}
 
     def naslib_key(self, arch: Arch) -> str:
         """Write an architecture as the keys of NASLib's tables are written."""

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 import typer
 from typer.testing import CliRunner
 
+from naslib_swap import spaces
 from naslib_swap.cli.search import search
 from naslib_swap.cli.session import Terminated
 from naslib_swap.errors import SwapError
@@ -165,3 +168,52 @@ def test_an_interrupt_says_how_to_go_on_where_something_was_saved(tmp_path, monk
     # Another search's checkpoint is none to go on from.
     assert advice not in invoke(SMALL, tmp_path).output
     assert advice in invoke(f"{SMALL} --resume", tmp_path).output
+
+
+def test_a_search_within_limits_says_what_its_network_costs_and_is_worth(tmp_path):
+    table = tmp_path / "truth.csv"
+    rng = np.random.default_rng(0)
+    space = spaces.get("nasbench201")
+    archs = dict.fromkeys(space.encode(space.sample(rng)) for _ in range(3000))
+    rows = [f'"{arch}",{place / 100}' for place, arch in enumerate(archs)]
+    table.write_text("arch,val_accuracy\n" + "\n".join(rows) + "\n")
+    options = f"--proxy params --pareto score,flops --max-params 900000 --truth-file {table}"
+    result = invoke(SMALL + options, tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert re.search(r"^costs: params [\d,]+, flops [\d.e+,]+$", result.stdout, re.M)
+    assert re.search(r"^front of score, flops: \d+ networks \(front.png\)$", result.stdout, re.M)
+    assert re.search(r"^true accuracy: .*\(csv, [\d,]+ networks\)", result.stdout, re.M)
+
+
+def test_a_function_of_the_users_chooses(tmp_path):
+    file = tmp_path / "mine.py"
+    file.write_text("def accuracy(arch):\n    return arch.count('2')\n")
+    options = f"--proxy params --verify 3 --accuracy {file}:accuracy"
+    result = invoke(SMALL + options, tmp_path / "out")
+    assert result.exit_code == 0, result.output
+    assert "chosen by the true accuracies of 3: " in result.stdout
+    file.write_text("def accuracy(arch):\n    raise ZeroDivisionError('lost')\n")
+    message = refusal(options, tmp_path / "failed")
+    assert re.search(
+        r"accuracy failed on \(.*\): ZeroDivisionError: lost \(mine.py, line 2\)", message
+    )
+    assert (tmp_path / "failed" / "checkpoint.json").exists()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ("--max-latency toaster:5", "got the device 'toaster', expected one with a table"),
+        ("--max-latency raspi4", "got the latency limit 'raspi4', expected a device and"),
+        ("--min-params 9 --max-params 8", "got 9 as the fewest parameters and 8 as the most"),
+        ("--max-flops 1", "has at most 1 multiply-accumulates; they had"),
+        ("--pareto score", "got the objectives score, expected two or more"),
+        ("--verify 2 --accuracy nowhere", "got the function 'nowhere', expected package.module"),
+        ("--verify 2 --accuracy math:nowhere", "'math' has no 'nowhere', expected a function"),
+        ("--accuracy math:sqrt", "got --accuracy without --verify"),
+        ("--latency-file none.csv --max-latency phone:3", "none.csv"),
+    ],
+)
+def test_impossible_wishes_are_refused_before_scoring(options, message, tmp_path):
+    assert message in refusal("--proxy params " + options, tmp_path / "out")
+    assert not (tmp_path / "out").exists()

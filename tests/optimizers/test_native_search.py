@@ -13,11 +13,12 @@ import pytest
 from naslib_swap import proxies, spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import search as steps
+from naslib_swap.optimizers.costs import Cost
 from naslib_swap.optimizers.fitness import Scored
+from naslib_swap.optimizers.limits import Limit
 from naslib_swap.optimizers.measuring import NetworkMeasure
 from naslib_swap.optimizers.native import search
 from naslib_swap.optimizers.plan import SearchPlan
-from naslib_swap.optimizers.size_limits import SizeLimits
 from naslib_swap.proxies import Proxy
 from naslib_swap.scoring import Architecture, Conditions, Images, score
 from naslib_swap.scoring.execution import Workers
@@ -49,7 +50,10 @@ def test_darts_search_writes_everything(tmp_path):
         "cells.png",
         "checkpoint.json",
         "curve.png",
+        "genotype.py",
+        "history.csv",
         "history.jsonl",
+        "network.py",
         "report.html",
         "result.json",
     ]
@@ -226,8 +230,9 @@ def test_impossible_size_window(limits, message, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
-def test_size_limits_without_bounds_admit_all():
-    assert SizeLimits(lambda arch: 7)("anything")
+def test_a_limit_without_bounds_admits_what_is_known():
+    assert Limit(Cost("params", "parameters", lambda arch: 7))("anything")
+    assert not Limit(Cost("params", "parameters", lambda arch: float("nan")))("anything")
 
 
 @pytest.mark.parametrize(

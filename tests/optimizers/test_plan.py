@@ -7,6 +7,7 @@ import pytest
 
 from naslib_swap import combinations, spaces
 from naslib_swap.errors import BadArgument
+from naslib_swap.optimizers.costs import costs
 from naslib_swap.optimizers.evolution import EvolutionSettings
 from naslib_swap.optimizers.fitness import SizeWeighting
 from naslib_swap.optimizers.plan import SearchPlan
@@ -137,11 +138,55 @@ def test_limits_mean_the_network_to_be_trained_for_the_task():
     arch = space.parse(space.example)
     trained = space.parameters(arch, variant="imagenet", num_classes=1000)
     plan = SearchPlan(task="imagenet", max_params=trained).complete()
-    assert plan.limits()(arch)
-    assert not replace(plan, max_params=trained - 1).limits()(arch)
+    assert limits(plan)(arch)
+    assert not limits(replace(plan, max_params=trained - 1))(arch)
     other = SearchPlan("nasbench201", task="cifar100").complete()
     tiny = spaces.get("nasbench201").parse("(0, 0, 0, 0, 0, 0)")
     scored = spaces.get("nasbench201").parameters(tiny, num_classes=100)
-    assert replace(other, min_params=scored).limits()(tiny)
-    assert not replace(other, min_params=scored + 1).limits()(tiny)
-    assert other.limits() is None
+    assert limits(replace(other, min_params=scored))(tiny)
+    assert not limits(replace(other, min_params=scored + 1))(tiny)
+    assert limits(other).limits == ()
+
+
+def limits(plan):
+    found = costs(plan.network(), plan.looks_at(), plan.latencies())
+    return plan.limits({cost.name: cost for cost in found})
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"max_flops": 0.0}, "got 0 as the most multiply-accumulates"),
+        ({"max_latency": ("raspi4",)}, "got the latency limit 'raspi4', expected a device and"),
+        ({"max_latency": ("cpu:-1",)}, "got the latency limit 'cpu:-1'"),
+        ({"max_latency": ("cpu:1", "cpu:2")}, "two limits on the latency on cpu"),
+        ({"latency_file": "table.csv"}, "got --latency-file without a device"),
+        ({"pareto": ("score",)}, "got the objectives score, expected two or more"),
+        ({"pareto": ("params", "flops")}, "expected score among them"),
+        ({"pareto": ("score", "params"), "removal": "oldest"}, "got removal 'oldest' with several"),
+        ({"pareto": ("score", "params"), "finalists": 5}, "a front has no single best"),
+        ({"finalists": 1}, "got finalists 1"),
+        ({"final": ("imaginary",)}, "got the proxy 'imaginary'"),
+        ({"final_samples": 1}, "got final samples 1"),
+    ],
+)
+def test_what_contradicts_itself_is_said_in_one_sentence(change, message):
+    with pytest.raises(BadArgument, match=re.escape(message)):
+        replace(SearchPlan("nasbench201"), **change).complete().check()
+
+
+def test_costs_come_in_the_order_of_their_work():
+    plan = SearchPlan(
+        "nasbench201",
+        max_latency=("cpu:5", "raspi4:20"),
+        max_flops=1e8,
+        pareto=("score", "latency:fpga", "params"),
+    )
+    assert plan.looks_at() == ("params", "latency:raspi4", "latency:fpga", "flops", "latency:cpu")
+    assert plan.devices() == ("raspi4", "fpga", "cpu")
+
+
+def test_size_weighs_once_in_a_pareto_search():
+    assert SearchPlan(pareto=("score", "params")).complete().weighting() == SizeWeighting("none")
+    told = SearchPlan(pareto=("score", "params"), adaptive=True).complete()
+    assert told.weighting() == SizeWeighting("adaptive")
