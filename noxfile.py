@@ -43,14 +43,16 @@ def tested(session: nox.Session, *chosen: str) -> None:
     """Run tests on what is installed; the sources are out of reach."""
     home = Path(session.create_tmp()) / "checkout"
     home.mkdir(exist_ok=True)
-    for name in ("tests", "docs", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md",
-                 "setup.cfg", "pyproject.toml", "benchmarks", "LICENSE"):  # fmt: skip
+    sources = {"naslib_swap", "predictors", "optimizers", "build", ".git", ".venv", ".nox"}
+    for name in sorted({path.name for path in ROOT.iterdir()} - sources):
         link = home / name
         if not link.is_symlink():
             link.symlink_to(ROOT / name)
     with session.chdir(home):
-        session.run("pytest", "-o", "pythonpath=", "-p", "no:cacheprovider", *chosen,
-                    *session.posargs)  # fmt: skip
+        session.run("pytest", "-o", "pythonpath=", "-p", "no:cacheprovider",
+                    # These read the sources.
+                    "--ignore", "tests/test_layers.py", "--ignore", "tests/test_docstrings.py",
+                    *chosen, *session.posargs)  # fmt: skip
 
 
 @nox.session

@@ -14,6 +14,7 @@ PAGES = {
     "SECURITY.md": "security.md",
     "CHANGELOG.md": "changelog.md",
 }
+LINKS = {**PAGES, "README.md": "index.md"}
 _LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#|mailto:)([^)#\s]+)(#[^)\s]*)?\)")
 
 
@@ -36,4 +37,4 @@ def _link(text: str, target: str, anchor: str) -> str:
     bare = target.removeprefix("../")
     if bare.endswith(".py"):
         return text
-    return f"[{text}]({PAGES.get(bare, bare.removeprefix('docs/'))}{anchor})"
+    return f"[{text}]({LINKS.get(bare, bare.removeprefix('docs/'))}{anchor})"

@@ -11,10 +11,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from naslib_swap import web
 from naslib_swap.evaluation.heat import heat_map
 from naslib_swap.web import document, numbers, script_json
 
-WEB = Path(__file__).parents[2] / "naslib_swap" / "web"
+ROOT = Path(__file__).parents[2]
+WEB = Path(web.__file__).parent
 HOSTILE = "</script><script>alert(1)</script><!--<script>"
 
 
@@ -76,7 +78,7 @@ def test_numbers_are_what_json_holds():
 
 def test_every_file_of_a_page_is_packaged_and_every_library_has_its_licence():
     setup = configparser.ConfigParser()
-    setup.read(WEB.parents[1] / "setup.cfg")
+    setup.read(ROOT / "setup.cfg")
     patterns = setup["options.package_data"]["naslib_swap.web"].split(", ")
     packaged = {path.name for pattern in patterns for path in WEB.glob(pattern)}
     assert packaged == {path.name for path in WEB.iterdir() if path.suffix not in (".py", ".pyc")
