@@ -31,6 +31,8 @@ def scores(comparison: ModelComparison) -> Figure:
     values = [n for one in models for n in (one.score, one.swap.bound)]
     if values and max(values) > 30 * max(1.0, min(values)):
         axes.set_xscale("log")
+    else:
+        axes.set_xlim(left=0)
     names = [brief(one.name, _LONGEST) for one in models]
     axes.set_yticks(range(len(models)), names, fontsize=9)
     axes.set_ylim(-0.7, len(models) - 0.3)
