@@ -194,6 +194,10 @@ def test_columns_collect_records_of_tasks_that_share_their_scores():
         shipped.columns_of(records, {ARCH: 0}, groups)
 
 
+def test_the_package_has_them():
+    assert "nasbench201" in shipped.names()
+
+
 @pytest.mark.parametrize("space", shipped.names())
 def test_what_is_shipped_is_what_the_library_computes(space: str):
     """A random few, computed anew: within 4 patterns, as sums differ by processor."""
