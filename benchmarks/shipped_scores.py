@@ -30,13 +30,11 @@ from naslib_swap.spaces.notation import read_literal
 RUNS = (
     ("nasbench101", "suite-zero", "natural"),
     ("nasbench301", "suite-zero", "natural"),
-    ("nasbench201", "suite-zero", "natural"),
     ("nasbench201", "nasbench201", "natural"),
     ("transbench101_macro", "suite-zero", "natural"),
     ("transbench101_micro", "suite-zero", "natural"),
     ("nasbench101", "suite-zero", "cifar10"),
     ("nasbench301", "suite-zero", "cifar10"),
-    ("nasbench201", "suite-zero", "cifar10"),
     ("nasbench201", "nasbench201", "cifar10"),
 )
 SPACES = tuple(dict.fromkeys(space for space, _, _ in RUNS))

@@ -139,10 +139,11 @@ def _fill(
             place = held.keys.get(str(read_literal(text)))
         except ValueError:
             place = None
-        if place is None or column.at(place) is None:
+        if place is None:
             continue
-        count += 1
-        for name, recipe in recipes.items():
-            value = held.score(column, task, place, name, recipe).value
-            row[name] = value if flat else {"score": value, "time": 0.0}
+        scores = {n: held.score(column, task, place, n, recipe) for n, recipe in recipes.items()}
+        count += None not in scores.values()
+        for name, score in scores.items():
+            if score is not None:
+                row[name] = score.value if flat else {"score": score.value, "time": score.seconds}
     return count

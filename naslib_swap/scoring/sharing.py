@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from naslib_swap.errors import BadArgument
 from naslib_swap.regularisation import log_regularised
 from naslib_swap.scoring.recipe import Recipe, unweighed
 from naslib_swap.scoring.record import Record, Score
@@ -93,12 +94,17 @@ def following(
     if swap.value is None:  # its head may be at fault
         return [], jobs
     found: list[Record] = []
+    again: list[Job] = []
     for job in jobs:
         own = {name: scores[name] for name in job.proxies if name != "reg_swap"}
-        if "reg_swap" in job.proxies:
-            own["reg_swap"] = _regularised(swap, job)
+        try:
+            if "reg_swap" in job.proxies:
+                own["reg_swap"] = _regularised(swap, job)
+        except BadArgument:  # computing it says why
+            again.append(job)
+            continue
         found += records(job, own)
-    return found, []
+    return found, again
 
 
 def _regularised(swap: Score, job: Job) -> Score:

@@ -15,7 +15,7 @@ from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Optional
 
-from naslib_swap.errors import BadFile
+from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.files import write_bytes
 from naslib_swap.regularisation import log_regularised
 from naslib_swap.scoring.recipe import VERSION, Recipe, unweighed
@@ -117,21 +117,26 @@ class Table:
                 said.append(", ".join(differs))
         return min(said, key=len, default="")
 
-    def score(self, column: Column, task: str, place: int, name: str, recipe: Recipe) -> Score:
-        """Return the score of a network by a proxy of `PROXIES`; KeyError where there is none.
+    def score(
+        self, column: Column, task: str, place: int, name: str, recipe: Recipe
+    ) -> Optional[Score]:
+        """Return the score of a network by a proxy of `PROXIES`; None where there is none.
 
         Its seconds are 0: nothing was computed.
         """
         seen = column.at(place)
         if seen is None:
-            raise KeyError(place)
+            return None
         if name == "values":
             return Score(float(seen.values))
         value = float(seen.patterns)
         if name == "reg_swap":
             settings = dict(recipe.settings)
             theta = int(self.sizes[task][place]) / 1000
-            value = log_regularised(value, theta, settings["mu"], settings["sigma"])
+            try:
+                value = log_regularised(value, theta, settings["mu"], settings["sigma"])
+            except BadArgument:  # computing it says why
+                return None
         return Score(value, saturation=seen.patterns / seen.bound)
 
 
@@ -153,9 +158,7 @@ def find(key: Key, recipe: Recipe) -> Optional[Score]:
     if table is None or place is None:
         return None
     column = table.column(key.task, key.seed, recipe)
-    if column is None or column.at(place) is None:
-        return None
-    return table.score(column, key.task, place, key.proxy, recipe)
+    return None if column is None else table.score(column, key.task, place, key.proxy, recipe)
 
 
 def scores(
@@ -196,28 +199,31 @@ def taken(
     known
         What is there already.
     note
-        Called with one sentence for each task and proxy: how many scores are taken, or why none is.
+        Called with one sentence for each task: how many scores are taken, and why others are not.
     """
     found: list[Record] = []
     for study in studies:
+        counts: dict[str, int] = {}
         for name in [name for name in study.proxies if name in PROXIES]:
-            count, why = 0, ""
+            why = ""
             for seed in study.seeds:
                 block = known.blocks.get((study.space, study.task, name, seed))
                 if block is None or all(map(block.done, range(len(block.known)))):
                     continue
                 records = list(_of_block(study, name, seed, block))
                 found += records
-                count += len(records)
-                if not records:
+                if records:
+                    counts[name] = counts.get(name, 0) + len(records)
+                else:
                     why = why or why_not(study.space, study.task, name, seed, block.recipe)
-            if count:
-                note(
-                    f"{count} score(s) of {study.space}/{study.task} by {name} come with the "
-                    "package and are not computed; --rescore computes them."
-                )
             if why:
                 note(why)
+        if counts:
+            said = ", ".join(f"{count} by {name}" for name, count in counts.items())
+            note(
+                f"scores of {study.space}/{study.task} that come with the package: {said}. They "
+                "are not computed here; --rescore computes them."
+            )
     return found
 
 
@@ -228,9 +234,11 @@ def _of_block(study: Study, name: str, seed: int, block: Block) -> Iterable[Reco
         return
     for arch, place in block.places.items():
         row = table.places.get(arch)
-        if row is None or block.done(place) or column.at(row) is None:
+        if row is None or block.done(place):
             continue
         score = table.score(column, study.task, row, name, block.recipe)
+        if score is None:
+            continue
         block.put(place, score)
         yield Record(
             Key(study.space, study.task, arch, name, seed, block.recipe.id), score, block.recipe

@@ -93,6 +93,15 @@ def test_a_regularised_score_follows_whatever_mu_and_sigma_are(table, task, mu, 
     assert found("reg_swap", task, mu=mu, sigma=sigma).value == pytest.approx(expected, abs=1e-12)
 
 
+def test_what_cannot_be_weighed_is_left_to_be_computed(table):
+    wild = replace(asked(), settings={"mu": 1e160, "sigma": 1.0})
+    store = MemoryStore()
+    run([replace(study(ARCH), conditions=wild)], store)
+    made = {record.key.proxy: record.score for record in store.records()}
+    assert made["swap"].value == 123
+    assert "too large for a number" in made["reg_swap"].error
+
+
 def test_settings_at_rest_do_not_matter(table):
     assert found("swap", repeats=0, batch_repeats=8).value == 123
     assert found("swap", repeats=2, batch_repeats=1) is None
@@ -139,7 +148,10 @@ def test_a_run_takes_what_is_there_and_computes_the_rest(table):
     assert values[other, "swap"] > 123
     assert len(values) == 4
     assert steps == [(0, 1), (1, 1)]
-    assert notes[0].startswith("1 score(s) of nasbench201/cifar10 by swap come with the package")
+    assert notes == [
+        "scores of nasbench201/cifar10 that come with the package: 1 by swap, 1 by reg_swap. They "
+        "are not computed here; --rescore computes them."
+    ]
 
 
 def test_a_run_computes_all_where_it_is_told_to(table):
@@ -192,6 +204,10 @@ def test_columns_collect_records_of_tasks_that_share_their_scores():
     records[0] = records[0]._replace(score=Score(99.0, saturation=0.25))
     with pytest.raises(BadFile, match="scores 99 and 100 on the tasks cifar10, cifar100"):
         shipped.columns_of(records, {ARCH: 0}, groups)
+
+
+def test_the_package_has_them():
+    assert "nasbench201" in shipped.names()
 
 
 @pytest.mark.parametrize("space", shipped.names())
