@@ -114,7 +114,7 @@ def _told(result: SearchResult) -> Iterator[str]:
     """Say what the network costs, what chose it, and how good it is where that is known."""
     best, plan = result.best, result.plan
     if best.costs:
-        yield "costs: " + ", ".join(f"{name} {value:,.6g}" for name, value in best.costs.items())
+        yield "costs: " + ", ".join(f"{name} {_cost(n)}" for name, n in best.costs.items())
     if result.front:
         yield f"front of {', '.join(plan.pareto)}: {len(result.front)} networks (front.png)"
     if result.verified:
@@ -139,6 +139,10 @@ def _told(result: SearchResult) -> Iterator[str]:
             f"true accuracy: {truth['accuracy']:.6g}, rank {truth['rank']:,} ({where}), "
             f"{truth['regret']:.3g} below the best"
         )
+
+
+def _cost(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:.4g}"
 
 
 @contextmanager
