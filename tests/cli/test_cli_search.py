@@ -192,10 +192,12 @@ def test_a_function_of_the_users_chooses(tmp_path):
     result = invoke(SMALL + options, tmp_path / "out")
     assert result.exit_code == 0, result.output
     assert "chosen by the true accuracies of 3: " in result.stdout
+    file = tmp_path / "failing.py"
     file.write_text("def accuracy(arch):\n    raise ZeroDivisionError('lost')\n")
+    options = f"--proxy params --verify 3 --accuracy {file}:accuracy"
     message = refusal(options, tmp_path / "failed")
     assert re.search(
-        r"accuracy failed on \(.*\): ZeroDivisionError: lost \(mine.py, line 2\)", message
+        r"accuracy failed on \(.*\): ZeroDivisionError: lost \(failing.py, line 2\)", message
     )
     assert (tmp_path / "failed" / "checkpoint.json").exists()
 
