@@ -262,7 +262,7 @@ def needed_by(seen: Footprint, *, gradients: bool = False) -> tuple[float, float
 
     Beside the values that are there at once, their patterns are kept, at two bits a value, and some
     values are looked at once more, to see whose rows they are. The weights are kept, to come back
-    as they were. Measured on six networks, this is 0.9 to 1.7 times what was taken.
+    as they were. On five networks, this is 1.0 to 2.3 times what was taken (docs/models.md).
     """
     each = 2 * seen.row + 3 * seen.most + seen.sum / 16
     if gradients:
