@@ -43,7 +43,9 @@ def _listed(arch):
 
 
 @pytest.mark.parametrize("name", SPACES)
-@pytest.mark.parametrize("given", [lambda arch: arch, _numpied, _listed], ids=["tuple", "numpy", "list"])
+@pytest.mark.parametrize(
+    "given", [lambda arch: arch, _numpied, _listed], ids=["tuple", "numpy", "list"]
+)
 def test_architectures_that_are_no_texts(name, given):
     """As a program of one's own holds them: tuples, with NumPy's integers, lists."""
     space = spaces.get(name)
