@@ -64,9 +64,6 @@ def score(
         typer.echo(written(), nl=False)
     elif found.scored:
         _print(found)
-    if as_json or as_csv:
-        for remark in () if quiet else found.remarks:
-            say(remark)
     for one in found.failed:
         say(f"error: {one.error}")
     if found.failed:

@@ -144,7 +144,7 @@ class Measuring:
             else:
                 if needed > free:
                     raise Unscorable(
-                        f"{model.name} has {_giga(needed)} of weights, and {_giga(free)} of memory "
+                        f"{model.name} has {_size(needed)} of weights, and {_size(free)} of memory "
                         "are free: take a smaller model."
                     )
         return model.build(seed)
@@ -190,8 +190,8 @@ class Measuring:
         most = int((free - fixed) / each)
         told = f"at most --samples {most} fit" if most >= SAMPLES else "not even two samples fit"
         raise Unscorable(
-            f"{model.name} needs about {_giga(fixed + each * samples)} for {samples} samples, and "
-            f"{_giga(free)} of memory are free: {told}. Fewer samples, smaller inputs or a smaller "
+            f"{model.name} needs about {_size(fixed + each * samples)} for {samples} samples, and "
+            f"{_size(free)} of memory are free: {told}. Fewer samples, smaller inputs or a smaller "
             "model."
         )
 
@@ -315,5 +315,5 @@ def _depth(net: nn.Module, batch: Batch, seed: int) -> int | None:
     return int(found) if found else None
 
 
-def _giga(size: float) -> str:
-    return f"{size / GIGABYTE:.1f} GB"
+def _size(size: float) -> str:
+    return f"{size / GIGABYTE:.1f} GB" if size >= GIGABYTE else f"{size / 1e6:.3g} MB"

@@ -203,7 +203,7 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
         ),
         (["timm", "--input-shape", "3,8,8"], "timm:, torchvision: and hf: begin names of their"),
         (["models.py:small", "--inputs", "natral", "--samples", "8"], "unknown source of images"),
-        (["models.py:small", "--input-shape", "3,8,8", "--memory", "1e-6"], "not even two samples"),
+        (["models.py:small", "--input-shape", "3,8,8", "--memory", "2e-6"], "not even two samples"),
         (["models.py:small", "--input-file", "empty.pt"], "cannot read empty.pt: EOFError. Exp"),
         (
             ["models.py:small", "--input-shape", "3,8,8", "--device", "banana"],

@@ -186,7 +186,7 @@ def test_what_would_not_fit_is_refused_with_the_most_samples_that_do() -> None:
     images = torch.randn(64, 3, 32, 32)
     found = compare_models({"wide": wide}, images, samples=64, memory=0.002)
     error = str(found.failed[0].error)
-    assert "for 64 samples, and 0.0 GB of memory are free: at most --samples " in error
+    assert "for 64 samples, and 2 MB of memory are free: at most --samples " in error
     most = int(error.split("at most --samples ")[1].split()[0])
     assert compare_models({"wide": wide}, images, samples=most, memory=0.002).scored
     assert compare_models({"wide": wide}, images, samples=most + 1, memory=0.002).failed
