@@ -41,7 +41,8 @@ def _of_the_container() -> int | None:
     with suppress(OSError, ValueError):
         limit = int((_CGROUP / "memory.max").read_text())  # "max" where there is none
         stat = dict(line.split() for line in (_CGROUP / "memory.stat").read_text().splitlines())
-        used = int((_CGROUP / "memory.current").read_text()) - int(stat.get("inactive_file", 0))
+        cached = sum(int(stat.get(name, 0)) for name in ("active_file", "inactive_file"))
+        used = int((_CGROUP / "memory.current").read_text()) - cached  # given back when needed
         return max(0, limit - used)
     return None
 
