@@ -126,13 +126,14 @@ class Combination:
         """
         import numpy as np
 
-        turned = np.array([-1.0 if name in self.against else 1.0 for name in self.members])
         values = np.asarray(values, dtype=float)
-        ranks = _ranks((values.T * turned).T)
+        turned = np.array([name in self.against for name in self.members])
+        rows = [-row if other else row for other, row in zip(turned, values)]
+        ranks = _ranks(np.array(rows, dtype=float).reshape(values.shape))
         logs = np.log(ranks / ranks.shape[-1])
         if self.guide:
             weights = weighted(ranks, self.members.index(self.guide))
-            weights[turned < 0] = 1.0
+            weights[turned] = 1.0
             logs *= weights[..., None]
         # 2 * 6 = 3 * 4, but the sums of their logarithms differ in the last bit.
         return logs.sum(0).round(12)
