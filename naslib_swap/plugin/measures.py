@@ -150,6 +150,9 @@ class _WithoutAuxiliary:
         named = self.net.named_parameters()
         return sum(v.numel() for name, v in named if "auxiliary" not in name)
 
+    def multiply_accumulates(self, input_shape: tuple[int, ...]) -> None:
+        return None
+
     def outline(self) -> None:
         return None
 

@@ -71,6 +71,12 @@ class Architecture:
         """Return the number of parameters."""
         return self._space.parameters(self._arch, **self._scale())
 
+    def multiply_accumulates(self, input_shape: tuple[int, ...]) -> int | None:
+        """Return those of one image of this shape; None where the network must run for it."""
+        return self._space.multiply_accumulates(
+            self._arch, input_shape, variant=self.variant, num_classes=self.takes.num_classes
+        )
+
     def outline(self) -> nn.Module:
         """Return its network on the meta device: modules and shapes, no weights."""
         with on_meta():

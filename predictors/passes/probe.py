@@ -27,6 +27,9 @@ class Known(Protocol):
     def parameters(self) -> int | None:
         """Return the number of parameters; None where it is not known."""
 
+    def multiply_accumulates(self, input_shape: tuple[int, ...]) -> int | None:
+        """Return those of one sample, as the proxy ``flops`` counts; None where not known."""
+
     def outline(self) -> nn.Module | None:
         """Return the network on the meta device, without weights; None where only `net` has it."""
 
