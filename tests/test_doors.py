@@ -75,7 +75,11 @@ def test_nas_lib_gives_it(expected, tmp_path):
         capture_output=True,
         text=True,
         check=True,
-        env={**_environment(), "NASLIB_SWAP_CACHE": str(tmp_path)},
+        env={
+            **_environment(),
+            "NASLIB_SWAP_CACHE": str(tmp_path),
+            "NASLIB_SWAP_SHIPPED": "false",
+        },
     )
     found = json.loads(done.stdout.splitlines()[-1])
     assert found == [expected[a, n] for a in ARCHS for n in NAMES]

@@ -72,6 +72,8 @@ def test_swap_runs_as_written_and_its_scores_are_kept(checkout: Path, tmp_path: 
     first = answer(run(checkout, "zc", "--predictor", "swap", folder=tmp_path))
     assert all(score > 1 for score in first["scores"])
     assert first["kendalltau"] == first["kendalltau"], "nan: the correlation failed"
+    computed = answer(run(checkout, "zc", "--predictor", "swap", "--swap.shipped=false"))
+    assert computed["scores"] == pytest.approx(first["scores"], abs=4), "as with the package"
     assert (checkout / "cache" / "scores.sqlite").is_file()
     again = answer(
         run(checkout, "zc", "predictor", "reg_swap", "--swap.mu=500", "--swap.sigma", "1000")
