@@ -14,18 +14,15 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from naslib_swap import proxies
 from naslib_swap.errors import BadArgument
 from naslib_swap.registry import Registry
 
-if TYPE_CHECKING:  # options of commands name combinations: they start without numpy
-    pass
-
 __all__ = ["COMBINATIONS", "Combination", "get", "names", "read", "register", "signed", "weighted"]
 
-Vector = Any  # a numpy array
+Vector = Any  # a numpy array: options of commands name combinations, and start without numpy
 
 LEAST = 3
 """Architectures of the smallest cohort."""
