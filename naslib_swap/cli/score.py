@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
 from naslib_swap.cli.declared import command
+from naslib_swap.cli.live import Ranking, Row, live
 from naslib_swap.cli.printing import print_table
-from naslib_swap.cli.progress import progress
 from naslib_swap.cli.session import notes, place, saved, say
 from naslib_swap.errors import BadArgument, Unscorable
 from naslib_swap.models.plan import ModelsPlan
@@ -50,9 +51,16 @@ def score(
     folder = None if out is None else place(out)
     from naslib_swap.models.compare import compare_planned
 
-    bar = quiet or len(models) == 1
-    with saved(lambda: "nothing was written"), progress("scoring models", quiet=bar) as show:
-        found = compare_planned(models, None, plan, progress=show, note=notes(quiet))
+    with saved(lambda: "nothing was written"), live("scoring models", quiet=quiet) as watched:
+
+        def watch(so_far: Callable[[], ModelComparison]) -> None:
+            watched.source = lambda: _ranking(so_far())
+
+        def show(done: int, total: int) -> None:
+            if total > 1:
+                watched.show(done, total)
+
+        found = compare_planned(models, None, plan, progress=show, note=notes(quiet), watch=watch)
     if not found.scored and len(found.failed) == 1:
         raise Unscorable(found.failed[0].error)
     if folder is not None:
@@ -68,6 +76,20 @@ def score(
         say(f"error: {one.error}")
     if found.failed:
         raise typer.Exit(1 if found.scored else 2)
+
+
+def _ranking(found: ModelComparison) -> Ranking:
+    """Return the models scored so far; the picture beside them is the share of the bound."""
+    columns = ("model", "score", "saturation", "#params", "seconds")
+    rows: list[Row] = []
+    if not found.scored:
+        return Ranking("", columns, rows)
+    cells = found.view[list(columns)].itertuples(index=False)
+    for one, (name, *others) in zip(found.scored, cells):
+        drawn = [score / one.swap.bound for score in one.drawn]
+        share = (min(drawn), one.score / one.swap.bound, max(drawn))
+        rows.append(Row(name, tuple(others), interval=share))
+    return Ranking("SWAP-Score so far", columns, rows)
 
 
 def _print(found: ModelComparison) -> None:

@@ -92,8 +92,11 @@ def compare_planned(
     *,
     progress: Callable[[int, int], None] = lambda done, total: None,
     note: Callable[[str], None] = lambda text: None,
+    watch: Callable[[Callable[[], ModelComparison]], None] = lambda so_far: None,
 ) -> ModelComparison:
     """Compare models as a plan says; otherwise as `compare_models`.
+
+    ``watch`` gets, before the first model, a function that returns the comparison so far.
 
     Raises
     ------
@@ -109,7 +112,8 @@ def compare_planned(
     if not found:
         raise BadArgument("got no models, expected at least one.")
     samples = plan.samples or fewest_samples(found, measuring, note)
-    rows = []
+    rows: list[ModelScore] = []
+    watch(lambda: _compared(rows, plan, samples))
     for number, model in enumerate(found):
         progress(number, len(found))
         rows.append(_row(model, measuring, samples))

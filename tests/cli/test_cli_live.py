@@ -73,3 +73,32 @@ def test_intervals_outside_the_scale_end_at_its_edge():
     assert whisker((-0.5, 0.0, 0.5), 5) == "●──  "
     assert whisker((0.2, 1.2, 1.5), 5).endswith("●")
     assert whisker(None) == ""
+
+
+def test_models_rank_as_they_are_scored():
+    from torch import nn
+
+    from naslib_swap.cli.score import _ranking
+    from naslib_swap.models.compare import compare_planned
+    from naslib_swap.models.plan import ModelsPlan
+
+    nets = {
+        "[b]narrow": lambda: nn.Sequential(nn.Conv2d(3, 1, 3), nn.ReLU()),
+        "none": nn.Identity,
+        "wide": lambda: nn.Sequential(nn.Conv2d(3, 3, 3), nn.ReLU()),
+    }
+    sources, seen = [], []
+    compare_planned(
+        nets,
+        None,
+        ModelsPlan(input_shape="3,5,5", samples=4),
+        watch=sources.append,
+        progress=lambda done, total: seen.append(_ranking(sources[0]())),
+    )
+    assert [[row.name for row in one.rows] for one in seen] == [
+        *([], ["[b]narrow"], ["[b]narrow"]),
+        ["wide", "[b]narrow"],
+    ]
+    best = seen[-1].rows[0]
+    assert best.interval is not None
+    assert best.cells[1] == f"{best.interval[1]:.1%}"
