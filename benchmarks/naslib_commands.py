@@ -106,24 +106,21 @@ def command(typed: str, checkout: Path) -> list[str]:
 
 
 def value(output: str, folder: Path) -> str:
-    """Return what a command found: correlations, scores or an architecture."""
+    """Return what a command found: an architecture, correlations or scores."""
     if found := re.search(r"^values (.+)$", output, re.MULTILINE):
         return found[1]
     if found := re.search(r"final architecture (.+): validation accuracy (\S+)", output):
         accuracy = float(found[2])
         return found[1] if accuracy < 0 else f"{found[1]}, {accuracy:.2f} %"
+    if found := re.search(r"Final architecture hash: (.+)", output):
+        return found[1]
     for path in sorted(folder.glob("run/**/scores.json")):
-        scores = json.loads(path.read_text())
-        if isinstance(scores, list) and len(scores) == 2 and "kendalltau" in scores[1]:
-            named = zip(("Kendall", "Spearman"), ("kendalltau", "spearman"))
-            return ", ".join(f"{name} {scores[1][key]:.4f}" for name, key in named)
-    for path in sorted(folder.glob("**/*.json")):
-        text = path.read_text()
-        scores = re.findall(r'"swap": \{"score": ([\d.]+)', text)
-        if scores:
-            return "scores " + ", ".join(f"{float(one):.0f}" for one in scores)
-    found = re.search(r"best architecture.*?(\(\d.*?\))", output)
-    return found[1] if found else ""
+        scores = json.loads(path.read_text())[1]
+        return f"Kendall {scores['kendalltau']:.4f}, Spearman {scores['spearman']:.4f}"
+    for path in sorted(folder.glob("benchmark--*.json")):
+        scores = [f"{entry['swap']['score']:.0f}" for entry in json.loads(path.read_text())]
+        return "scores " + ", ".join(scores)
+    return ""
 
 
 def run(checkout: Path, out: Path) -> int:
@@ -139,11 +136,17 @@ def run(checkout: Path, out: Path) -> int:
         environment = {**os.environ, "NASLIB_SWAP_CACHE": str(folder / "cache")}
         if entry.typed.startswith("ZeroCost"):
             environment["PYTHONPATH"] = str(checkout)
+        # NASLib writes these into its checkout; ours ends as it began.
+        written = checkout / "naslib" / "data" / "zc_benchmarks"
+        shutil.rmtree(written, ignore_errors=True)
         started = time.perf_counter()
         ended = subprocess.run(
             command(entry.typed, checkout), cwd=folder, env=environment, text=True,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False,
         )  # fmt: skip
+        for path in written.glob("*/*.json"):
+            path.rename(folder / path.name)
+        shutil.rmtree(written, ignore_errors=True)
         found = {
             "status": ended.returncode,
             "value": value(ended.stdout, folder),

@@ -141,4 +141,8 @@ def load_released(path: Optional[str] = None) -> pd.DataFrame:
     found = _locate("bert-activation", path)
     text = read_text(found)
     with damage(f"{one_line(found)} cannot be read as CSV"):
-        return pd.read_csv(io.StringIO(text)).set_index("ID").sort_index()
+        return (
+            pd.read_csv(io.StringIO(text), float_precision="round_trip")
+            .set_index("ID")
+            .sort_index()
+        )
