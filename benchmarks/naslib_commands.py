@@ -39,7 +39,8 @@ graph.set_spec((0, 2, 3, 2, 3, 1))
 torch.manual_seed(0)
 net = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU())
 images = torch.rand(16, 3, 6, 6, generator=torch.Generator().manual_seed(0))
-values = [ZeroCost("swap").query(graph), ZeroCost("swap").query(net, dataloader=[(images, None)])]
+labels = torch.zeros(16, dtype=torch.long)
+values = [ZeroCost("swap").query(graph), ZeroCost("swap").query(net, dataloader=[(images, labels)])]
 print("values", *map(int, values))
 """
 
@@ -110,8 +111,8 @@ def value(output: str, folder: Path) -> str:
     if found := re.search(r"^values (.+)$", output, re.MULTILINE):
         return found[1]
     if found := re.search(r"final architecture (.+): validation accuracy (\S+)", output):
-        accuracy = float(found[2])
-        return found[1] if accuracy < 0 else f"{found[1]}, {accuracy:.2f} %"
+        known = found[2] != "unknown"
+        return f"{found[1]}, {float(found[2]):.2f} %" if known else found[1]
     if found := re.search(r"Final architecture hash: (.+)", output):
         return found[1]
     for path in sorted(folder.glob("run/**/scores.json")):
@@ -136,6 +137,8 @@ def run(checkout: Path, out: Path) -> int:
         environment = {**os.environ, "NASLIB_SWAP_CACHE": str(folder / "cache")}
         if entry.typed.startswith("ZeroCost"):
             environment["PYTHONPATH"] = str(checkout)
+        if entry.typed.startswith("naslib-swap naslib"):
+            environment["NASLIB_ROOT"] = str(checkout)
         # NASLib writes these into its checkout; ours ends as it began.
         written = checkout / "naslib" / "data" / "zc_benchmarks"
         shutil.rmtree(written, ignore_errors=True)

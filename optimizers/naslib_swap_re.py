@@ -129,12 +129,13 @@ class SwapRE(MetaOptimizer):
         except MissingPackage as error:
             logger.warning("%s is returned without its network: %s", key, error)
             graph = self._graph(key, with_network=False)
+        accuracy = "unknown"
         if self._is_known(graph, Metric.VAL_ACCURACY):
             accuracy = graph.query(Metric.VAL_ACCURACY, self.dataset, dataset_api=self.dataset_api)
-            logger.info("final architecture %s: validation accuracy %s", key, accuracy)
         else:
             # NASLib's trainer asks once more, at the very end, and would fail there.
             graph.query = _unknown
+        logger.info("final architecture %s: validation accuracy %s", key, accuracy)
         return graph
 
     def get_op_optimizer(self) -> Any:

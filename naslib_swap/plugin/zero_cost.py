@@ -121,6 +121,8 @@ def _is_plain(name: str, network: Any) -> bool:
 @failure.loud
 def _score_plain(name: str, network: Any, dataloader: Any, device: Any) -> float:
     """Score a network as it is over the first batch of a loader of (inputs, targets)."""
+    import torch
+
     from naslib_swap.plugin.measures import score_batch
 
     if dataloader is None:
@@ -128,5 +130,14 @@ def _score_plain(name: str, network: Any, dataloader: Any, device: Any) -> float
             f"{name} of a {type(network).__name__}: give its inputs, as in "
             "query(network, dataloader=loader), where a batch is (inputs, targets)"
         )
-    inputs, targets = next(iter(dataloader))[:2]
+    batch = next(iter(dataloader))
+    two = tuple(batch[:2]) if isinstance(batch, (tuple, list)) else (batch,)
+    if len(two) != 2 or not all(isinstance(one, torch.Tensor) for one in two):
+        kinds = ", ".join(type(one).__name__ for one in two)
+        raise BadArgument(
+            f"{name} of a {type(network).__name__}: got a batch of ({kinds}) from the loader, "
+            "expected (inputs, targets), two tensors. Where there are no labels, give "
+            "torch.zeros(len(inputs), dtype=torch.long)."
+        )
+    inputs, targets = two
     return float(sum(score_batch(name, network, inputs.to(device), targets)))

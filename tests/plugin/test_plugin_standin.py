@@ -169,7 +169,12 @@ print([ZeroCost("reg_params").query(graph, dataloader=batch), ZeroCost("depth").
 from naslib_swap.proxies import Proxy, register
 register(Proxy("widest", "Widest", lambda probe: max(p.shape[0] for p in probe.net.parameters())))
 print([ZeroCost("widest").query(graph), ZeroCost("widest").query(graph, dataloader=batch)])
-for ask in (lambda: ZeroCost("swop"), lambda: ZeroCost("swap").query(net)):
+bare = [(rows, None)]
+for ask in (
+    lambda: ZeroCost("swop"),
+    lambda: ZeroCost("swap").query(net),
+    lambda: ZeroCost("swap").query(net, dataloader=bare),
+):
     try:
         ask()
     except ValueError as error:
@@ -184,7 +189,7 @@ for ask in (lambda: ZeroCost("swop"), lambda: ZeroCost("swap").query(net)):
         env=env,
         check=False,
     )
-    shown, second, third, name, loader = result.stdout.strip().splitlines()[-5:]
+    shown, second, third, name, loader, labels = result.stdout.strip().splitlines()[-6:]
     assert shown == "[True, True, True, True]", result.stderr
     # The stand-in's network is 3072 x 4 weights and 4 biases; its auxiliary head does not count.
     rule = regularisation_of("nasbench201", "cifar10")
@@ -192,3 +197,4 @@ for ask in (lambda: ZeroCost("swop"), lambda: ZeroCost("swap").query(net)):
     assert json.loads(third) == [64, 10]
     assert name.startswith("unknown zero-cost predictor 'swop'; known are depth, ")
     assert loader.startswith("swap of a Sequential: give its inputs")
+    assert "got a batch of (Tensor, NoneType) from the loader" in labels
