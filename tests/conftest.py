@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+
+from tests.forks import Forks
 
 
 @pytest.fixture(scope="session")
@@ -29,6 +32,21 @@ def naslib_root() -> Path:
     if spec and spec.origin:
         return Path(spec.origin).parent.parent
     pytest.skip("NASLib is neither importable nor under NASLIB_ROOT")
+
+
+@pytest.fixture(scope="session")
+def forks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Forks]:
+    """Starts commands in processes that need not import torch."""
+    found = Forks(tmp_path_factory.mktemp("forks"))
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def no_drawings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the drawing out, which takes most of the time of a small search."""
+    for name in ("draw_cells", "draw_curve", "draw_front"):
+        monkeypatch.setattr(f"naslib_swap.optimizers.drawing.{name}", lambda *_: None)
 
 
 @pytest.fixture(scope="session")
