@@ -7,13 +7,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from naslib_swap.cli.main import main
-from tests.forks import Forks
 
 MODELS = """
 import torch
@@ -67,7 +67,7 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def run(forks: Forks) -> Run:
+def run(forks: Any) -> Run:
     """As `naslib-swap score ARGUMENTS...` in a folder."""
     code = "from naslib_swap.cli.main import main; main()"
     return lambda folder, *arguments: forks.run(code, "score", *arguments, folder=folder)
