@@ -38,7 +38,7 @@ def naslib_root() -> Path:
 # What others wrote is imported before a fork, what is ours after it: as if it were the first time.
 _PARENT = """
 import json, os, sys
-import pandas, scipy.stats, torch, typer
+import pandas, scipy.stats, torch._dynamo, typer
 while True:
     line = sys.stdin.readline()
     if not line:
