@@ -204,7 +204,8 @@ def test_bad_input_is_refused_also_when_nothing_is_left_to_do(
 def test_no_backend_of_matplotlib_is_needed(truth, tmp_path, backend, forks):
     arguments = _arguments(truth, tmp_path, "--proxies", "params", "--quiet")
     environment = {**os.environ, "MPLBACKEND": backend}
-    done = forks.run(MAIN, *arguments, folder=tmp_path, environment=environment)
+    code = f"import sys\nassert 'matplotlib' not in sys.modules\n{MAIN}"
+    done = forks.run(code, *arguments, folder=tmp_path, environment=environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert (tmp_path / "ranking-darts-cifar10.png").exists()
 
