@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-# Before torch: threads of small operations wait for each other by turning, on cores that others need.
+# Before torch: threads of small operations wait for each other, busily, on cores that others need.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
