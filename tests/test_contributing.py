@@ -32,15 +32,13 @@ def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def call(package, tmp_path):
+def call(package, tmp_path, forks):
     def run(*arguments: object, status: int = 0) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "naslib_swap.cli", *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            cwd=tmp_path,
-            timeout=300,
-            env={**os.environ, "PYTHONPATH": str(package)},
+        done = forks.run(
+            "from naslib_swap.cli.main import main; main()",
+            *map(str, arguments),
+            folder=tmp_path,
+            environment=_environment(package),
         )
         assert done.returncode == status, done.stderr
         return done.stdout + done.stderr
@@ -48,13 +46,27 @@ def call(package, tmp_path):
     return run
 
 
-def test_table(call, tmp_path):
-    printed = call(
-        "table", "--space", "towers", "--archs", 12, "--proxies", "widest,params,depth,swap",
-        "--samples", 4, "--workers", 2,
-    )  # fmt: skip
-    assert "Widest layer" in printed
-    assert "accuracies: tower-heights" in printed
+def _environment(package: Path) -> dict[str, str]:
+    before = [path] if (path := os.environ.get("PYTHONPATH")) else []
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(package), *before])}
+
+
+def test_table(package, tmp_path):
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "naslib_swap.cli", "table", "--space", "towers"),
+            *("--archs", "12", "--proxies", "widest,params,depth,swap", "--samples", "4"),
+            *("--workers", "2"),
+        ],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        timeout=300,
+        env=_environment(package),
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Widest layer" in done.stdout
+    assert "accuracies: tower-heights" in done.stdout + done.stderr
     found = (tmp_path / "results" / "correlations.csv").read_text()
     assert re.search(r"^widest,towers,cifar10,12,", found, re.M)
 
@@ -94,7 +106,7 @@ def test_an_unknown_proxy_lists_the_third_partys_too(call):
     assert "widest" in call("table", "--proxies", "wider", "--quiet", status=2)
 
 
-def test_naslibs_registry(package, tmp_path):
+def test_naslibs_registry(package, tmp_path, forks):
     """NASLib, here a stand-in, has the proxy among its measures, and scores the space by it."""
     script = (
         "from naslib_swap.plugin import hook, live\n"
@@ -104,14 +116,8 @@ def test_naslibs_registry(package, tmp_path):
         "print(live.score('towers', 'cifar10', '4-16', 'widest')['score'])\n"
     )
     stand_in = Path(__file__).parent / "plugin" / "standin"
-    done = subprocess.run(
-        [sys.executable, "-c", script],
-        capture_output=True,
-        text=True,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join([str(package), str(stand_in)]),
-            "NASLIB_SWAP_CACHE": str(tmp_path),
-        },
-    )
+    environment = _environment(package)
+    environment["PYTHONPATH"] += os.pathsep + str(stand_in)
+    environment["NASLIB_SWAP_CACHE"] = str(tmp_path)
+    done = forks.run(script, folder=tmp_path, environment=environment)
     assert done.stdout.splitlines() == ["True", "16.0"], done.stderr

@@ -8,6 +8,7 @@ imported.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,11 @@ class _Architecture(Record):
 
 def load_analog(space: str, task: str, path: Path | None) -> GroundTruth:
     """Load the floating-point baseline accuracies; `path` names the file outside the package."""
-    place = _installed() if path is None else path
+    found = _remembered(_installed(), space) if path is None else _read(path, space)
+    return GroundTruth(space, task, "analog", dict(found))
+
+
+def _read(place: Path, space: str) -> dict[str, float]:
     data = load_pickle(
         read_bytes(place),
         {(_MODULE, "Architecture"): _Architecture, (_MODULE, "DriftMeasurement"): Record},
@@ -44,7 +49,11 @@ def load_analog(space: str, task: str, path: Path | None) -> GroundTruth:
     for arch, values in data.items():
         key = key_of(arch)
         add_accuracy(accuracy, key, _baseline(values, key, place), str(place))
-    return GroundTruth(space, task, "analog", accuracy)
+    return accuracy
+
+
+# Reading takes seconds; each search and table of a process asks, and a package does not change.
+_remembered = lru_cache(maxsize=1)(_read)
 
 
 def _baseline(values: Any, key: str, place: Path) -> float:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from naslib_swap.evaluation.statistics import spearman
 from naslib_swap.models.measure import ModelScore
 
 _FEWEST = 5
@@ -129,6 +128,8 @@ def correlations(scored: Sequence[ModelScore]) -> str:
         "#params": [one.swap.parameters for one in scored],
         "MACs": [math.nan if one.macs is None else one.macs for one in scored],
     }
+    from naslib_swap.evaluation.statistics import spearman  # scipy starts slowly
+
     found = {
         name: r
         for name, values in columns.items()

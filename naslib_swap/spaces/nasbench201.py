@@ -75,6 +75,7 @@ class NasBench201(SearchSpace):
     subsets = {"reachable": has_no_loose_operation}
     encoders = {"full": "cells"}
     gradient_interval = (0.0, 0.2)
+    count = _COUNT
 
     def parse(self, text: str) -> Arch:
         """Read "(0, 2, 3, 2, 3, 1)", "|nor_conv_3x3~0|+|nor_conv_3x3~0|...|", or an index.

@@ -150,6 +150,8 @@ class SearchSpace(ABC):
         Where in depth the gradients of untrained networks vary most, two fractions in tenths: the
         layers that L-SWAG looks at. benchmarks/gradient_interval.py finds it without labels or
         accuracies; the whole network unless told otherwise.
+    count
+        How many architectures there are, where a table may hold them all; None where none can.
     """
 
     name: str
@@ -163,6 +165,7 @@ class SearchSpace(ABC):
     subsets: Mapping[str, Callable[[Arch], bool]] = {}
     encoders: Mapping[str, str] = {}
     gradient_interval: tuple[float, float] = (0.0, 1.0)
+    count: int | None = None
 
     @abstractmethod
     def parse(self, text: str) -> Arch:

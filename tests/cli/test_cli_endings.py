@@ -73,17 +73,10 @@ def test_a_quiet_end_or_one_sentence_with_all_files_written(command, kind, both,
         assert (tmp_path / "out" / name).stat().st_size > 0
 
 
-def test_a_full_disk_for_notes_does_not_end_a_run(tmp_path):
+def test_a_full_disk_for_notes_does_not_end_a_run(tmp_path, forks):
     (tmp_path / "truth.csv").write_text(TRUTH)
     command = f"precompute {SCORED} --out t.json"
-    code = "from naslib_swap.cli.main import main; main()"
-    with open("/dev/full", "w") as full:
-        done = subprocess.run(
-            [sys.executable, "-c", code, *command.split()],
-            stdout=subprocess.PIPE,
-            stderr=full,
-            text=True,
-            cwd=tmp_path,
-            timeout=300,
-        )
+    full = "import os\nos.dup2(os.open('/dev/full', os.O_WRONLY), 2)\n"
+    code = f"{full}from naslib_swap.cli.main import main; main()"
+    done = forks.run(code, *command.split(), folder=tmp_path)
     assert (done.returncode, done.stdout) == (0, "Written to t.json\n")

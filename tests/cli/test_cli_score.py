@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -61,16 +63,26 @@ def models(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "naslib_swap.cli", "score", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+Run = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def run(forks: Any) -> Run:
+    """As `naslib-swap score ARGUMENTS...` in a folder."""
+    code = "from naslib_swap.cli.main import main; main()"
+    return lambda folder, *arguments: forks.run(code, "score", *arguments, folder=folder)
 
 
 def test_models_are_ranked_best_first(models: Path) -> None:
-    done = run(
-        models, "models.py:small", "models:large", "--input-shape", "3,8,8", "--samples", "6",
-        "--json",
-    )  # fmt: skip
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "naslib_swap.cli", "score", "models.py:small", "models:large"),
+            *("--input-shape", "3,8,8", "--samples", "6", "--json"),
+        ],
+        cwd=models,
+        capture_output=True,
+        text=True,
+    )
     assert done.returncode == 0, done.stderr
     rows = [json.loads(line) for line in done.stdout.splitlines()]
     assert [row["model"] for row in rows] == ["models:large", "models.py:small"]
@@ -79,7 +91,7 @@ def test_models_are_ranked_best_first(models: Path) -> None:
     assert rows[1]["bound"] == 64
 
 
-def test_a_file_of_named_arrays_becomes_keywords(models: Path) -> None:
+def test_a_file_of_named_arrays_becomes_keywords(models: Path, run: Run) -> None:
     pixels = np.array([[1.0, -1.0], [-1.0, 1.0], [1.0, 1.0]])
     np.savez(models / "batch.npz", pixels=pixels, scale=np.ones((3, 1)))
     done = run(models, "models.py:dictionary", "--input-file", "batch.npz", "--json")
@@ -87,7 +99,7 @@ def test_a_file_of_named_arrays_becomes_keywords(models: Path) -> None:
     assert json.loads(done.stdout)["score"] == 2
 
 
-def test_a_table_says_what_was_recorded(models: Path) -> None:
+def test_a_table_says_what_was_recorded(models: Path, run: Run) -> None:
     torch.save(torch.randn(5, 3, 8, 8), models / "batch.pt")
     done = run(models, "models.py:small", "--input-file", "batch.pt", "--mu", "1", "--sigma", "2")
     assert done.returncode == 0, done.stderr
@@ -96,7 +108,7 @@ def test_a_table_says_what_was_recorded(models: Path) -> None:
     assert "5 samples." in done.stdout
 
 
-def test_one_bad_model_costs_its_own_row(models: Path) -> None:
+def test_one_bad_model_costs_its_own_row(models: Path, run: Run) -> None:
     done = run(
         models, "models.py:raises", "models.py:large", "models.py:small", "--input-shape", "3,8,8",
         "--samples", "6", "--draws", "2", "--csv", "--out", "made",
@@ -128,7 +140,7 @@ def net():
 """
 
 
-def test_two_files_of_one_name_with_dataclasses(tmp_path: Path) -> None:
+def test_two_files_of_one_name_with_dataclasses(tmp_path: Path, run: Run) -> None:
     for folder, channels in (("a", "2"), ("b", "3")):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "net.py").write_text(DATACLASSES.replace("CHANNELS", channels))

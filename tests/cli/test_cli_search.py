@@ -53,6 +53,7 @@ def test_prints_the_result_and_writes_the_files(tmp_path):
         ("--proxy params", {"mode": "none", "mu": None, "sigma": None}),
     ],
 )
+@pytest.mark.usefixtures("no_drawings")
 def test_options_reach_the_search(options, weighting, tmp_path):
     result = invoke(SMALL + options, tmp_path)
     assert result.exit_code == 0, result.output
@@ -91,6 +92,7 @@ def test_bad_input_that_the_folder_shows(options, message, tmp_path):
     assert not (tmp_path / "out" / "result.json").exists()
 
 
+@pytest.mark.usefixtures("no_drawings")
 def test_the_size_printed_is_that_of_the_network_scored(tmp_path):
     small = "--space darts --population 2 --mutations 1 --offspring 1 --samples 2 --repeats 1 "
     result = invoke(small + "--workers 1 --cycles 1 --variant cifar10 --plain", tmp_path)
@@ -102,6 +104,7 @@ def test_the_size_printed_is_that_of_the_network_scored(tmp_path):
     assert f"parameters: search {scored:,}, cifar10 {scored:,}," in result.stdout
 
 
+@pytest.mark.usefixtures("no_drawings")
 def test_time_limit_and_resume(tmp_path):
     stopped = invoke(SMALL + "--cycles 100000 --time-limit 1", tmp_path)
     assert stopped.exit_code == 0, stopped.output
@@ -112,6 +115,7 @@ def test_time_limit_and_resume(tmp_path):
     assert json.loads((tmp_path / "result.json").read_text())["cycles"] == cycles + 2
 
 
+@pytest.mark.usefixtures("no_drawings")
 def test_a_combination_of_the_users_guides(tmp_path):
     mine = "--combine mine=params+depth --proxy mine"
     result = invoke(SMALL + mine, tmp_path)
@@ -185,6 +189,7 @@ def test_a_search_within_limits_says_what_its_network_costs_and_is_worth(tmp_pat
     assert re.search(r"^true accuracy: .*\(csv, [\d,]+ networks\)", result.stdout, re.M)
 
 
+@pytest.mark.usefixtures("no_drawings")
 def test_a_function_of_the_users_chooses(tmp_path):
     file = tmp_path / "mine.py"
     file.write_text("def accuracy(arch):\n    return arch.count('2')\n")

@@ -76,7 +76,7 @@ def layers(draw: st.DrawFn) -> tuple[list[torch.Tensor], list[bool]]:
 
 
 @given(layers())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=50, deadline=None)
 def test_equals_the_textbook(case: tuple[list[torch.Tensor], list[bool]]) -> None:
     activations, signed = case
     counter = counted(activations, signed)
@@ -85,7 +85,7 @@ def test_equals_the_textbook(case: tuple[list[torch.Tensor], list[bool]]) -> Non
 
 
 @given(layers(), st.integers(8, 24), st.integers(1, 40))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_chunked_equals_whole(
     case: tuple[list[torch.Tensor], list[bool]], stage: int, compact: int
 ) -> None:
@@ -99,7 +99,7 @@ def test_chunked_equals_whole(
 
 
 @given(layers(), st.integers(0, 4))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=25, deadline=None)
 def test_merged_equals_whole(case: tuple[list[torch.Tensor], list[bool]], cut: int) -> None:
     activations, signed = case
     first, second = PatternCounter(len(activations[0])), PatternCounter(len(activations[0]))
@@ -210,6 +210,10 @@ def test_equals_numpy_unique(start: int) -> None:
         compare_with_numpy_unique(seed)
 
 
+DISTINCT: dict[int, tuple[int, int]] = {}
+"""By seed, what numpy.unique finds, and of how many columns: it is slow, and alike for kernels."""
+
+
 def compare_with_numpy_unique(seed: int) -> None:
     """Of a random size, with or without negative signs, of any layout and type."""
     rng = np.random.default_rng(seed)
@@ -220,23 +224,23 @@ def compare_with_numpy_unique(seed: int) -> None:
     values = values if signed else np.maximum(values, 0)
     # float16 rounds 1e-40 to zero, so that the type comes first.
     activation = torch.from_numpy(values).to(DTYPES[seed % 4])
-    signs = torch.sign(activation.double()).to(torch.int8).flatten(1).numpy()
     layout = seed // 4 % 6
+    if layout == 4:
+        activation = activation[:, :, :1].expand(shape)
+    if seed not in DISTINCT:
+        signs = torch.sign(activation.double()).to(torch.int8).flatten(1).numpy()
+        DISTINCT[seed] = len(np.unique(signs, axis=1).T), signs.shape[1]
     if layout == 1:
         activation = activation.contiguous(memory_format=torch.channels_last)
     elif layout == 2:  # samples last
         activation = activation.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2)
     elif layout == 3:  # every other one of a larger tensor
         activation = activation.repeat_interleave(2, dim=3)[..., ::2]
-    elif layout == 4:
-        activation = activation[:, :, :1].expand(shape)
-        signs = torch.sign(activation.double()).to(torch.int8).flatten(1).numpy()
     elif layout == 5:  # windows, folded into the samples
         activation = activation.flatten(0, 1)
     counter = PatternCounter(samples)
     counter.add(activation, signed=signed)
-    assert counter.count() == len(np.unique(signs, axis=1).T), f"seed {seed}"
-    assert counter.values == signs.shape[1]
+    assert (counter.count(), counter.values) == DISTINCT[seed], f"seed {seed}"
 
 
 @pytest.mark.parametrize("kind", [torch.int8, torch.bool, torch.uint8, torch.int32, torch.int64])

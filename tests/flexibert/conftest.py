@@ -29,6 +29,12 @@ def pytest_pycollect_makemodule(module_path: Path, parent: Any) -> Optional[pyte
 
 
 @pytest.fixture
+def no_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave the drawing out, which takes most of the time of a small comparison."""
+    monkeypatch.setattr("naslib_swap.figures.save", lambda *_: "")
+
+
+@pytest.fixture
 def texts() -> tuple[str, ...]:
     """The encoders of the benchmark, in the order of their ids."""
     return TEXTS

@@ -27,7 +27,9 @@ def _command(*arguments: str) -> str:
     return result.output
 
 
-def test_compares_and_resumes(files: dict[str, str], tmp_path: Path) -> None:
+def test_compares_and_resumes(
+    files: dict[str, str], tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
     out = tmp_path / "out"
     arguments = [
         *("--benchmark", files["benchmark"], "--text", files["text"], "--tokenizer", "trained"),
@@ -38,10 +40,12 @@ def test_compares_and_resumes(files: dict[str, str], tmp_path: Path) -> None:
     names = {path.name for path in out.iterdir()}
     assert {"flexibert.md", "table-i.csv", "tasks.csv", "proxies.png", "tasks.svg"} <= names
     before = (out / "scores.jsonl").read_bytes()
+    request.getfixturevalue("no_pictures")
     _command(*arguments, "--quiet")
     assert (out / "scores.jsonl").read_bytes() == before
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_failures_are_retried_and_all_of_them_are_an_error(
     files: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -53,6 +53,7 @@ def test_gives_frames_and_writes_nothing(
     assert found.remarks() == []
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_resumes_and_scores_equal_networks_once(
     plan: FlexibertPlan, files: dict[str, str], tmp_path: Path
 ) -> None:
@@ -102,11 +103,13 @@ def test_what_fails_is_said(plan: FlexibertPlan, monkeypatch: pytest.MonkeyPatch
         compare_encoders(_with(plan, proxies=("swap",)))
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_only_what_is_stated(plan: FlexibertPlan, tmp_path: Path) -> None:
     found = compare_encoders(_with(plan, proxies=("layers_hidden",)), out=tmp_path / "out")
     assert found.table["n"].tolist() == [3]
 
 
+@pytest.mark.usefixtures("no_pictures")
 def test_presented_tables(plan: FlexibertPlan, tmp_path: Path) -> None:
     found = compare_encoders(_with(plan, proxies=("swap", "params")), out=tmp_path)
     assert "| SWAP |" in (tmp_path / "flexibert.md").read_text()

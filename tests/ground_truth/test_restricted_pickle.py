@@ -69,7 +69,6 @@ _SHARED_KEY = b"})" + b"q\x00h\x00\x86" * 40 + b"K\x01s."
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (pickle.dumps(_shared(40)), "holds more than 10,000,000 items"),
         (b")" + b"\x85" * 100_000 + b".", "nests more than 64 levels"),
         (b"]q\x00h\x00a.", "nests more than 64 levels"),
         (_DEEP_KEY, "a key is neither plain nor a small tuple"),
@@ -96,6 +95,12 @@ def test_what_would_fill_the_memory_or_crash(content, message):
     with pytest.raises(SwapError, match=message) as caught:
         load_pickle(content, {}, what="it")
     assert str(caught.value).isprintable()
+
+
+def test_what_expands_is_refused(monkeypatch):
+    monkeypatch.setattr("naslib_swap.nesting.MOST_ITEMS", 1000)
+    with pytest.raises(SwapError, match="it is refused: it holds more than 1,000 items"):
+        load_pickle(pickle.dumps(_shared(40)), {}, what="it")
 
 
 def test_a_place_of_the_memo_asks_for_no_memory():

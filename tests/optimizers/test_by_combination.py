@@ -244,6 +244,7 @@ def test_a_search_keeps_the_values_of_every_door(tmp_path):
     assert (tmp_path / "curve.png").read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.usefixtures("no_drawings")
 def test_another_combination_is_another_search(tmp_path):
     searched(replace(MINE, cycles=0), out=tmp_path)
     for change, difference in (

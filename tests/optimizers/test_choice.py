@@ -5,19 +5,21 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
 
-from naslib_swap import spaces
+from naslib_swap import ground_truth, spaces
 from naslib_swap.errors import BadArgument, BadFile, Unscorable
-from naslib_swap.ground_truth import catalogue
+from naslib_swap.ground_truth import GroundTruth, catalogue
 from naslib_swap.optimizers import accuracies, final, native
 from naslib_swap.optimizers.accuracies import Table, asked, table, table_at_hand
 from naslib_swap.optimizers.final import chosen
 from naslib_swap.optimizers.native import search
 from naslib_swap.optimizers.plan import SearchPlan
 
+pytestmark = pytest.mark.usefixtures("no_drawings")
 SPACE = spaces.get("nasbench201")
 PLAN = SearchPlan(
     "nasbench201", proxy="params", population=4, mutations=2, offspring=1, cycles=2, seed=1
@@ -187,6 +189,22 @@ def test_a_table_that_knows_some_is_asked_for_these(tmp_path):
     assert missed.standing is None
     written = json.loads((tmp_path / "missed" / "result.json").read_text())
     assert written["truth"] == {"source": "csv", "of": 3, "accuracy": None}
+
+
+@pytest.mark.parametrize(("rows", "wanted"), [(5**6, ["analog"]), (9, ["analog", "nasbench201"])])
+def test_after_a_table_of_all_none_is_read(rows, wanted, monkeypatch, tmp_path):
+    def load(name, space, task, path):
+        read.append(name)
+        return GroundTruth(space, task, name, dict.fromkeys(map(str, range(rows)), 1.0))
+
+    read: list[str] = []
+    monkeypatch.delenv(catalogue.DATA_VARIABLE, raising=False)
+    monkeypatch.setenv(catalogue.CACHE_VARIABLE, str(tmp_path))
+    for name in ("analog", "nasbench201"):
+        mine = replace(ground_truth.SOURCES.get(name), load=partial(load, name))
+        monkeypatch.setitem(ground_truth.SOURCES._found, name, mine)
+    assert table_at_hand("nasbench201", "cifar10").source == "analog"
+    assert read == wanted
 
 
 def test_nothing_is_downloaded_for_a_rank(monkeypatch, tmp_path):

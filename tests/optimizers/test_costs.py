@@ -21,6 +21,7 @@ from naslib_swap.optimizers.limits import Limit, Limits
 from naslib_swap.optimizers.native import search
 from naslib_swap.optimizers.plan import SearchPlan
 
+pytestmark = pytest.mark.usefixtures("no_drawings")
 SPACE = spaces.get("nasbench201")
 PLAN = SearchPlan(
     "nasbench201", proxy="params", population=4, mutations=2, offspring=1, cycles=2, seed=1

@@ -86,6 +86,7 @@ def test_other_spaces(space, tmp_path):
 
 
 @pytest.mark.parametrize("plan", [SMALL, TINY], ids=["darts", "nasbench201"])
+@pytest.mark.usefixtures("no_drawings")
 def test_scores_are_those_of_every_other_door(plan, tmp_path):
     result = search(plan, out=tmp_path)
     conditions = Conditions(
@@ -115,6 +116,7 @@ def _fails(probe):
     return 1.0
 
 
+@pytest.mark.usefixtures("no_drawings")
 def test_an_architecture_without_a_score_does_not_end_a_search(tmp_path, monkeypatch):
     monkeypatch.setitem(proxies.PROXIES._found, "choosy", Proxy("choosy", "Choosy", _fails))
     result = search(replace(TINY, proxy="choosy", population=6), out=tmp_path)
@@ -245,6 +247,7 @@ def test_impossible_plans_write_nothing(change, message, tmp_path):
     assert not (tmp_path / "out").exists()
 
 
+@pytest.mark.usefixtures("no_drawings")
 def test_resuming_needs_the_same_plan(tmp_path):
     search(SMALL, out=tmp_path)
     before = (tmp_path / "checkpoint.json").read_bytes()
@@ -263,6 +266,7 @@ def test_resuming_needs_the_same_plan(tmp_path):
     assert (tmp_path / "checkpoint.json").read_bytes() == before
 
 
+@pytest.mark.usefixtures("no_drawings")
 def test_resuming_with_more_cycles_equals_one_long_search(tmp_path):
     search(replace(TINY, cycles=1), out=tmp_path / "parts")
     search(replace(TINY, cycles=4), out=tmp_path / "parts", resume=True)
@@ -276,6 +280,7 @@ def test_resuming_needs_a_folder():
         search(SMALL, resume=True)
 
 
+@pytest.mark.usefixtures("no_drawings")
 def test_the_same_images_elsewhere_are_the_same_search(tmp_path):
     images = np.random.default_rng(0).integers(0, 256, size=(4, 32, 32, 3), dtype=np.uint8)
     for name in ("here.npz", "there.npz"):
@@ -286,6 +291,7 @@ def test_the_same_images_elsewhere_are_the_same_search(tmp_path):
     assert search(moved, out=tmp_path / "out", resume=True).state.cycle == 3
 
 
+@pytest.mark.usefixtures("no_drawings")
 def test_two_searches_do_not_share_a_folder(tmp_path):
     with steps.alone(tmp_path):
         with pytest.raises(SwapError, match="another search is writing to"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
+from functools import cache
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +16,7 @@ from naslib_swap.errors import SwapError
 from naslib_swap.predictors.passes.probe import Probe
 from naslib_swap.proxies import get, names
 from naslib_swap.scoring.network import score_network
+from naslib_swap.scoring.record import Score
 
 SETTINGS = {"mu": 1.0, "sigma": 2.0, "regions_samples": 20, "depth": None}
 SHARING = ["nwot", "grad_norm", "snip", "plain", "fisher", "jacov", "epe_nas", "grasp"]
@@ -135,12 +137,18 @@ def test_proxies_share_one_forward_pass() -> None:
     assert [score.error for score in scores.values()] == [None] * len(SHARING)
 
 
+@cache
+def in_company(kind: type[Network]) -> tuple[Network, dict[str, Score]]:
+    """A network, and what all proxies give it together."""
+    net = kind()
+    return net, score_network(Probe(net, minibatch(), settings=SETTINGS), reversed(names()))
+
+
 @pytest.mark.parametrize("name", names())
 def test_a_score_does_not_depend_on_company(name: str) -> None:
-    net, batch = TRANSFORMERS.get(name, Network)(), minibatch()
-    alone = score_network(Probe(net, batch, settings=SETTINGS), [name])[name]
-    together = score_network(Probe(net, batch, settings=SETTINGS), reversed(names()))[name]
-    assert alone.value == together.value
+    net, together = in_company(TRANSFORMERS.get(name, Network))
+    alone = score_network(Probe(net, minibatch(), settings=SETTINGS), [name])[name]
+    assert alone.value == together[name].value
     assert alone.error is None
 
 
@@ -254,6 +262,15 @@ class Output(OrderedDict):
         self.logits = logits
 
 
+PLAIN = ("snip", "jacov", "epe_nas", "zico", "synflow")
+
+
+@cache
+def of_plain_logits() -> dict[str, float | None]:
+    found = score_network(Probe(Network(), minibatch(), num_classes=3), PLAIN)
+    return {name: score.value for name, score in found.items()}
+
+
 @pytest.mark.parametrize(
     "wrap",
     [
@@ -267,11 +284,9 @@ class Output(OrderedDict):
     ids=["logits first", "features first", "list", "dict", "model output", "attribute"],
 )
 def test_logits_are_found_in_what_networks_return(wrap: Any) -> None:
-    names_ = ["snip", "jacov", "epe_nas", "zico", "synflow"]
-    plain = score_network(Probe(Network(), minibatch(), num_classes=3), names_)
-    wrapped = score_network(Probe(Returning(wrap), minibatch(), num_classes=3), names_)
-    assert {k: v.error for k, v in wrapped.items()} == dict.fromkeys(names_)
-    assert {k: v.value for k, v in wrapped.items()} == {k: v.value for k, v in plain.items()}
+    wrapped = score_network(Probe(Returning(wrap), minibatch(), num_classes=3), PLAIN)
+    assert {k: v.error for k, v in wrapped.items()} == dict.fromkeys(PLAIN)
+    assert {k: v.value for k, v in wrapped.items()} == of_plain_logits()
 
 
 def test_networks_that_return_no_tensor_say_so() -> None:

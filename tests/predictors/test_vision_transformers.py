@@ -34,7 +34,10 @@ def network(name: str) -> nn.Module:
 def test_every_kind_of_pass_runs(name: str) -> None:
     names = ["swap", "nwot", "expressivity", "near", "l_swag", "dss", "zico", "synflow", "w_pca"]
     names += [] if name == "pit" else ["trainability"]
-    for proxy, found in scores(network(name), names).items():
+    net = network(name)
+    if name != "pit":  # nine blocks before them are of the same kinds
+        net.blocks = net.blocks[-3:]
+    for proxy, found in scores(net, names).items():
         assert found.error is None, proxy
         assert found.value, proxy
 

@@ -362,8 +362,9 @@ def test_distances_are_clipped_and_the_class_token_has_its_own_row() -> None:
 
 def test_whole_networks_at_their_own_and_at_another_resolution() -> None:
     for space, patch_side in ((TINY, 14), (PIT, 27)):
-        net = space.build(space.parse(space.example), num_classes=7)
-        given = torch.zeros(1, 3, 224, 224)
+        with torch.device("meta"):
+            net = space.build(space.parse(space.example), num_classes=7)
+            given = torch.zeros(1, 3, 224, 224)
         assert net.patches(given).shape[-2:] == (patch_side, patch_side)
         with torch.no_grad():
             assert net(given).shape == net(given[..., :32, :32]).shape == (1, 7)
@@ -382,6 +383,7 @@ def test_images_of_another_size_are_refused(size: tuple[int, int]) -> None:
 
 def test_swap_sees_every_gelu() -> None:
     net = TINY.build(TINY.parse(TINY.example))
+    net.blocks = net.blocks[-3:]  # with 3 and 4 heads; the others are like them
     found = swap_score(net, torch.randn(4, 3, 32, 32))
     assert found.kinds["signed"].values == sum(
         5 * block.mlp[0].out_features for block in net.blocks
@@ -393,6 +395,8 @@ def test_swap_sees_every_gelu() -> None:
 def test_swap_need_not_look_for_samples_that_moved(space: Any) -> None:
     """It takes several forward passes, for every architecture anew."""
     known, net = (space.build(space.parse(space.example)) for _ in range(2))
+    if space is not PIT:
+        known.blocks, net.blocks = known.blocks[-3:], net.blocks[-3:]
     runs: list[int] = []
     net.register_forward_hook(lambda *_: runs.append(1))
     given = torch.randn(4, 3, 32, 32)
