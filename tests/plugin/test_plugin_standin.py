@@ -206,20 +206,9 @@ for ask in (
 """
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(checkout), str(PROJECT)])}
     env |= {"NASLIB_SWAP_CACHE": str(checkout / "cache"), "OMP_NUM_THREADS": "1"}
-<<<<<<< HEAD
-    result = subprocess.run(
-        [sys.executable, "-c", "from naslib_swap.plugin.hook import install; install()\n" + code],
-        capture_output=True,
-        text=True,
-        env=env,
-        check=False,
-    )
-    shown, second, third, name, loader, labels = result.stdout.strip().splitlines()[-6:]
-=======
     installed = "from naslib_swap.plugin.hook import install; install()\n"
     result = forks.run(installed + code, folder=checkout, environment=env)
-    shown, second, third, name, loader = result.stdout.strip().splitlines()[-5:]
->>>>>>> quick
+    shown, second, third, name, loader, labels = result.stdout.strip().splitlines()[-6:]
     assert shown == "[True, True, True, True]", result.stderr
     # The stand-in's network is 3072 x 4 weights and 4 biases; its auxiliary head does not count.
     rule = regularisation_of("nasbench201", "cifar10")
