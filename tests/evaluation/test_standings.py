@@ -76,7 +76,7 @@ def test_quick_proxies_go_first_and_nothing_is_lost(study):
 
 
 def test_watching_changes_no_score_and_ends_where_the_table_begins():
-    plan = Plan(archs=5, samples=4, proxies=("params", "swap", "snip"), truth="analog")
+    plan = Plan(archs=5, samples=12, proxies=("params", "swap", "snip"), truth="analog")
     seen = []
     watched = compare(plan, watch=seen.append, timings=False)[0]
     alone = compare(plan, timings=False)[0]
