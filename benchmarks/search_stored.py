@@ -237,8 +237,8 @@ def others(seeds: int, drawn: int) -> None:
 
 
 def _known(space: str, task: str) -> GroundTruth:
-    # Of micro's tables, those with SynFlow; of macro there is none.
-    if space in ("nasbench301", "transbench101_micro"):
+    # Of micro's tables, those with SynFlow.
+    if space == "transbench101_micro":
         return table(f"{space}__{task}")
     return ground_truth.load("suite-zero", space=space, task=task)
 
