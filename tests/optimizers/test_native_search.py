@@ -137,9 +137,8 @@ def test_workers_change_nothing(tmp_path):
     plan = replace(SMALL, parents=2)
     alone = search(plan, out=tmp_path / "alone")
     histories = [(tmp_path / "alone" / "history.jsonl").read_bytes()]
-    clusters = {"dask": "distributed", "ray": "ray"}
-    ways = [(name, 2) for name, package in clusters.items() if find_spec(package)]
-    for backend, workers in [("loky", 2), ("loky", 3), *ways]:
+    ways = [("loky", 2), ("loky", 3), *[("dask", 2)] * (find_spec("distributed") is not None)]
+    for backend, workers in ways:
         folder = tmp_path / f"{backend}{workers}"
         execution = Workers(workers=workers, backend=backend)
         # Cut off after one cycle, and resumed.
