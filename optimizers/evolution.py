@@ -105,6 +105,9 @@ class EvolutionSettings:
         Several objectives in place of the fitness alone: "score" for it, and names of costs, which
         should be small. The living are compared as in NSGA-II, all children join, and those leave
         that stand worst.
+    parents
+        Of a cycle, each with its own tournament, coin and children. All children are scored
+        together, so that many workers have work; the papers have one.
 
     Raises
     ------
@@ -121,6 +124,7 @@ class EvolutionSettings:
     weighting: SizeWeighting = field(default_factory=SizeWeighting)
     combination: Combination | None = None
     pareto: tuple[str, ...] = ()
+    parents: int = 1
 
     def __post_init__(self) -> None:
         self._check_pareto()
@@ -140,10 +144,13 @@ class EvolutionSettings:
                 f"got mutations {self.mutations} and offspring {self.offspring}, expected at least "
                 "1 each."
             )
-        if max(self.mutations, self.offspring) > MOST_CHILDREN:
+        if self.parents < 1:
+            raise BadArgument(f"got {self.parents} parents of a cycle, expected at least 1.")
+        if self.children > MOST_CHILDREN:
             raise BadArgument(
-                f"got mutations {self.mutations} and offspring {self.offspring}, expected at most "
-                f"{MOST_CHILDREN:,} each."
+                f"got mutations {self.mutations} and offspring {self.offspring}"
+                + f" of {self.parents} parents, {self.children:,} together" * (self.parents > 1)
+                + f", expected at most {MOST_CHILDREN:,} each."
             )
         if not 0 <= self.crossover <= 1:
             raise BadArgument(f"got crossover {self.crossover}, expected a probability.")
@@ -183,6 +190,11 @@ class EvolutionSettings:
                 f"got removal {self.removal!r} with several objectives, expected worst: NSGA-II "
                 "keeps those that stand best."
             )
+
+    @property
+    def children(self) -> int:
+        """The most that are scored together in a cycle."""
+        return self.parents * max(self.mutations, self.offspring)
 
     @property
     def tournament(self) -> int:
@@ -376,7 +388,11 @@ class Evolution:
             a member of the combination scored none of the first population; or the space has too
             few.
         """
-        return self.cycle() if self.filled else self.fill(_FILLED_IN_A_STEP)
+        return (
+            self.cycle()
+            if self.filled
+            else self.fill(max(_FILLED_IN_A_STEP, self.settings.children))
+        )
 
     def fill(self, count: int) -> list[Tried]:
         """Try up to `count` random architectures; those that can be scored are members."""
@@ -397,24 +413,29 @@ class Evolution:
         return tried
 
     def cycle(self) -> list[Tried]:
-        """Run one cycle of Algorithm 1; returns the newly tried."""
+        """Run one cycle of Algorithm 1, of one or more parents; returns the newly tried."""
         self._check_members()
         with _Transaction(self):
             self.state.cycle += 1
-            drawn = self._rng.choice(
-                len(self.state.population), size=self.settings.tournament, replace=False
-            )
-            ranked = self._ranked([self.state.population[i] for i in sorted(drawn)])
-            parent = ranked[0]
-            tried: list[Tried] = []
-            if len(ranked) > 1 and self._rng.random() < self.settings.crossover:
-                parent, tried = self._cross(ranked[0], ranked[1])
-            children = self._mutants(parent)
-            if not children:
+            couples: list[tuple[str, ...]] = []
+            made: list[list[str]] = []
+            fresh: dict[str, Any] = {}
+            ends: list[int] = []
+            for _ in range(self.settings.parents):
+                couples.append(self._couple())
+                made.append(self._cross(couples[-1], fresh))
+                ends.append(len(fresh))
+            tried = self._score(fresh, ends, couples, "crossover", entering=False)
+            parents = [self._parent(*both) for both in zip(couples, made)]
+            fresh, ends = {}, []
+            for parent in parents:
+                self._mutate(parent, fresh)
+                ends.append(len(fresh))
+            if not fresh:
                 self.state.exhausted = True
                 return tried
-            measured = self.measure(list(children.values()))
-            mutants = self._admit(children, measured, "mutation", (parent,), entering=True)
+            alone = [(parent,) for parent in parents]
+            mutants = self._score(fresh, ends, alone, "mutation", entering=True)
             self.state.population += [one.arch for one in _scored(mutants) if one.entered]
             self._remove()
             return [*tried, *mutants]
@@ -560,32 +581,59 @@ class Evolution:
             + ": take a smaller population or wider limits."
         )
 
-    def _cross(self, first: str, second: str) -> tuple[str, list[Tried]]:
-        """Return the best offspring of two members; those seen before are not scored again."""
-        a, b = self.space.parse(first), self.space.parse(second)
-        fresh: dict[str, Any] = {}
-        made = [
-            self._add_if_new(self.space.crossover(a, b, self._rng), fresh)
-            for _ in range(self.settings.offspring)
-        ]
-        measured = self.measure(list(fresh.values()))
-        tried = self._admit(fresh, measured, "crossover", (first, second), entering=False)
+    def _couple(self) -> tuple[str, ...]:
+        """Draw a tournament and return its best, or its best two where they are to be crossed."""
+        population = self.state.population
+        drawn = self._rng.choice(len(population), size=self.settings.tournament, replace=False)
+        ranked = self._ranked([population[i] for i in sorted(drawn)])
+        crossed = len(ranked) > 1 and self._rng.random() < self.settings.crossover
+        return tuple(ranked[: 1 + crossed])
+
+    def _cross(self, couple: tuple[str, ...], fresh: dict[str, Any]) -> list[str]:
+        """Add a couple's new offspring to `fresh` and return the names of all."""
+        if len(couple) == 1:
+            return []
+        a, b = map(self.space.parse, couple)
+        made = (self.space.crossover(a, b, self._rng) for _ in range(self.settings.offspring))
+        return [self._add_if_new(arch, fresh) for arch in made]
+
+    def _parent(self, couple: tuple[str, ...], made: Iterable[str]) -> str:
+        """Return the best of a couple's offspring, also where it was scored before."""
         keys = [self._tried[name] for name in dict.fromkeys(made) if name in self._tried]
         known = [key for key in keys if key in self.state.history]
         # Without an admissible offspring the better parent takes its place.
-        return (self._ranked(known)[0] if known else first), tried
+        return self._ranked(known)[0] if known else couple[0]
 
-    def _mutants(self, parent: str) -> dict[str, Any]:
-        origin = self.space.parse(parent)
-        found: dict[str, Any] = {}
+    def _mutate(self, parent: str, fresh: dict[str, Any]) -> None:
+        """Add a parent's new mutants to `fresh`."""
+        origin, before = self.space.parse(parent), len(fresh)
         for attempt in range(_TRIES_PER_RADIUS * _LARGEST_RADIUS):
             arch = origin
             for _ in range(1 + attempt // _TRIES_PER_RADIUS):
                 arch = self.space.mutate(arch, self._rng)
-            self._add_if_new(arch, found)
-            if len(found) == self.settings.mutations:
+            self._add_if_new(arch, fresh)
+            if len(fresh) - before == self.settings.mutations:
                 break
-        return found
+
+    def _score(
+        self,
+        fresh: Mapping[str, Any],
+        ends: Sequence[int],
+        parents: Sequence[tuple[str, ...]],
+        origin: str,
+        *,
+        entering: bool,
+    ) -> list[Tried]:
+        """Measure all children together and admit them, those of the same parents at a time.
+
+        These are what `fresh` holds up to each of the `ends`.
+        """
+        measured, names = self.measure(list(fresh.values())), list(fresh)
+        tried: list[Tried] = []
+        for start, end, those in zip([0, *ends], ends, parents):
+            own = {name: fresh[name] for name in names[start:end]}
+            tried += self._admit(own, measured[start:end], origin, those, entering=entering)
+        return tried
 
     def _remove(self) -> None:
         while len(self.state.population) > self.settings.population:

@@ -106,7 +106,7 @@ def search(
         state = steps.begin(folder, identity, resume=resume) if folder is not None else None
         if folder is not None and any(map(latencies.measures, wanted.devices())):
             latencies.keep(folder / LATENCIES)
-        most = max(settings.population, settings.mutations, settings.offspring)
+        most = max(settings.population, settings.children)
         with workers.crew(most) as hands:
             evolution = Evolution(
                 walk,

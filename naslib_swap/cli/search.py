@@ -168,20 +168,22 @@ def _say_now_and_then(cycles: int, evolution: Evolution) -> None:
 
 
 def _ranking(evolution: Evolution) -> Ranking:
-    """Return the best architectures so far."""
-    combination = evolution.settings.combination
+    """Return the best architectures so far, or those on the front."""
+    combination, pareto = evolution.settings.combination, evolution.settings.pareto
     guide = combination.name if combination else ""
-    best = evolution.top(_SHOWN) if evolution.state.population else []
+    best = evolution.front() if pareto else evolution.top(_SHOWN)
+    costs = [name for name in pareto if name != "score"]
     rows = []
-    for one in best:
+    for one in best[:_SHOWN]:
         now = replace(one, fitness=evolution.value(one.arch))
         score = _score(now, guide).split(" among")[0].rpartition(" ")[2]
-        cells = (score, f"{one.size:,.4g}", one.origin, str(one.index + 1))
+        looked_at = [_cost(one.costs[name]) for name in costs]
+        cells = (score, *looked_at, f"{one.size:,.4g}", one.origin, str(one.index + 1))
         rows.append(Row(brief(one.arch, _LONGEST), cells))
     heading = legible(guide) if guide else "score"
-    return Ranking(
-        _standing(evolution), ("best so far", heading, "k parameters", "origin", "number"), rows
-    )
+    first = f"front so far: {len(best)}" if pareto else "best so far"
+    columns = (first, heading, *costs, "k parameters", "origin", "number")
+    return Ranking(_standing(evolution), columns, rows)
 
 
 def _standing(evolution: Evolution) -> str:

@@ -11,9 +11,11 @@ import typer
 from typer.testing import CliRunner
 
 from naslib_swap import spaces
-from naslib_swap.cli.search import search
+from naslib_swap.cli.search import _ranking, search
 from naslib_swap.cli.session import Terminated
 from naslib_swap.errors import SwapError
+from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, each
+from naslib_swap.optimizers.fitness import Scored, SizeWeighting
 
 SMALL = (
     "--space nasbench201 --population 4 --mutations 2 --offspring 1 --samples 3 --workers 1 "
@@ -113,6 +115,20 @@ def test_time_limit_and_resume(tmp_path):
     resumed = invoke(SMALL + f"--cycles {cycles + 2} --resume", tmp_path)
     assert resumed.exit_code == 0, resumed.output
     assert json.loads((tmp_path / "result.json").read_text())["cycles"] == cycles + 2
+
+
+def test_a_terminal_sees_the_front_with_its_costs():
+    settings = EvolutionSettings(
+        population=6, weighting=SizeWeighting("none"), pareto=("score", "params")
+    )
+    measure = each(lambda arch: Scored(float(sum(arch)), 1.0, costs={"params": float(arch[0])}))
+    evolution = Evolution(spaces.get("nasbench201"), measure, settings)
+    assert _ranking(evolution).rows == []
+    evolution.step()
+    seen, front = _ranking(evolution), evolution.front()
+    assert seen.columns[:3] == (f"front so far: {len(front)}", "score", "params")
+    found = [(f"{one.score:.6g}", f"{one.costs['params']:.0f}") for one in front]
+    assert [row.cells[:2] for row in seen.rows] == found
 
 
 @pytest.mark.usefixtures("no_drawings")

@@ -156,6 +156,32 @@ def test_crossover_mixes_the_best_two_and_its_best_offspring_is_the_parent(lette
     assert crossed > 3
 
 
+def test_children_of_several_parents_are_scored_together(letters, counting):
+    asked = []
+
+    def measure(archs):
+        asked.append(len(archs))
+        return [counting(arch) for arch in archs]
+
+    evolution = Evolution(letters, measure, replace(PLAIN, parents=3, removal="oldest"), seed=2)
+    evolution.step()
+    for _ in range(10):
+        living, asked[:] = list(evolution.state.population), []
+        records = evolution.step()
+        mutants = [one for one in records if one.origin == "mutation"]
+        entered = [one for one in records if one.entered]
+        assert asked == [len(records) - 9, 9]
+        assert len(mutants) == 9
+        assert entered == [max(three, key=lambda one: one.fitness) for three in in_threes(mutants)]
+        assert evolution.state.population == [*living, *(one.arch for one in entered)][3:]
+    assert max(Counter(counting.asked).values()) == 1
+    assert evolution.state.cycle == 10
+
+
+def in_threes(mutants):
+    return [mutants[i : i + 3] for i in range(0, len(mutants), 3)]
+
+
 def test_same_seed_same_history_other_seed_another(letters, counting):
     def history(seed: int) -> list[str]:
         evolution = Evolution(letters, each(counting), PLAIN, seed=seed)
@@ -259,6 +285,8 @@ def test_a_step_that_fails_leaves_no_trace(letters, counting, crossover):
         ({"sample": 0}, "got sample 0"),
         ({"mutations": 0}, "at least 1 each"),
         ({"crossover": 1.5}, "expected a probability"),
+        ({"parents": 0}, "got 0 parents of a cycle, expected at least 1"),
+        ({"parents": 9999}, "offspring 2 of 9999 parents, 29,997 together, expected"),
         ({"removal": "best"}, "got removal 'best', expected worst or oldest"),
     ],
 )

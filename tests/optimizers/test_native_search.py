@@ -5,6 +5,7 @@ import os
 import re
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -135,12 +136,19 @@ def test_an_architecture_without_a_score_does_not_end_a_search(tmp_path, monkeyp
 
 @pytest.mark.slow  # each worker imports torch
 def test_workers_change_nothing(tmp_path):
-    alone = search(SMALL, out=tmp_path / "alone")
-    together = search(SMALL, out=tmp_path / "together", execution=Workers(workers=2))
-    assert alone.state == together.state
-    names = ("alone", "together")
-    histories = [(tmp_path / name / "history.jsonl").read_bytes() for name in names]
-    assert histories[0] == histories[1]
+    plan = replace(SMALL, parents=2)
+    alone = search(plan, out=tmp_path / "alone")
+    histories = [(tmp_path / "alone" / "history.jsonl").read_bytes()]
+    ways = [("loky", 2), ("loky", 3), *[("dask", 2)] * (find_spec("distributed") is not None)]
+    for backend, workers in ways:
+        folder = tmp_path / f"{backend}{workers}"
+        execution = Workers(workers=workers, backend=backend)
+        # Cut off after one cycle, and resumed.
+        search(replace(plan, cycles=1), out=folder, execution=execution)
+        together = search(plan, out=folder, execution=execution, resume=True)
+        assert alone.state == together.state
+        histories.append((folder / "history.jsonl").read_bytes())
+    assert len(set(histories)) == 1
 
 
 def _dies_once(mark, probe):
