@@ -52,9 +52,7 @@ def is_saved(place: str) -> bool:
     return any((Path(place) / name).is_file() for name in ("state.json", "dataset_dict.json"))
 
 
-def read_rows(
-    name: str, most: int, *, order: str = "first", seed: int = 0
-) -> list[dict[str, Any]]:
+def read_rows(name: str, most: int, *, order: str = "first", seed: int = 0) -> list[dict[str, Any]]:
     """Stream training rows, no more than `most`; otherwise as `read_hub`.
 
     Raises
@@ -114,9 +112,7 @@ def pictures_in(rows: list[dict[str, Any]]) -> str | None:
     return next((key for key in ("image", "img") if key in found), next(iter(found), None))
 
 
-def images_of(
-    rows: list[dict[str, Any]], name: str
-) -> tuple[list[np.ndarray], np.ndarray | None]:
+def images_of(rows: list[dict[str, Any]], name: str) -> tuple[list[np.ndarray], np.ndarray | None]:
     """Return images and labels, as `read_hub`.
 
     Raises

@@ -21,7 +21,7 @@ from naslib_swap.errors import BadArgument, BadFile, Unscorable
 from naslib_swap.inputs import datasets, fitting, hub
 from naslib_swap.inputs.files import Images, open_images
 from naslib_swap.models.model import Model, Takes
-from naslib_swap.models.plan import EMBEDDED, NATURAL, ModelsPlan
+from naslib_swap.models.plan import EMBEDDED, NATURAL, SIZES, ModelsPlan
 from naslib_swap.models.texts import tokens
 from naslib_swap.quoting import one_line
 
@@ -29,8 +29,6 @@ _ARRAYS = (".npy", ".npz", ".pt", ".pth")
 _TEXTS = (".txt", ".jsonl", ".parquet")
 _CHANNELS = (1, 3)
 _LABELS = ("labels", "label", "targets", "y")
-_MOST = 128
-"""Samples that a search for their number may ask for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +122,8 @@ class Given:
             table = next((m for m in net.modules() if isinstance(m, nn.Embedding)), None)
             if table is None:
                 raise BadArgument(
-                    f"{model.name} has no table of embeddings, so it takes no tokens; leave the texts."
+                    f"{model.name} has no table of embeddings, so it takes no tokens; leave the "
+                    "texts."
                 )
             takes = Takes("tokens", (self.plan.length,), table.num_embeddings)
         text = None if self.plan.text == EMBEDDED else self.plan.text
@@ -176,7 +175,7 @@ def given_inputs(inputs: Any, plan: ModelsPlan, note: Callable[[str], None]) -> 
         images.check(plan.inputs, samples=plan.samples or 2, shape=(3, 32, 32))
     if plan.inputs.lower() in images.sources() or plan.inputs == plan.text:
         return Given(plan, note=note)
-    most = plan.samples or _MOST
+    most = plan.samples or SIZES[-1]
     if not plan.inputs.startswith("hf:"):
         return _of_images(open_images(Path(plan.inputs), most), plan, note)
     name = plan.inputs[len("hf:") :]
@@ -256,9 +255,11 @@ def _called(net: nn.Module, value: Any) -> Any:
     names = inspect.signature(net.forward).parameters
     taken = [key for key in value if key in names or key not in _LABELS]
     anything = any(one.kind is one.VAR_KEYWORD for one in names.values())
-    if len(taken) != 1 or (taken[0] in names or anything) and taken[0] != next(iter(names)):
+    if len(taken) != 1:
         return value
-    return value[taken[0]]
+    name = taken[0]
+    known = name in names or anything
+    return value[name] if not known or name == next(iter(names), None) else value
 
 
 def _pictures(value: Any) -> np.ndarray | None:
@@ -305,7 +306,7 @@ def _pictured(given: Given, samples: int, shape: tuple[int, ...] | None, seed: i
 def _unknown(model: Model, net: nn.Module, takes: Takes) -> Exception:
     if takes.kind not in ("unknown", "images"):
         return Unscorable(
-            f"{model.name} takes {takes.kind}, which we do not have: give --input-file with its "
+            f"{model.name} takes {takes.kind}, which we do not have: give --inputs with its "
             "arguments by name (.npz), or the tensor (.npy)."
         )
     hint = ""
@@ -320,8 +321,8 @@ def _unknown(model: Model, net: nn.Module, takes: Takes) -> Exception:
             hint = f" It has a table of {layer.num_embeddings:,} embeddings: --text embedded?"
             break
     return BadArgument(
-        f"{model.name}: expected --input-shape (such as 3,32,32) or --inputs with a file or folder, "
-        f"got neither, and the model has no input_shape of its own.{hint}"
+        f"{model.name}: expected --input-shape (such as 3,32,32) or --inputs with a file, got "
+        f"neither, and the model has no input_shape of its own.{hint}"
     )
 
 

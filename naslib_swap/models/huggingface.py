@@ -133,9 +133,8 @@ def _configuration(transformers: ModuleType, name: str, asked: Asked) -> Any:
             try:
                 return auto.from_pretrained(name, trust_remote_code=False)
             except Exception as error:
-                raise BadFile(
-                    f"cannot get the configuration of hf:{name}: {one_line(error, 200).rstrip('.')}."
-                ) from error
+                reason = one_line(error, 200).rstrip(".")
+                raise BadFile(f"cannot get the configuration of hf:{name}: {reason}.") from error
         documented = _documented(transformers, name)
     if documented is not None:
         asked.note(

@@ -9,9 +9,7 @@ from naslib_swap.models.footprint import footprint
 from naslib_swap.models.judgement import is_full
 from naslib_swap.models.measure import Measuring
 from naslib_swap.models.model import Model
-
-SIZES = (8, 12, 16, 24, 32, 48, 64, 96, 128)
-"""Beyond the last, nearly every value has a pattern of its own."""
+from naslib_swap.models.plan import SIZES
 
 
 def fewest_samples(
