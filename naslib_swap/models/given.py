@@ -160,7 +160,7 @@ def given_inputs(inputs: Any, plan: ModelsPlan, note: Callable[[str], None]) -> 
     if inputs is not None:
         if plan.input_file is not None or plan.inputs != NATURAL:
             raise BadArgument("got inputs twice, expected numbers, or options that name them.")
-        return _held(inputs, plan, "the inputs", note)
+        return _held(inputs, replace(plan, inputs="the inputs"), "the inputs", note)
     plan = _named(plan)
     file = plan.input_file
     if file is None and Path(plan.inputs).suffix in _ARRAYS and Path(plan.inputs).is_file():

@@ -55,6 +55,7 @@ def _place(
     seen = None
     for place in range(start, len(sizes)):
         batch = measuring.given.batch(model, net, sizes[place], plan.seed)
+        measuring.shaped(model, net, batch, plan.seed)
         if seen is None:
             seen = footprint(net, batch.value, seed=plan.seed, mode=plan.mode)
         measuring.refuse(model, seen, batch.samples)

@@ -57,6 +57,23 @@ def test_a_module_keeps_its_weights_and_a_factory_draws_from_the_seed() -> None:
     assert compare_models({"net": narrow}, IMAGES, seed=5).scored[0].score == drawn
 
 
+def test_lazy_weights_are_drawn_from_the_seed() -> None:
+    def lazy() -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.LazyLinear(30), nn.LazyBatchNorm1d(), nn.ReLU())
+
+    def plain() -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(192, 30), nn.BatchNorm1d(30), nn.ReLU())
+
+    images = torch.randn(32, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = compare_models({"lazy": lazy, "plain": plain}, images, samples="auto", draws=2)
+    assert found.records[0]["draws"] == found.records[1]["draws"]
+    assert "Run the network once" in str(
+        compare_models({"given": lazy()}, IMAGES).failed[0].error  # yours, which stays as it is
+    )
+    wrong = compare_models({"lazy": lambda: nn.Sequential(nn.LazyConv2d(2, 9))}, IMAGES)
+    assert "lazy failed on inputs float32 [2, 3, 8, 8]" in str(wrong.failed[0].error)
+
+
 def test_one_bad_model_costs_its_own_row() -> None:
     found = compare_models({"bad": raises, "narrow": narrow, "number": lambda: 3}, IMAGES)
     assert [one.name for one in found.scored] == ["narrow"]
@@ -265,6 +282,8 @@ def test_bytes_of_images_are_recognised(tmp_path: Path) -> None:
     assert found[0].scored[0].inputs.endswith("a.npy, float32 [5, 3, 9, 10]")
     assert any("taken for 5 images of 9x10x3" in text for text in said)
     assert any("has 5 rows, fewer than --samples 32" in text for text in said)
+    held = compare_models({"wide": wide}, torch.from_numpy(pixels)).scored[0]
+    assert held.inputs == "the inputs, float32 [5, 3, 9, 10]"
     small = compare_models({"wide": wide}, input_file=str(tmp_path / "a.npy"), input_shape="3,8,8")
     assert small.scored[0].inputs.endswith("float32 [5, 3, 8, 8]")
 
