@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
@@ -17,6 +17,7 @@ from naslib_swap.options import plan_of
 
 if TYPE_CHECKING:
     from naslib_swap.models.comparison import ModelComparison
+    from naslib_swap.models.measure import ModelScore
 
 
 @command(ModelsPlan)
@@ -72,8 +73,8 @@ def score(
         typer.echo(written(), nl=False)
     elif found.scored:
         _print(found)
-    for one in found.failed:
-        say(f"error: {one.error}")
+    for reason in _reasons(found.failed):
+        say(f"error: {reason}")
     if found.failed:
         raise typer.Exit(1 if found.scored else 2)
 
@@ -90,6 +91,16 @@ def _ranking(found: ModelComparison) -> Ranking:
         share = (min(drawn), one.score / one.swap.bound, max(drawn))
         rows.append(Row(name, tuple(others), interval=share))
     return Ranking("SWAP-Score so far", columns, rows)
+
+
+def _reasons(failed: Iterable[ModelScore]) -> Iterator[str]:
+    """Say once what several models failed of."""
+    alike: dict[str, list[ModelScore]] = {}
+    for one in failed:
+        alike.setdefault(str(one.error).replace(one.name, ""), []).append(one)
+    for first, *others in alike.values():
+        names = ", ".join(other.name for other in others)
+        yield f"{first.error} The same holds for {names}." if others else str(first.error)
 
 
 def _print(found: ModelComparison) -> None:

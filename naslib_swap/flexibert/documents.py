@@ -9,19 +9,22 @@ from pathlib import Path
 
 from naslib_swap.errors import BadArgument, BadFile, SwapError
 from naslib_swap.ground_truth.catalogue import data_folder
+from naslib_swap.inputs import hub
 
 OPENWEBTEXT = "openwebtext"
 # Where a copy of the first documents is looked for under NASLIB_SWAP_DATA, before the network.
 _LOCAL_COPY = Path("text") / "openwebtext_256.jsonl"
+_MOST_ROWS = 10_000
+"""Of a data set of the HuggingFace hub."""
 
 
 def load_documents(source: str, count: int) -> list[str]:
     """Return the first ``count`` documents of a source.
 
     ``source`` is ``"openwebtext"`` (a copy under ``NASLIB_SWAP_DATA`` where there is one, else
-    streamed through ``datasets``) or the path of a ``.jsonl`` file (``{"text": ...}`` a line), a
-    ``.txt`` file (a document a line) or a ``.parquet`` file (a column ``text``). Documents of white
-    space are passed over.
+    streamed through ``datasets``), ``"hf:NAME"`` (the first rows of a data set that ``datasets``
+    reads) or the path of a ``.jsonl`` file (``{"text": ...}`` a line), a ``.txt`` file (a document
+    a line) or a ``.parquet`` file (a column ``text``). Documents of white space are passed over.
 
     Raises
     ------
@@ -48,6 +51,9 @@ def documents(source: str) -> Iterator[str]:
         folder = data_folder()
         copy = None if folder is None else folder / _LOCAL_COPY
         return _jsonl(copy) if copy is not None and copy.is_file() else _streamed()
+    if source.startswith("hf:"):
+        name = source[len("hf:") :]
+        return iter(hub.texts_of(hub.read_rows(name, _MOST_ROWS), name))
     path = Path(source)
     readers = {".jsonl": _jsonl, ".txt": _lines, ".parquet": _parquet}
     if path.suffix not in readers:

@@ -128,7 +128,8 @@ def fitted(raw: Raw, wanted: Layout, name: str) -> np.ndarray:
             if height < wanted.height or width < wanted.width:
                 raise BadArgument(
                     f"{name}: images are {height}x{width} pixels, the input shape asks for "
-                    f"{wanted.height}x{wanted.width}; ask for shape=(3, {height}, {width}) or less"
+                    f"{wanted.height}x{wanted.width}; ask for an input shape of 3,{height},{width} "
+                    "or less"
                 )
             if image.dtype != np.uint8:
                 raise BadFile(

@@ -1,6 +1,9 @@
-"""Images from the HuggingFace hub, or from a local data set that `datasets` reads."""
+"""Rows of the HuggingFace hub, or of a local data set that `datasets` reads."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -38,6 +41,25 @@ def read_hub(
     SwapError
         The package is missing, the data set cannot be read or has no pictures, or too few.
     """
+    rows = read_rows(name, samples, order=order, seed=seed)
+    if len(rows) < samples:
+        raise BadFile(f"hf:{name} holds {len(rows)} training images; {samples} were asked for")
+    return images_of(rows, name)
+
+
+def is_saved(place: str) -> bool:
+    """Whether `datasets` saved a data set in this folder."""
+    return any((Path(place) / name).is_file() for name in ("state.json", "dataset_dict.json"))
+
+
+def read_rows(name: str, most: int, *, order: str = "first", seed: int = 0) -> list[dict[str, Any]]:
+    """Stream training rows, no more than `most`; otherwise as `read_hub`.
+
+    Raises
+    ------
+    SwapError
+        The package is missing, the data set cannot be read, or has no rows.
+    """
     try:
         import datasets
     except ImportError as error:
@@ -46,10 +68,15 @@ def read_hub(
             "(path=...) or the source 'natural'"
         ) from error
     try:
-        stream = datasets.load_dataset(name, split="train", streaming=True)
+        if is_saved(name):
+            saved = datasets.load_from_disk(name)
+            whole = saved["train"] if isinstance(saved, dict) else saved
+            stream = whole.to_iterable_dataset()
+        else:
+            stream = datasets.load_dataset(name, split="train", streaming=True)
         if order == "random":
             stream = stream.shuffle(seed=seed, buffer_size=10_000)
-        rows = list(stream.take(samples))
+        rows = list(stream.take(most))
     except Exception as error:
         # The library raises whatever its many storage layers do.
         reason = one_line(error, 200)
@@ -59,15 +86,43 @@ def read_hub(
             "without a network, use local files (path=..., or NASLIB_SWAP_DATA) or the source "
             "'natural'"
         ) from error
-    if len(rows) < samples:
-        raise BadFile(f"hf:{name} holds {len(rows)} training images; {samples} were asked for")
-    return _columns(rows, name)
+    if not rows:
+        raise BadFile(f"hf:{name} has no training rows")
+    return rows
 
 
-def _columns(rows: list[dict], name: str) -> tuple[list[np.ndarray], np.ndarray | None]:
-    pictures = next((key for key in ("image", "img") if key in rows[0]), None)
+def texts_of(rows: list[dict[str, Any]], name: str) -> list[str]:
+    """Return the column text, or the first of texts.
+
+    Raises
+    ------
+    BadFile
+        There is none.
+    """
+    columns = [key for key, value in rows[0].items() if isinstance(value, str)]
+    if not columns:
+        raise BadFile(f"hf:{name}: expected a column of pictures or texts, found {listed(rows[0])}")
+    column = "text" if "text" in columns else columns[0]
+    return [row[column] or "" for row in rows]
+
+
+def pictures_in(rows: list[dict[str, Any]]) -> str | None:
+    """Return the column image or img, or the first of pictures; None where there is none."""
+    found = [key for key, value in rows[0].items() if hasattr(value, "convert")]
+    return next((key for key in ("image", "img") if key in found), next(iter(found), None))
+
+
+def images_of(rows: list[dict[str, Any]], name: str) -> tuple[list[np.ndarray], np.ndarray | None]:
+    """Return images and labels, as `read_hub`.
+
+    Raises
+    ------
+    BadFile
+        There are no pictures, or one cannot be read.
+    """
+    pictures = pictures_in(rows)
     if pictures is None:
-        raise BadFile(f"hf:{name}: expected a column image or img, found {listed(rows[0])}")
+        raise BadFile(f"hf:{name}: expected a column of pictures, found {listed(rows[0])}")
     labels = next((key for key in ("label", "fine_label", "labels") if key in rows[0]), None)
     with damage(f"hf:{name}: a picture cannot be read"):
         images = [np.asarray(row[pictures].convert("RGB")) for row in rows]

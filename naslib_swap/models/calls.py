@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import difflib
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,3 +60,15 @@ def read_call(text: str) -> Call:
         f"got the model {shown(text)}, expected arguments that are numbers, texts, lists or the "
         "like, such as models.py:net(width=2, act='relu')."
     )
+
+
+def meant(name: str, known: Iterable[str]) -> str:
+    """Ask whether one of the nearest names is meant; empty where none is near.
+
+    Examples
+    --------
+    >>> meant("resnet1", ["resnet18", "vit"])
+    ' Do you mean resnet18?'
+    """
+    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
+    return f" Do you mean {' or '.join(near)}?" if near else ""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,14 +18,17 @@ from torch import Tensor, nn
 from naslib_swap import inputs as images
 from naslib_swap.arguments import mapped, tensors_in
 from naslib_swap.errors import BadArgument, BadFile, Unscorable
-from naslib_swap.inputs import datasets, fitting
+from naslib_swap.inputs import datasets, fitting, hub
+from naslib_swap.inputs.files import Images, open_images
 from naslib_swap.models.model import Model, Takes
-from naslib_swap.models.plan import EMBEDDED, NATURAL, ModelsPlan
+from naslib_swap.models.plan import EMBEDDED, NATURAL, SIZES, ModelsPlan
 from naslib_swap.models.texts import tokens
 from naslib_swap.quoting import one_line
 
 _ARRAYS = (".npy", ".npz", ".pt", ".pth")
+_TEXTS = (".txt", ".jsonl", ".parquet")
 _CHANNELS = (1, 3)
+_LABELS = ("labels", "label", "targets", "y")
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,18 +65,21 @@ class Given:
     fixed
         Numbers that all models get as they are; None where each gets what it takes.
     pictures
-        Images of a file, uint8 [N, H, W, C], which are brought to what a model takes.
+        Images [H, W, C] of the user's, which are brought to what a model takes.
+    note
+        Called with what the user should know.
     """
 
     plan: ModelsPlan
     fixed: Any = None
-    pictures: np.ndarray | None = None
+    pictures: Images | None = None
+    note: Callable[[str], None] = lambda text: None
 
     @property
     def rows(self) -> int | None:
         """How many samples there are; None where there is no end."""
         if self.pictures is not None:
-            return len(self.pictures)
+            return self.pictures.total
         return None if self.fixed is None else Batch(self.fixed, "").samples
 
     def batch(self, model: Model, net: nn.Module, samples: int, seed: int) -> Batch:
@@ -84,38 +91,48 @@ class Given:
             Where nothing says what it takes, or that cannot be had.
         """
         if self.fixed is not None:
-            value = _typed(net, _first(self.fixed, samples))
+            value = _typed(net, _first(_called(net, self.fixed), samples))
             return Batch(value, described(value))
         takes = model.takes(net)
         if takes.kind == "tokens" or (takes.kind == "unknown" and self.plan.text is not None):
             return self._of_tokens(model, net, takes, samples)
+        if self.plan.inputs == self.plan.text:
+            raise BadArgument(f"{model.name} takes {takes.kind}, and {self.name} holds texts.")
         shape = self.plan.shape or takes.shape
-        if self.pictures is not None:
-            return _of_pictures(net, self.pictures[:samples], shape, self._file)
-        if shape is None:
+        if takes.kind not in ("unknown", "images") or (shape is None and self.pictures is None):
             raise _unknown(model, net, takes)
-        found = _loaded(self.plan.inputs, samples, shape, seed)
+        if self.pictures is not None:
+            found = _pictured(self, min(samples, self.pictures.total), shape, seed)
+        else:
+            found = _loaded(self.plan.inputs, samples, shape or (), seed)
         value = _typed(net, found)
-        return Batch(value, f"{one_line(self.plan.inputs)}, {described(value)}")
+        return Batch(value, f"{self.name}, {described(value)}")
 
     @property
-    def _file(self) -> str:
+    def name(self) -> str:
+        """What the user calls the inputs."""
         return one_line(self.plan.input_file or self.plan.inputs)
 
     def _of_tokens(self, model: Model, net: nn.Module, takes: Takes, samples: int) -> Batch:
-        if self.pictures is not None or self.plan.inputs != NATURAL:
+        if self.pictures is not None or self.plan.inputs not in (NATURAL, self.plan.text):
             raise BadArgument(
-                f"{model.name} takes tokens, and {self._file} holds images; give --text."
+                f"{model.name} takes tokens, and {self.name} holds images; give --text."
             )
         if takes.vocabulary is None:
             table = next((m for m in net.modules() if isinstance(m, nn.Embedding)), None)
             if table is None:
                 raise BadArgument(
-                    f"{model.name} has no table of embeddings, so it takes no tokens; leave --text."
+                    f"{model.name} has no table of embeddings, so it takes no tokens; leave the "
+                    "texts."
                 )
             takes = Takes("tokens", (self.plan.length,), table.num_embeddings)
         text = None if self.plan.text == EMBEDDED else self.plan.text
         value = tokens(takes, samples, text)
+        if self.plan.samples is not None and len(value) < samples:
+            self.note(
+                f"{'the embedded text' if text is None else one_line(text)} has {len(value)} texts "
+                f"of {value.shape[1]} tokens, fewer than --samples {samples}: all of them are taken"
+            )
         return Batch(
             value,
             f"{'text' if text is None else one_line(text)}, {described(value)} of "
@@ -140,12 +157,11 @@ def given_inputs(inputs: Any, plan: ModelsPlan, note: Callable[[str], None]) -> 
     SwapError
         A file that cannot be read, or options that do not go together.
     """
-    if plan.text not in (None, EMBEDDED) and not Path(str(plan.text)).is_file():
-        raise BadFile(f"there is no file {one_line(plan.text)}, expected a text, or embedded.")
     if inputs is not None:
         if plan.input_file is not None or plan.inputs != NATURAL:
             raise BadArgument("got inputs twice, expected numbers, or options that name them.")
-        return _held(inputs, plan, "the inputs", note)
+        return _held(inputs, replace(plan, inputs="the inputs"), "the inputs", note)
+    plan = _named(plan)
     file = plan.input_file
     if file is None and Path(plan.inputs).suffix in _ARRAYS and Path(plan.inputs).is_file():
         file = plan.inputs
@@ -155,9 +171,19 @@ def given_inputs(inputs: Any, plan: ModelsPlan, note: Callable[[str], None]) -> 
         return _held(_read(Path(file)), plan, one_line(file), note)
     if plan.shape is not None and plan.samples is not None:
         images.check(plan.inputs, samples=plan.samples, shape=plan.shape)
-    elif plan.inputs != NATURAL:
+    elif plan.inputs not in (NATURAL, plan.text):
         images.check(plan.inputs, samples=plan.samples or 2, shape=(3, 32, 32))
-    return Given(plan)
+    if plan.inputs.lower() in images.sources() or plan.inputs == plan.text:
+        return Given(plan, note=note)
+    most = plan.samples or SIZES[-1]
+    if not plan.inputs.startswith("hf:"):
+        return _of_images(open_images(Path(plan.inputs), most), plan, note)
+    name = plan.inputs[len("hf:") :]
+    rows = hub.read_rows(name, most)
+    if hub.pictures_in(rows) is None:
+        hub.texts_of(rows, name)  # complain now, where there are none
+        return Given(replace(plan, text=plan.inputs), note=note)
+    return _of_images(_listed(hub.images_of(rows, name)[0]), plan, note)
 
 
 def described(value: Any) -> str:
@@ -171,29 +197,75 @@ def described(value: Any) -> str:
     return repr(value)
 
 
+def _named(plan: ModelsPlan) -> ModelsPlan:
+    """Return the options with texts among the inputs as texts, and saved data sets as ``hf:``."""
+    inputs, text = (
+        f"hf:{name}" if name is not None and hub.is_saved(name) else name
+        for name in (plan.inputs, plan.text)
+    )
+    if Path(str(inputs)).suffix in _TEXTS:
+        if text is not None:
+            raise BadArgument("got texts by both --inputs and --text, expected one of them.")
+        text = inputs
+    known = (None, EMBEDDED)
+    if text not in known and not str(text).startswith("hf:") and not Path(str(text)).is_file():
+        raise BadFile(f"there is no file {one_line(text)}, expected a text, or embedded.")
+    if Path(str(inputs)).suffix in _ARRAYS and not Path(str(inputs)).is_file():
+        raise BadFile(f"there is no file {one_line(inputs)}, expected a minibatch.")
+    return replace(plan, inputs=str(inputs), text=text)
+
+
 def _held(value: Any, plan: ModelsPlan, name: str, note: Callable[[str], None]) -> Given:
     pictures = _pictures(value)
     if pictures is not None:
-        given = Given(plan, pictures=pictures)
         note(
             f"{name}: taken for {len(pictures)} images of {'x'.join(map(str, pictures.shape[1:]))}"
         )
-    else:
-        if plan.input_shape is not None:
-            raise BadArgument(
-                "expected either --input-shape (such as 3,32,32) or --input-file, got both."
-            )
-        given = Given(plan, fixed=value)
-    rows = given.rows or 0
-    if plan.samples is not None and rows < plan.samples:
-        note(f"{name} has {rows} rows, fewer than --samples {plan.samples}: all of them are taken")
+        return _of_images(_listed(pictures), plan, note)
+    if plan.input_shape is not None:
+        raise BadArgument(
+            f"got --input-shape, and {name} that has a shape of its own, expected one of them."
+        )
+    return _counted(Given(plan, fixed=value, note=note), name)
+
+
+def _of_images(pictures: Images, plan: ModelsPlan, note: Callable[[str], None]) -> Given:
+    given = Given(plan, pictures=pictures, note=note)
+    if pictures.total < 2:
+        raise BadFile(f"{given.name} has a single image, expected several.")
+    return _counted(given, given.name)
+
+
+def _listed(pictures: Sequence[np.ndarray] | np.ndarray) -> Images:
+    return Images(len(pictures), None, lambda places: (pictures[place] for place in places))
+
+
+def _counted(given: Given, name: str) -> Given:
+    """Say so where there are fewer rows than samples."""
+    rows, samples = given.rows or 0, given.plan.samples
+    if samples is not None and rows < samples:
+        given.note(f"{name} has {rows} rows, fewer than --samples {samples}: all of them are taken")
     return given
+
+
+def _called(net: nn.Module, value: Any) -> Any:
+    """Return arguments by name; or one array alone, which is the first of them or no name there."""
+    if not isinstance(value, Mapping):
+        return value
+    names = inspect.signature(net.forward).parameters
+    taken = [key for key in value if key in names or key not in _LABELS]
+    anything = any(one.kind is one.VAR_KEYWORD for one in names.values())
+    if len(taken) != 1:
+        return value
+    name = taken[0]
+    known = name in names or anything
+    return value[name] if not known or name == next(iter(names), None) else value
 
 
 def _pictures(value: Any) -> np.ndarray | None:
     """Return images as uint8 [N, H, W, C], where the numbers are such."""
     if isinstance(value, Mapping):
-        named = [key for key in value if key not in ("labels", "label", "targets", "y")]
+        named = [key for key in value if key not in _LABELS]
         if len(named) != 1 or (len(value) == 1 and named[0] not in ("images", "x", "arr_0")):
             return None
         value = value[named[0]]
@@ -208,21 +280,33 @@ def _pictures(value: Any) -> np.ndarray | None:
     return value.transpose(0, 2, 3, 1) if value.shape[1] in _CHANNELS else None
 
 
-def _of_pictures(
-    net: nn.Module, pictures: np.ndarray, shape: tuple[int, ...] | None, name: str
-) -> Batch:
-    colours = pictures if pictures.shape[-1] == 3 else np.repeat(pictures, 3, axis=-1)
-    wanted = fitting.layout(shape or (pictures.shape[-1], *pictures.shape[1:3]))
-    fitted = datasets.fitted(datasets.Raw(list(colours), None), wanted, name)
+@lru_cache(maxsize=4)
+def _pictured(given: Given, samples: int, shape: tuple[int, ...] | None, seed: int) -> Tensor:
+    assert given.pictures is not None
+    places = range(samples)
+    if shape is None:  # their own
+        sizes = {one.shape for one in given.pictures.pick(places)}
+        height, width = (min(size[place] for size in sizes) for place in (0, 1))
+        if len(sizes) > 1:
+            raise BadArgument(
+                f"{given.name} has pictures of {len(sizes)} sizes, expected --input-shape, such as "
+                f"3,{height},{width}."
+            )
+        shape = (sizes.pop()[-1], height, width)
+    wanted = fitting.layout(shape)
+    colours = (
+        one if one.shape[-1] == 3 else np.repeat(one, 3, axis=-1)
+        for one in given.pictures.pick(places)
+    )
+    fitted = datasets.fitted(datasets.Raw(colours, None), wanted, given.name)
     normal = fitting.normalised(fitted, datasets.IMAGENET_STATISTICS)
-    value = _typed(net, torch.from_numpy(fitting.arranged(normal, wanted, 0)))
-    return Batch(value, f"{name}, {described(value)}")
+    return torch.from_numpy(fitting.arranged(normal, wanted, seed))
 
 
 def _unknown(model: Model, net: nn.Module, takes: Takes) -> Exception:
     if takes.kind not in ("unknown", "images"):
         return Unscorable(
-            f"{model.name} takes {takes.kind}, which we do not have: give --input-file with its "
+            f"{model.name} takes {takes.kind}, which we do not have: give --inputs with its "
             "arguments by name (.npz), or the tensor (.npy)."
         )
     hint = ""
@@ -230,11 +314,14 @@ def _unknown(model: Model, net: nn.Module, takes: Takes) -> Exception:
         if isinstance(layer, nn.Conv2d):
             hint = f" Its first convolution takes {layer.in_channels} channels."
             break
+        if isinstance(layer, nn.Linear):
+            hint = f" Its first layer takes {layer.in_features} numbers: a .npy of such rows?"
+            break
         if isinstance(layer, nn.Embedding):
             hint = f" It has a table of {layer.num_embeddings:,} embeddings: --text embedded?"
             break
     return BadArgument(
-        f"{model.name}: expected either --input-shape (such as 3,32,32) or --input-file, got "
+        f"{model.name}: expected --input-shape (such as 3,32,32) or --inputs with a file, got "
         f"neither, and the model has no input_shape of its own.{hint}"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 from functools import partial
 from pathlib import Path
@@ -76,17 +77,16 @@ def _built(call: Call, asked: Asked, seed: int) -> nn.Module:
     if hasattr(config, "use_cache"):
         config.use_cache = False  # of no use in one pass
     try:
-        with seeded(seed):
+        with seeded(seed), _quiet(transformers):
             if asked.pretrained:
-                net = transformers.AutoModel.from_pretrained(
-                    call.name, config=config, local_files_only=True, trust_remote_code=False
-                )
+                net = _trained(transformers, call.name, config, asked)
             else:
                 net = transformers.AutoModel.from_config(config)
     except OSError as error:
+        there = "are beside it" if Path(call.name).exists() else "are on this machine"
         raise BadFile(
-            f"the trained weights of hf:{call.name} are not on this machine; run `hf download "
-            f"{call.name}`, or leave --pretrained."
+            f"no trained weights of hf:{call.name} {there}; run `hf download NAME` of their "
+            "repository, or leave --pretrained."
         ) from error
     except Exception as error:  # of many authors
         raise BadArgument(f"cannot build hf:{call.name}: {one_line(cause(error), 300)}.") from error
@@ -94,6 +94,23 @@ def _built(call: Call, asked: Asked, seed: int) -> nn.Module:
     if both and getattr(net, "main_input_name", "") == "input_ids":
         return SourceAndTarget(net)
     assert isinstance(net, nn.Module)
+    return net
+
+
+def _trained(transformers: ModuleType, name: str, config: Any, asked: Asked) -> Any:
+    net, loaded = transformers.AutoModel.from_pretrained(
+        str(Path(name).parent) if Path(name).is_file() else name,
+        config=config,
+        local_files_only=True,
+        trust_remote_code=False,
+        output_loading_info=True,
+    )
+    missing = sorted(loaded["missing_keys"])
+    if missing:
+        asked.note(
+            f"hf:{name}: drawn after the seed, as its weights lack them: {', '.join(missing[:4])}"
+            f"{' and others' if len(missing) > 4 else ''}"
+        )
     return net
 
 
@@ -110,15 +127,14 @@ def _configuration(transformers: ModuleType, name: str, asked: Asked) -> Any:
         except Exception as error:
             if local:
                 raise BadFile(
-                    f"cannot read the configuration {name}: {one_line(error, 200)}."
+                    f"cannot read the configuration {name}: {one_line(error, 200).rstrip('.')}."
                 ) from error
         if _reachable():
             try:
                 return auto.from_pretrained(name, trust_remote_code=False)
             except Exception as error:
-                raise BadFile(
-                    f"cannot get the configuration of hf:{name}: {one_line(error, 200)}."
-                ) from error
+                reason = one_line(error, 200).rstrip(".")
+                raise BadFile(f"cannot get the configuration of hf:{name}: {reason}.") from error
         documented = _documented(transformers, name)
     if documented is not None:
         asked.note(
@@ -136,17 +152,21 @@ def _configuration(transformers: ModuleType, name: str, asked: Asked) -> Any:
 
 
 class _quiet:
-    """Inside, transformers logs nothing below an error."""
+    """Inside, transformers logs nothing below an error, and shows no progress."""
 
     def __init__(self, transformers: ModuleType) -> None:
         self._logging = transformers.utils.logging
 
     def __enter__(self) -> None:
         self._before = self._logging.get_verbosity()
+        self._bars = self._logging.is_progress_bar_enabled()
         self._logging.set_verbosity_error()
+        self._logging.disable_progress_bar()
 
     def __exit__(self, *_: object) -> None:
         self._logging.set_verbosity(self._before)
+        if self._bars:
+            self._logging.enable_progress_bar()
 
 
 def _documented(transformers: ModuleType, name: str) -> Any:
@@ -156,7 +176,8 @@ def _documented(transformers: ModuleType, name: str) -> Any:
     near = [kind for kind in kinds if words.startswith(kind.replace("-", "_"))]
     for kind in sorted(near, key=len, reverse=True):
         config = transformers.AutoConfig.for_model(kind)
-        if f"[{name}]" in (type(config).__doc__ or ""):
+        # Names of the first days have no owner: bert-base-uncased.
+        if re.search(rf"\[([\w-]+/)?{re.escape(name)}\]", type(config).__doc__ or ""):
             return config
     return None
 

@@ -13,6 +13,7 @@ from types import ModuleType
 import torch
 
 from naslib_swap.errors import BadArgument, BadFile, SwapError
+from naslib_swap.models.calls import meant
 from naslib_swap.models.raised import cause
 from naslib_swap.seeding import seeded
 
@@ -28,7 +29,8 @@ def imported(home: str, seed: int) -> ModuleType:
         No such file, or code that cannot be imported.
     """
     if home.endswith(".py") and not Path(home).is_file():
-        raise BadFile(f"there is no Python file {home!r}, expected one.")
+        near = meant(Path(home).name, (file.name for file in Path(home).parent.glob("*.py")))
+        raise BadFile(f"there is no Python file {home!r}, expected one.{near}")
     try:
         # Kept modules hold values, also where a network is built without them, on the meta device.
         with seeded(seed), torch.device("cpu"):

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from naslib_swap.models.measure import ModelScore
+from naslib_swap.score import SwapScore
 
 _FEWEST = 5
 """Models, before a rank correlation within the set is worth a sentence."""
@@ -67,15 +68,23 @@ def near_bound(scored: Sequence[ModelScore]) -> str:
     if not names:
         return ""
     # Where all values differ, more samples do not help: the score is V.
-    full = [one for one in scored if one.near_bound and one.swap.bound == one.swap.values]
+    full = [one for one in scored if one.near_bound and is_full(one.swap)]
     remedy = "take more samples (--samples auto), or --repeats 32"
     if full and len(full) == len(names):
         remedy = "nearly every value has a pattern of its own: take fewer samples"
-    shares = [
-        max(k.saturation for k in one.swap.kinds.values()) for one in scored if one.near_bound
-    ]
-    told = [f"{name} ({share:.0%})" for name, share in zip(names, shares)]
+    told = [f"{one.name} ({_share(one):.0%})" for one in scored if one.near_bound]
     return f"Near the bound, where a score tells little: {listed(told)}; {remedy}."
+
+
+def is_full(swap: SwapScore) -> bool:
+    """Whether a score near its bound is there because nearly all values differ."""
+    return all(kind.ceiling == kind.values for kind in swap.kinds.values())
+
+
+def _share(one: ModelScore) -> float:
+    """Return the share of what can be expected, of the kind of sign that is nearest to it."""
+    shares = (kind.saturation for draw in one.draws for kind in draw.kinds.values())
+    return min(shares, key=lambda share: abs(share - 1))
 
 
 def noise(scored: Sequence[ModelScore], ranks: Sequence[tuple[int, bool]]) -> str:

@@ -12,8 +12,10 @@ from typing import Any, Optional
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from naslib_swap import proxies
+from naslib_swap.arguments import Arguments
 from naslib_swap.devices import usable
 from naslib_swap.errors import SwapError, Unscorable
 from naslib_swap.inputs.minibatch import Minibatch, drawn_labels
@@ -29,6 +31,7 @@ from naslib_swap.regularisation import log_regularised
 from naslib_swap.restoration import restored
 from naslib_swap.score import SwapScore, swap_score
 from naslib_swap.scoring.network import score_network
+from naslib_swap.seeding import seeded
 
 GIGABYTE = 1e9
 
@@ -172,11 +175,25 @@ class Measuring:
         except SwapError as error:
             raise Unscorable(f"{model.name}: {error}") from error
         except Exception as error:  # the user's forward pass may raise anything
-            raise Unscorable(
-                f"{model.name} failed on inputs {described(batch.value)}: "
-                f"{one_line(cause(error), 400)}. Give the shape and the kind of numbers that it "
-                "takes."
-            ) from error
+            raise _refused(model, batch, error) from error
+
+    def shaped(self, model: Model, net: nn.Module, batch: Batch, seed: int) -> None:
+        """Run a network that we built and that has lazy weights: this draws them.
+
+        Raises
+        ------
+        Unscorable
+            Says in one line what went wrong.
+        """
+        if not model.redrawn or not any(map(is_lazy, (*net.parameters(), *net.buffers()))):
+            return
+        given = Arguments.of(batch.value)
+        try:
+            with seeded(seed), torch.no_grad():
+                net.eval()(*given.positional, **given.keywords)
+            net.train()
+        except Exception as error:  # the user's forward pass may raise anything
+            raise _refused(model, batch, error) from error
 
     def refuse(self, model: Model, seen: Footprint | None, samples: int) -> None:
         """Raise Unscorable where so many samples would not fit, with the most that do."""
@@ -217,9 +234,11 @@ class Measuring:
             seen = None
             if first is None:  # refused before the inputs are read
                 few = self.given.batch(model, net, SAMPLES, seed)
+                self.shaped(model, net, few, seed)
                 seen = footprint(net, few.value, seed=seed, mode=plan.mode)
                 self.refuse(model, seen, samples)
             batch = self.given.batch(model, net, samples, seed)
+            self.shaped(model, net, batch, seed)
             start = time.perf_counter()
             with peak(self.device) as taken:
                 draws.append(self.swap(model, net, batch, seed))
@@ -303,6 +322,13 @@ def _probe(
 ) -> Probe:
     batch = Minibatch(value, torch.from_numpy(labels), "given", "", labels_are_real=False)
     return Probe(net, batch, seed=seed, settings=settings)
+
+
+def _refused(model: Model, batch: Batch, error: Exception) -> Unscorable:
+    return Unscorable(
+        f"{model.name} failed on inputs {described(batch.value)}: {one_line(cause(error), 400)}. "
+        "Give the shape and the kind of numbers that it takes."
+    )
 
 
 def _depth(net: nn.Module, batch: Batch, seed: int) -> int | None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from torch import nn
 
 from naslib_swap.errors import BadArgument
-from naslib_swap.models.calls import Call
+from naslib_swap.models.calls import Call, meant
 from naslib_swap.models.imports import executed_again, imported
 from naslib_swap.models.model import Asked, Model, Takes
 from naslib_swap.models.raised import cause
@@ -102,11 +102,16 @@ def _model(name: str, call: Call, home: str) -> Model:
 
 
 def _built(name: str, call: Call, home: str, seed: int) -> nn.Module:
-    found: Any = imported(home, seed)
+    module = imported(home, seed)
+    found: Any = module
     for part in call.name.split("."):
         found = getattr(found, part, None)
     if found is None:
-        raise BadArgument(f"{home!r} has no {call.name!r}, expected a factory of a torch module.")
+        there = [name for name, value in vars(module).items() if _makes_modules(value, module)]
+        raise BadArgument(
+            f"{home!r} has no {call.name!r}, expected a factory of a torch module."
+            f"{meant(call.name, there)}"
+        )
     if isinstance(found, nn.Module):
         if call.has_arguments:
             raise BadArgument(f"{name} is a module already, expected no arguments.")

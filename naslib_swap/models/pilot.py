@@ -6,12 +6,10 @@ from collections.abc import Callable, Sequence
 
 from naslib_swap.errors import SwapError
 from naslib_swap.models.footprint import footprint
+from naslib_swap.models.judgement import is_full
 from naslib_swap.models.measure import Measuring
 from naslib_swap.models.model import Model
-from naslib_swap.score import SwapScore
-
-SIZES = (8, 12, 16, 24, 32, 48, 64, 96, 128)
-"""Beyond the last, nearly every value has a pattern of its own."""
+from naslib_swap.models.plan import SIZES
 
 
 def fewest_samples(
@@ -26,23 +24,24 @@ def fewest_samples(
     model have patterns of their own, or memory ends, more samples are not tried for it.
     """
     rows = measuring.given.rows
-    sizes = [size for size in SIZES if rows is None or size < rows] + (
-        [] if rows is None else [rows]
-    )
-    place, at_the_end = 0, []
+    sizes = [size for size in SIZES if rows is None or size <= rows]
+    if rows is not None and rows < SIZES[-1] and rows not in sizes:
+        sizes.append(rows)
+    place, at_the_end, tried = 0, [], 0
     for number, model in enumerate(models):
         progress(number, len(models))
         try:
             place, enough = _place(model, measuring, sizes, place)
         except SwapError:
             continue
+        tried += 1
         if not enough:
             at_the_end.append(model.name)
     progress(len(models), len(models))
     found = sizes[place]
     if at_the_end:
         note(f"no number of samples up to {found} keeps {', '.join(at_the_end)} off the bound")
-    else:
+    elif tried:
         note(f"--samples {found}: the fewest at which no model is near its bound")
     return found
 
@@ -56,17 +55,13 @@ def _place(
     seen = None
     for place in range(start, len(sizes)):
         batch = measuring.given.batch(model, net, sizes[place], plan.seed)
+        measuring.shaped(model, net, batch, plan.seed)
         if seen is None:
             seen = footprint(net, batch.value, seed=plan.seed, mode=plan.mode)
         measuring.refuse(model, seen, batch.samples)
         swap = measuring.swap(model, net, batch, plan.seed)
         if not swap.near_bound:
             return place, True
-        if _is_full(swap):
+        if is_full(swap) or batch.samples < sizes[place]:  # a text may end
             return place, False
     return len(sizes) - 1, False
-
-
-def _is_full(swap: SwapScore) -> bool:
-    """Whether a score is near its bound because nearly all values differ."""
-    return all(kind.ceiling == kind.values for kind in swap.kinds.values())

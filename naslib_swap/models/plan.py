@@ -13,6 +13,8 @@ from naslib_swap.scoring.plan import MOST_REPEATS
 
 NATURAL = "natural"
 EMBEDDED = "embedded"
+SIZES = (8, 12, 16, 24, 32, 48, 64, 96, 128)
+"""Samples that ``auto`` may take: beyond the last, nearly every value has a pattern of its own."""
 
 
 def samples_or_auto(value: Any) -> int | None:
@@ -69,10 +71,12 @@ class ModelsPlan:
     )
     inputs: str = option(
         NATURAL,
-        "natural (crops), noise, cifar10, ..., a folder of pictures, a file, or hf:DATASET.",
+        "natural (crops), noise, cifar10, ..., a folder of pictures, a file of numbers or texts, "
+        "or hf:DATASET.",
     )
     text: Optional[str] = option(
-        None, "For models of tokens: a .txt, .jsonl or .parquet file; or embedded, the default."
+        None,
+        "For models of tokens: .txt, .jsonl, .parquet, hf:DATASET, or embedded, the default.",
     )
     length: int = option(128, "Tokens of a text, at most.", least=2)
     proxies: tuple[str, ...] = option(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Iterable
 from functools import partial
@@ -14,7 +13,7 @@ import torch
 from torch import nn
 
 from naslib_swap.errors import BadArgument, BadFile, SwapError
-from naslib_swap.models.calls import Call
+from naslib_swap.models.calls import Call, meant
 from naslib_swap.models.model import Asked, Model, Takes
 from naslib_swap.models.raised import cause
 from naslib_swap.seeding import seeded
@@ -66,9 +65,7 @@ def installed(package: str, prefix: str) -> ModuleType:
 
 def unknown(name: str, prefix: str, known: Iterable[str]) -> BadArgument:
     """Return the error for a name that a zoo does not have, with the names nearest to it."""
-    near = difflib.get_close_matches(name, list(known), n=3, cutoff=0.5)
-    said = f" Do you mean {' or '.join(near)}?" if near else ""
-    return BadArgument(f"{prefix} has no model {name!r}.{said}")
+    return BadArgument(f"{prefix} has no model {name!r}.{meant(name, known)}")
 
 
 def refuse_positional(call: Call, prefix: str) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 import json
-import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+
+from naslib_swap.cli.main import main
 
 MODELS = """
 from torch import nn
@@ -32,6 +34,9 @@ RIGHT = [
     ("", "models.py:net(width=2) models.py:net(width=8) --input-shape 3,16,16 --draws 3", "± "),
     ("", "models:net --inputs photos.npy --samples auto", "Alone, a score means nothing"),
     ("", "models.py:net --inputs pictures --samples 4 --input-shape 3,16,16 --markdown", "| 1 |"),
+    ("", "models.py:net models.py:small --inputs pictures", "5 samples."),
+    ("transformers", "hf:config.json --inputs notes.txt --samples 4 --length 16", "gelu x1"),
+    ("datasets", "models.py:net --inputs hf:pictures --samples 4", "4 samples."),
     ("transformers", "hf:config.json --text notes.txt --samples 4 --length 16", "gelu x1"),
     ("transformers", "hf:config.json --json", '"family": "bert"'),
     ("timm", "timm:resnet18 timm:resnet34 --input-shape 3,64,64", "Alike: one family (resnet)"),
@@ -39,9 +44,15 @@ RIGHT = [
     ("torchvision", "torchvision:mobilenet_v3_small --samples 4", "hardswish x"),
 ]
 TOLD = [
-    ("", "models.py --input-shape 3,16,16", 1, "models.py:deep(depth=...)"),
+    ("", "models.py --input-shape 3,16,16", 0, "models.py:deep(depth=...)"),
     ("", "models.py:deep --input-shape 3,16,16", 2, "'models.py:deep(depth=...)'"),
     ("", "models.py:net", 2, "Its first convolution takes 3 channels"),
+    ("", "model.py --input-shape 3,16,16", 2, "Do you mean models.py?"),
+    ("", "models.py:ned --input-shape 3,16,16", 2, "Do you mean net"),
+    ("", "models.py:net --inputs photo.npy", 2, "there is no file photo.npy"),
+    ("transformers", "hf:config.json --inputs pictures", 2, "takes tokens, and pictures holds"),
+    ("transformers", "hf:config.json --pretrained", 2, "no trained weights of hf:config.json are"),
+    ("timm", "timm:resnet18 --inputs pictures", 2, "ask for an input shape of 3,20,24 or less"),
     ("", "resnet18 --input-shape 3,64,64", 2, "timm:, torchvision: and hf: begin names"),
     ("", "models.py:net --input-shape 3,512,512 --samples 300 --memory 1", 2, "at most --samples "),
     ("transformers", "hf:brt", 2, "Do you mean bert"),
@@ -68,27 +79,46 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-def run(folder: Path, package: str, typed: str) -> subprocess.CompletedProcess[str]:
-    if package and importlib.util.find_spec(package) is None:
-        pytest.skip(f"needs {package}")
-    command = [sys.executable, "-m", "naslib_swap.cli", "score", *typed.split()]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+@pytest.fixture
+def run(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[[str, str], tuple[int, str, str]]:
+    """Package and command -> status, stdout, stderr; in this process, where all is imported."""
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "models", raising=False)
+
+    def typed(package: str, words: str) -> tuple[int, str, str]:
+        if package and importlib.util.find_spec(package) is None:
+            pytest.skip(f"needs {package}")
+        monkeypatch.setattr(sys, "argv", ["naslib-swap", "score", *words.split()])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return (int(ended.value.code or 0), *capsys.readouterr())
+
+    return typed
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("package", "typed", "shown"), RIGHT)
-def test_it_is_right_the_first_time(folder: Path, package: str, typed: str, shown: str) -> None:
-    done = run(folder, package, typed)
-    assert done.returncode == 0, done.stderr
-    assert shown in done.stdout
+def test_it_is_right_the_first_time(
+    run: Callable[[str, str], tuple[int, str, str]], package: str, typed: str, shown: str
+) -> None:
+    status, out, told = run(package, typed)
+    assert status == 0, told
+    assert shown in out
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("package", "typed", "status", "told"), TOLD)
 def test_it_is_told_in_one_sentence(
-    folder: Path, package: str, typed: str, status: int, told: str
+    run: Callable[[str, str], tuple[int, str, str]],
+    package: str,
+    typed: str,
+    status: int,
+    told: str,
 ) -> None:
-    done = run(folder, package, typed)
-    assert done.returncode == status
-    assert told in done.stderr
-    assert "Traceback" not in done.stderr
+    ended, _, said = run(package, typed)
+    assert ended == status
+    assert told in said
+    assert "Traceback" not in said

@@ -115,6 +115,7 @@ def test_one_bad_model_costs_its_own_row(models: Path, run: Run) -> None:
     )  # fmt: skip
     assert done.returncode == 1
     assert done.stderr.count("error: cannot build models.py:raises: KeyError") == 1
+    assert "The same holds for" not in done.stderr
     lines = done.stdout.splitlines()
     assert lines[0].startswith("rank,tied,model,score,samples,values,bound,saturation")
     assert [line.split(",")[2] for line in lines[1:]] == [
@@ -151,12 +152,26 @@ def test_two_files_of_one_name_with_dataclasses(tmp_path: Path, run: Run) -> Non
     assert rows["b/net.py:net"]["values"] == 3 * 36
 
 
+def test_a_reason_is_said_once_for_several_models(
+    models: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(models)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    names = ["models.py:small", "models.py:large", "models.py:none"]
+    monkeypatch.setattr(sys, "argv", ["naslib-swap", "score", *names, "--quiet"])
+    with pytest.raises(SystemExit, match="2"):
+        main()
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.endswith("channels. The same holds for models.py:large.")
+    assert second.startswith("error: 'models.py' has no 'none'")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (
             ["models.py:small"],
-            "either --input-shape (such as 3,32,32) or --input-file, got neither",
+            "expected --input-shape (such as 3,32,32) or --inputs with a file, got neither",
         ),
         (["models.py:small", "--input-shape", "a,b"], "got --input-shape 'a,b', expected numbers"),
         (["models.py:small", "--input-shape", "3,99999999,99999999"], "expected at most 1,073,741"),

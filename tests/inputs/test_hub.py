@@ -9,6 +9,7 @@ from PIL import Image
 
 from naslib_swap import inputs
 from naslib_swap.errors import SwapError
+from naslib_swap.inputs import hub
 
 
 @pytest.fixture
@@ -63,3 +64,27 @@ def test_a_missing_package_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "datasets", None)
     with pytest.raises(SwapError, match="pip install datasets"):
         inputs.load("hf:uoft-cs/cifar10", samples=1)
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_a_data_set_that_was_saved(tmp_path, whole):
+    datasets = pytest.importorskip("datasets")
+    pictures = [Image.new("RGB", (8, 8), (value,) * 3) for value in (0, 255)]
+    kept = datasets.Dataset.from_dict(
+        {"photo": pictures}, features=datasets.Features({"photo": datasets.Image()})
+    )
+    (datasets.DatasetDict(train=kept) if whole else kept).save_to_disk(tmp_path / "kept")
+    assert hub.is_saved(str(tmp_path / "kept"))
+    batch = inputs.load(f"hf:{tmp_path / 'kept'}", samples=2, shape=(3, 8, 8))
+    assert batch.images[0].max() < 0 < batch.images[1].min()
+
+
+def test_columns_are_found_by_what_is_in_them():
+    picture = Image.new("RGB", (2, 2))
+    assert hub.pictures_in([{"id": "a", "photo": picture, "image": picture}]) == "image"
+    assert hub.pictures_in([{"id": "a", "photo": picture}]) == "photo"
+    assert hub.pictures_in([{"id": "a"}]) is None
+    assert hub.texts_of([{"label": 3, "note": "b", "text": "c"}], "set") == ["c"]
+    assert hub.texts_of([{"label": 3, "note": "b"}, {"label": 1, "note": None}], "set") == ["b", ""]
+    with pytest.raises(SwapError, match="hf:set: expected a column of pictures or texts, found"):
+        hub.texts_of([{"label": 3}], "set")

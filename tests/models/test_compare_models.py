@@ -15,8 +15,9 @@ from scipy.stats import ttest_ind
 from torch import nn
 
 from naslib_swap import SwapError, compare_models, swap_score
-from naslib_swap.models.judgement import alike, ranked
-from naslib_swap.models.measure import needed_by
+from naslib_swap.models.judgement import alike, near_bound, ranked
+from naslib_swap.models.measure import ModelScore, needed_by
+from naslib_swap.score import SignCount, SwapScore
 
 IMAGES = torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(0))
 
@@ -54,6 +55,23 @@ def test_a_module_keeps_its_weights_and_a_factory_draws_from_the_seed() -> None:
     drawn = swap_score(narrow(), IMAGES, seed=5).score
     torch.manual_seed(99)
     assert compare_models({"net": narrow}, IMAGES, seed=5).scored[0].score == drawn
+
+
+def test_lazy_weights_are_drawn_from_the_seed() -> None:
+    def lazy() -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.LazyLinear(30), nn.LazyBatchNorm1d(), nn.ReLU())
+
+    def plain() -> nn.Module:
+        return nn.Sequential(nn.Flatten(), nn.Linear(192, 30), nn.BatchNorm1d(30), nn.ReLU())
+
+    images = torch.randn(32, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    found = compare_models({"lazy": lazy, "plain": plain}, images, samples="auto", draws=2)
+    assert found.records[0]["draws"] == found.records[1]["draws"]
+    assert "Run the network once" in str(
+        compare_models({"given": lazy()}, IMAGES).failed[0].error  # yours, which stays as it is
+    )
+    wrong = compare_models({"lazy": lambda: nn.Sequential(nn.LazyConv2d(2, 9))}, IMAGES)
+    assert "lazy failed on inputs float32 [2, 3, 8, 8]" in str(wrong.failed[0].error)
 
 
 def test_one_bad_model_costs_its_own_row() -> None:
@@ -121,6 +139,28 @@ def test_auto_takes_the_fewest_samples_off_the_bound() -> None:
     assert not near[chosen]
     assert all(near[n] for n in near if n < chosen)
     assert any(f"--samples {chosen}" in text for text in said)
+
+
+def test_auto_says_nothing_of_models_that_have_no_score() -> None:
+    said: list[str] = []
+    found = compare_models({"bad": raises}, IMAGES, samples="auto", note=said.append)
+    assert found.failed
+    assert not said
+
+
+def test_what_two_kinds_of_signs_share_of_their_bounds_is_said_of_the_nearer() -> None:
+    def score(**kinds: SignCount) -> ModelScore:
+        total = sum(int(kind.patterns) for kind in kinds.values())
+        values = sum(kind.values for kind in kinds.values())
+        swap = SwapScore(total, (total,), 8, values, 6561, total / 6561, 1, {}, {}, kinds)
+        return ModelScore("net", draws=(swap,))
+
+    # Signed values that are exactly 0 give more patterns than two signs have.
+    both = score(rectified=SignCount(256, 9000, 256), signed=SignCount(769, 9000, 256))
+    assert near_bound([both]).startswith("Near the bound, where a score tells little: net (100%)")
+    # All 2^8 patterns of two signs, though V is the bound: more samples help.
+    assert "take more samples" in near_bound([score(signed=SignCount(256, 5000, 256))])
+    assert "take fewer samples" in near_bound([score(rectified=SignCount(250, 255, 255))])
 
 
 def test_all_samples_that_are_given_are_taken() -> None:
@@ -242,6 +282,8 @@ def test_bytes_of_images_are_recognised(tmp_path: Path) -> None:
     assert found[0].scored[0].inputs.endswith("a.npy, float32 [5, 3, 9, 10]")
     assert any("taken for 5 images of 9x10x3" in text for text in said)
     assert any("has 5 rows, fewer than --samples 32" in text for text in said)
+    held = compare_models({"wide": wide}, torch.from_numpy(pixels)).scored[0]
+    assert held.inputs == "the inputs, float32 [5, 3, 9, 10]"
     small = compare_models({"wide": wide}, input_file=str(tmp_path / "a.npy"), input_shape="3,8,8")
     assert small.scored[0].inputs.endswith("float32 [5, 3, 8, 8]")
 
@@ -255,8 +297,30 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
         )
     found = compare_models({"wide": wide}, str(tmp_path), input_shape="3,8,8", samples=3)
     assert found.scored[0].swap.samples == 3
-    few = compare_models({"wide": wide}, str(tmp_path), input_shape="3,8,8", samples=4)
-    assert "holds 3 images; 4 were asked for" in str(few.failed[0].error)
+    said: list[str] = []
+    few = compare_models({"wide": wide}, str(tmp_path), samples=4, note=said.append)
+    assert few.scored[0].inputs.endswith("float32 [3, 3, 8, 9]")  # their own shape
+    assert f"{tmp_path} has 3 rows, fewer than --samples 4: all of them are taken" in said
+    Image.fromarray(np.zeros((7, 12, 3), dtype=np.uint8)).save(tmp_path / "3.png")
+    mixed = compare_models({"wide": wide}, str(tmp_path), samples=4)
+    assert "pictures of 2 sizes, expected --input-shape, such as 3,7,9" in str(
+        mixed.failed[0].error
+    )
+
+
+def test_an_array_alone_is_the_first_argument_whatever_its_name(tmp_path: Path) -> None:
+    class Named(nn.Module):
+        def forward(self, x: torch.Tensor, y: torch.Tensor | None = None) -> torch.Tensor:
+            return torch.relu(x if y is None else x * y)
+
+    pixels = np.random.default_rng(0).normal(size=(4, 6)).astype(np.float32)
+    scores = []
+    for number, names in enumerate([("arr_0",), ("x",), ("images", "labels"), ("x", "y")]):
+        file = tmp_path / f"{number}.npz"
+        np.savez(file, **{n: pixels if n in names[:1] else np.full((4, 1), -1.0) for n in names})
+        found = compare_models({"named": Named}, str(file), samples=4)
+        scores.append(found.scored[0].digest)
+    assert scores[0] == scores[1] == scores[2] != scores[3]
 
 
 def test_texts_for_a_model_of_tokens(tmp_path: Path) -> None:
@@ -273,6 +337,11 @@ def test_texts_for_a_model_of_tokens(tmp_path: Path) -> None:
     (tmp_path / "some.txt").write_text("one two three four five six seven eight nine ten " * 2)
     own = compare_models({"tiny": Tiny}, text=str(tmp_path / "some.txt"), samples=9, length=8)
     assert own.scored[0].swap.samples == 2
+    said: list[str] = []
+    file = str(tmp_path / "some.txt")
+    named = compare_models({"tiny": Tiny}, file, samples=9, length=8, note=said.append)
+    assert named.scored[0].digest == own.scored[0].digest
+    assert f"{file} has 2 texts of 8 tokens, fewer than --samples 9: all of them are taken" in said
     short = compare_models({"tiny": Tiny}, text=str(tmp_path / "some.txt"), length=11)
     assert "has 20 words, expected at least 22" in str(short.failed[0].error)
     same = compare_models({"tiny": Tiny}, text=str(tmp_path / "some.txt"), length=10)
@@ -316,6 +385,9 @@ def test_tokens_stay_in_the_vocabulary(
         ({"samples": 2.5}, "expected a whole number, or auto"),
         ({"inputs": "natral"}, "unknown source of images 'natral'"),
         ({"text": "none.txt"}, "there is no file none.txt"),
+        ({"inputs": "none.npy"}, "there is no file none.npy, expected a minibatch"),
+        ({"inputs": "none.txt"}, "there is no file none.txt, expected a text"),
+        ({"inputs": "a.txt", "text": "b.txt"}, "got texts by both --inputs and --text"),
         ({"wat": 1}, "unknown option(s) wat"),
     ],
 )

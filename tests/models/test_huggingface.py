@@ -65,15 +65,15 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {**DECODER, "num_local_experts": 2, "num_experts_per_tok": 1},
         "rows",
     ),
-    "wav2vec2": (SOUND, "takes sound, which we do not have: give --input-file"),
-    "hubert": (SOUND, "takes sound, which we do not have: give --input-file"),
+    "wav2vec2": (SOUND, "takes sound, which we do not have: give --inputs"),
+    "hubert": (SOUND, "takes sound, which we do not have: give --inputs"),
     "whisper": (
         {
             "d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_attention_heads": 2,
             "decoder_attention_heads": 2, "vocab_size": 99, "pad_token_id": 0, "bos_token_id": 1,
             "eos_token_id": 2, "decoder_start_token_id": 1,
         },
-        "takes sound, which we do not have: give --input-file",
+        "takes sound, which we do not have: give --inputs",
     ),
     "clip": (
         {"text_config": SMALL, "vision_config": PIXELS, "projection_dim": 8},
@@ -123,6 +123,22 @@ def test_sound_of_the_user_is_scored(tmp_path: Path) -> None:
     assert not found.failed, found.failed[0].error
 
 
+def test_trained_weights_of_a_folder(tmp_path: Path) -> None:
+    import transformers
+
+    head = transformers.BertForMaskedLM(transformers.BertConfig(**SMALL))
+    head.save_pretrained(tmp_path / "bert")
+    said: list[str] = []
+    options: dict[str, Any] = {"pretrained": True, "samples": 4, "length": 16}
+    names = [f"hf:{tmp_path}/bert", f"hf:{tmp_path}/bert/config.json"]
+    found = compare_models(names, **options, note=said.append)
+    assert found.scored[0].score == found.scored[1].score
+    assert "drawn after the seed, as its weights lack them: pooler.dense.bias, pooler" in said[0]
+    bare = configuration(tmp_path, "gpt2", SCORED["gpt2"])
+    error = str(compare_models([bare], **options).failed[0].error)
+    assert error.startswith(f"no trained weights of {bare} are beside it")
+
+
 def test_a_name_that_is_nowhere_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("naslib_swap.models.huggingface._reachable", lambda: False)
     found = compare_models(["hf:somebody/something", "hf:brt"], samples=4)
@@ -140,3 +156,5 @@ def test_a_documented_name_needs_no_network(monkeypatch: pytest.MonkeyPatch) -> 
     [model] = models_named(["hf:google/electra-small-discriminator(num_hidden_layers=1)"], asked)
     assert model.family(model.build(0)) == "electra"
     assert "taken is the default ElectraConfig" in said[0]
+    [old] = models_named(["hf:bert-base-uncased(num_hidden_layers=1,vocab_size=9)"], asked)
+    assert old.family(old.build(0)) == "bert"

@@ -69,12 +69,14 @@ def test_factories_take_arguments(folder: Path) -> None:
     }
     errors = [
         str(compare_models([name], torch.randn(4, 4)).failed[0].error)
-        for name in ("models.py:needs", "models.py:ready(1)", "models.py:wide(x)", "models.py:no")
-    ]
+        for name in ("models.py:needs", "models.py:ready(1)", "models.py:wide(x)", "models.py:wid",
+                     "model.py:wide")
+    ]  # fmt: skip
     assert "Give its arguments: 'models.py:needs(width=...)'" in errors[0]
     assert "is a module already, expected no arguments" in errors[1]
     assert "expected arguments that are numbers, texts" in errors[2]
-    assert "'models.py' has no 'no'" in errors[3]
+    assert errors[3].endswith("expected a factory of a torch module. Do you mean wide?")
+    assert errors[4] == "there is no Python file 'model.py', expected one. Do you mean models.py?"
 
 
 def test_a_module_built_at_import_is_drawn_from_the_seed(folder: Path) -> None:
