@@ -64,14 +64,14 @@ def footprint(net: nn.Module, inputs: Any, *, seed: int, mode: str) -> Footprint
     """Return what a forward pass takes; None where it fails, which scoring then explains.
 
     It is followed on the meta device; where a network cannot go there, because it branches on
-    values, say, it runs on two samples.
+    values, say, it runs on two samples. One that is there already changes.
     """
     few = mapped(
         inputs, lambda leaf: leaf[:SAMPLES] if isinstance(leaf, Tensor) and leaf.dim() else leaf
     )
     for on_meta in (True, False):
         try:
-            with seeded(seed), restored(net):
+            with seeded(seed), nullcontext() if _is_outline(net) else restored(net):
                 set_mode(net, mode == "train")
                 with torch.no_grad(), without_dropout(modules_of(net)):
                     seen = _followed(net, few, on_meta=on_meta)
@@ -88,6 +88,11 @@ def footprint(net: nn.Module, inputs: Any, *, seed: int, mode: str) -> Footprint
     return None
 
 
+def _is_outline(net: nn.Module) -> bool:
+    """Whether a network has no values, which nobody could restore."""
+    return any(tensor.is_meta for tensor in (*net.parameters(), *net.buffers()))
+
+
 def _followed(net: nn.Module, inputs: Any, *, on_meta: bool) -> Traced:
     def placed(leaf: Any) -> Any:
         return leaf.to("meta") if on_meta and isinstance(leaf, Tensor) else leaf
@@ -96,7 +101,7 @@ def _followed(net: nn.Module, inputs: Any, *, on_meta: bool) -> Traced:
     positional, keywords = mapped(given.positional, placed), mapped(dict(given.keywords), placed)
     state = {name: placed(t) for name, t in (*net.named_parameters(), *net.named_buffers())}
     seen = Traced([*state.values(), *tensors_in([positional, keywords])])
-    with seen, _Attention(seen) if on_meta else nullcontext():
+    with seen, _AsOnACpu(seen) if on_meta else nullcontext():
         if on_meta:
             functional_call(net, state, positional, keywords)
         else:
@@ -142,8 +147,12 @@ class Traced(MultiplyAccumulates):
         self._now -= size
 
 
-class _Attention(TorchFunctionMode):
-    """Inside, attention is one operation, as on a CPU: the meta device would spell it out."""
+class _AsOnACpu(TorchFunctionMode):
+    """Inside, the meta device does as a CPU.
+
+    Attention is one operation, which the meta device would spell out. Where a network asks whether
+    something holds for all, such as that no token is masked, it does.
+    """
 
     def __init__(self, seen: Traced) -> None:
         super().__init__()
@@ -157,4 +166,9 @@ class _Attention(TorchFunctionMode):
             rows = query.numel() // query.shape[-1]
             self._seen.count += rows * key.shape[-2] * (query.shape[-1] + value.shape[-1])
             return query.new_empty(*query.shape[:-1], value.shape[-1])
+        if func in _ALL and len(args) == 1 and not kwargs:
+            return torch.ones((), dtype=torch.bool, device="cpu")
         return func(*args, **(kwargs or {}))
+
+
+_ALL = (torch.all, Tensor.all)

@@ -129,28 +129,37 @@ class Measuring:
             return int(self.plan.memory * GIGABYTE)
         return available(self.device)
 
-    def built(self, model: Model, seed: int) -> nn.Module:
-        """Build a model, once it is known that its weights fit into memory.
+    def foreseen(self, model: Model, samples: int, seed: int) -> Footprint | None:
+        """Follow a model before its weights are drawn and its inputs are read.
+
+        None where it has to be built first.
 
         Raises
         ------
-        SwapError
-            It cannot be built, or would not fit.
+        Unscorable
+            It would not fit into memory.
         """
+        if not model.redrawn:
+            return None
+        try:
+            with torch.device("meta"):
+                net = model.build(seed)
+            needed = weights_of(net)
+        except Exception:  # it is built again, with values
+            return None
         free = self.free
-        if free is not None and model.redrawn:
-            try:
-                with torch.device("meta"):
-                    needed = weights_of(model.build(seed))
-            except Exception:  # it is built again, with values
-                pass
-            else:
-                if needed > free:
-                    raise Unscorable(
-                        f"{model.name} has {_size(needed)} of weights, and {_size(free)} of memory "
-                        "are free: take a smaller model."
-                    )
-        return model.build(seed)
+        if free is not None and needed > free:
+            raise Unscorable(
+                f"{model.name} has {_size(needed)} of weights, and {_size(free)} of memory are "
+                "free: take a smaller model."
+            )
+        try:
+            few = self.given.batch(model, net, SAMPLES, seed)
+        except Exception:  # raised again where there are values
+            return None
+        seen = footprint(net, few.value, seed=seed, mode=self.plan.mode)
+        self.refuse(model, seen, samples)
+        return seen
 
     def swap(self, model: Model, net: nn.Module, batch: Batch, seed: int) -> SwapScore:
         """Score a built network.
@@ -230,9 +239,9 @@ class Measuring:
         seconds: list[float] = []
         first: ModelScore | None = None
         for seed in range(plan.seed, plan.seed + plan.draws):
-            net = self.built(model, seed)
-            seen = None
-            if first is None:  # refused before the inputs are read
+            seen = self.foreseen(model, samples, seed) if first is None else None
+            net = model.build(seed)
+            if first is None and seen is None:  # refused before all inputs are read
                 few = self.given.batch(model, net, SAMPLES, seed)
                 self.shaped(model, net, few, seed)
                 seen = footprint(net, few.value, seed=seed, mode=plan.mode)

@@ -51,8 +51,8 @@ def _place(
 ) -> tuple[int, bool]:
     """Return the place of the least size from `start` on that will do, and whether one does."""
     plan = measuring.plan
-    net = measuring.built(model, plan.seed)
-    seen = None
+    seen = measuring.foreseen(model, sizes[start], plan.seed)
+    net = model.build(plan.seed)
     for place in range(start, len(sizes)):
         batch = measuring.given.batch(model, net, sizes[place], plan.seed)
         measuring.shaped(model, net, batch, plan.seed)

@@ -265,6 +265,25 @@ def test_a_footprint_by_hand_on_meta_and_on_samples() -> None:
     assert footprint(nn.Linear(3, 3), x, seed=0, mode="train") is None
 
 
+def test_what_would_not_fit_is_refused_before_its_weights_are_drawn() -> None:
+    built: list[str] = []
+
+    class Masked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layer = nn.Linear(4, 8)
+            built.append(self.layer.weight.device.type)
+
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            if not (x == x).all():  # as where a language model looks for masked tokens
+                return x
+            return torch.relu(self.layer(x))
+
+    found = compare_models({"masked": Masked}, torch.randn(9, 4), memory=1e-6)
+    assert "1 kB of memory are free: at most --samples " in str(found.failed[0].error)
+    assert built == ["meta"]
+
+
 # Inputs
 
 
