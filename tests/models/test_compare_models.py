@@ -280,7 +280,7 @@ def test_what_would_not_fit_is_refused_before_its_weights_are_drawn() -> None:
             return torch.relu(self.layer(x))
 
     found = compare_models({"masked": Masked}, torch.randn(9, 4), memory=1e-6)
-    assert "1 kB of memory are free: at most --samples " in str(found.failed[0].error)
+    assert "for 9 samples, and 0.001 MB of memory are free: at most" in str(found.failed[0].error)
     assert built == ["meta"]
 
 
