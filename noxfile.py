@@ -31,6 +31,12 @@ def wheel() -> str:
     return str(found[-1])
 
 
+def installed(session: nox.Session, *others: str, extras: str) -> None:
+    """Install the wheel, also where an older build of this version is there (`nox -r`)."""
+    session.install(*others, f"{wheel()}[{extras}]")
+    session.install("--no-deps", "--force-reinstall", wheel())
+
+
 def declared(option: str) -> list[str]:
     """Return the requirements of the package, or of one of its extras."""
     setup = configparser.ConfigParser()
@@ -66,7 +72,7 @@ def build(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def smoke(session: nox.Session) -> None:
     """Check a bare environment: the wheel and what it asks for, nothing else."""
-    session.install(TORCH, f"{wheel()}[analog]")
+    installed(session, TORCH, extras="analog")
     with session.chdir(session.create_tmp()):
         session.run("naslib-swap", "doctor")
         session.run("naslib-swap", "table", "--archs", "12", "--proxies", "params,swap,nwot",
@@ -78,7 +84,7 @@ def smoke(session: nox.Session) -> None:
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
     """Run the fast tests on every Python."""
-    session.install(TORCH, f"{wheel()}[analog,text,test]")
+    installed(session, TORCH, extras="analog,text,test")
     tested(session, *TESTS)
 
 
@@ -88,7 +94,7 @@ def lowest(session: nox.Session) -> None:
     least = [one.replace(">=", "==") + ".*" for one in declared("install_requires")]
     others = [one for one in least if not one.startswith("torch")]
     first = os.environ.get("TORCH") or next(one for one in least if one.startswith("torch"))
-    session.install(first, *others, f"{wheel()}[analog,test]")
+    installed(session, first, *others, extras="analog,test")
     tested(session, *TESTS)
 
 
@@ -99,14 +105,14 @@ def newest(session: nox.Session) -> None:
     session.install("--upgrade", "--pre", *(
         one for one in declared("install_requires") if not one.startswith("torch")
     ))  # fmt: skip
-    session.install(f"{wheel()}[analog,test]")
+    installed(session, extras="analog,test")
     tested(session, *TESTS)
 
 
 @nox.session(python="3.11")
 def kernelless(session: nox.Session) -> None:
     """Run the tests of the core without the compiled kernel."""
-    session.install(TORCH, f"{wheel()}[analog,test]")
+    installed(session, TORCH, extras="analog,test")
     session.env["NASLIB_SWAP_KERNEL"] = "numpy"
     tested(session, *TESTS, "tests/core", "tests/predictors", "tests/scoring")
 
@@ -114,7 +120,7 @@ def kernelless(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def ray(session: nox.Session) -> None:
     """Run the tests that need a Ray cluster."""
-    session.install(TORCH, f"{wheel()}[analog,test,cluster]", "ray")
+    installed(session, TORCH, "ray", extras="analog,test,cluster")
     tested(session, "-n", "0", "tests/scoring/test_ray.py", "tests/scoring/test_clusters.py")
 
 
@@ -131,6 +137,6 @@ def extras(session: nox.Session) -> None:
 @nox.session(python="3.11")
 def docs(session: nox.Session) -> None:
     """Build the documentation; a warning is an error."""
-    session.install(TORCH, f"{wheel()}[docs]")
+    installed(session, TORCH, extras="docs")
     session.run("make", "links", external=True)
     session.run("mkdocs", "build", "--strict", "--site-dir", str(ROOT / "build" / "site"))
