@@ -10,8 +10,13 @@ import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import hypothesis
 import numpy as np
 import pytest
+
+# A busy machine is no failure.
+hypothesis.settings.register_profile("untimed", deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 # Before torch: threads of small operations wait for each other, busily, on cores that others need.
 os.environ.setdefault("OMP_NUM_THREADS", "1")

@@ -76,7 +76,7 @@ def layers(draw: st.DrawFn) -> tuple[list[torch.Tensor], list[bool]]:
 
 
 @given(layers())
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_equals_the_textbook(case: tuple[list[torch.Tensor], list[bool]]) -> None:
     activations, signed = case
     counter = counted(activations, signed)
@@ -85,7 +85,7 @@ def test_equals_the_textbook(case: tuple[list[torch.Tensor], list[bool]]) -> Non
 
 
 @given(layers(), st.integers(8, 24), st.integers(1, 40))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_chunked_equals_whole(
     case: tuple[list[torch.Tensor], list[bool]], stage: int, compact: int
 ) -> None:
@@ -99,7 +99,7 @@ def test_chunked_equals_whole(
 
 
 @given(layers(), st.integers(0, 4))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_merged_equals_whole(case: tuple[list[torch.Tensor], list[bool]], cut: int) -> None:
     activations, signed = case
     first, second = PatternCounter(len(activations[0])), PatternCounter(len(activations[0]))

@@ -270,7 +270,7 @@ X = torch.randn(6, WIDTH, generator=torch.Generator().manual_seed(0))
     mode=st.sampled_from(["train", "eval"]),
     repeats=st.sampled_from([0, 2]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_any_of_them_comes_back(
     kinds: list[type[Plain]], modes: list[bool], mode: str, repeats: int
 ) -> None:

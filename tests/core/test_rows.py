@@ -42,7 +42,7 @@ def folded(draw: st.DrawFn) -> tuple[int, Place, tuple[int, ...]]:
 
 
 @given(folded(), st.integers(0, 1000))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_samples_are_found_wherever_they_were_folded(
     case: tuple[int, Place, tuple[int, ...]], seed: int
 ) -> None:

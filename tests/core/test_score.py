@@ -266,7 +266,7 @@ def textbook(net: nn.Module, x: Tensor) -> int:
     samples=st.sampled_from([2, 5, 8, 16, 33, 70]),
     seed=st.integers(0, 1000),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_equals_the_textbook(samples: int, seed: int) -> None:
     net, x = convolutional(seed), images(samples, seed)
     net(x)  # gives the lazy layer its shape

@@ -110,7 +110,7 @@ def test_regret_by_hand():
     k=st.integers(1, 9),
     data=st.data(),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_regret_is_the_mean_over_all_ways_to_break_ties(score, k, data):
     truth = data.draw(
         st.lists(st.integers(0, 50), min_size=len(score), max_size=len(score)).map(np.array)

@@ -201,7 +201,7 @@ ENCODERS = st.builds(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(ENCODERS, ENCODERS, st.sampled_from(["paper", "trained"]))
 def test_names_are_alike_where_networks_are(one: Encoder, other: Encoder, fidelity: str) -> None:
     first, second = (TextEncoder(encode(encoder), fidelity) for encoder in (one, other))

@@ -55,7 +55,7 @@ def test_normalisation_by_hand():
     )
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 @given(seed=st.integers(0, 2**32), few=st.integers(1, 6), more=st.integers(0, 6))
 def test_deterministic_different_and_a_prefix_of_larger_batches(seed, few, more):
     small = inputs.load("natural", samples=few, seed=seed)

@@ -97,7 +97,7 @@ def test_equal_models_share_their_rank() -> None:
     assert "Ranks with = are not told apart by 3 draws (95 %): 2 of 3." in found.remarks
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.integers(0, 9), min_size=4, max_size=4), min_size=2, max_size=4))
 def test_ranks_are_those_of_welchs_test(scores: list[list[int]]) -> None:
     def better(one: list[int], other: list[int]) -> bool:
@@ -371,7 +371,7 @@ def test_texts_for_a_model_of_tokens(tmp_path: Path) -> None:
     assert "has no table of embeddings" in str(none.failed[0].error)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     vocabulary=st.integers(6, 400),
     reserved=st.frozensets(st.integers(0, 400), max_size=3),

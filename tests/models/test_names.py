@@ -93,7 +93,7 @@ def test_a_module_built_at_import_is_drawn_from_the_seed(folder: Path) -> None:
     assert torch.equal(once, nn.Linear(4, 4).weight)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(
     st.lists(st.one_of(st.integers(), st.text(), st.booleans(), st.none()), max_size=3),
     st.dictionaries(st.from_regex(r"[a-z]{1,5}_", fullmatch=True), st.lists(st.integers())),

@@ -133,7 +133,7 @@ def test_nwot_sees_functions_as_it_sees_modules() -> None:
 
 
 @given(st.permutations(range(SAMPLES)))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_the_order_of_images_does_not_matter(order: list[int]) -> None:
     names = ["nwot", "jacov", "epe_nas", "grad_norm", "fisher"]
     net, batch = network(), minibatch()

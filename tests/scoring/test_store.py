@@ -41,7 +41,7 @@ text = st.text(st.characters(exclude_categories=("Cs",)), max_size=20)
 finite = st.floats(allow_nan=False, allow_infinity=False)
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@settings(suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.builds(Key, text, text, text, text, st.integers(0, 2**62), st.just("")),
     finite | st.none(),

@@ -92,7 +92,7 @@ def test_moves_depend_on_the_generator_alone(name: str, seed: int) -> None:
 
 
 @given(NAMES, SEEDS)
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=8)
 def test_counts_agree_with_the_network(name: str, seed: int) -> None:
     space, rng = spaces.get(name), np.random.default_rng(seed)
     arch = space.mutate(space.sample(rng), rng)
