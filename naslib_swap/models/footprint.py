@@ -69,9 +69,10 @@ def footprint(net: nn.Module, inputs: Any, *, seed: int, mode: str) -> Footprint
     few = mapped(
         inputs, lambda leaf: leaf[:SAMPLES] if isinstance(leaf, Tensor) and leaf.dim() else leaf
     )
-    for on_meta in (True, False):
+    outline = _is_outline(net)
+    for on_meta in (True,) if outline else (True, False):
         try:
-            with seeded(seed), nullcontext() if _is_outline(net) else restored(net):
+            with seeded(seed), nullcontext() if outline else restored(net):
                 set_mode(net, mode == "train")
                 with torch.no_grad(), without_dropout(modules_of(net)):
                     seen = _followed(net, few, on_meta=on_meta)
