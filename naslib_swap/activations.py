@@ -23,6 +23,7 @@ from torch._ops import OpOverload, OpOverloadPacket
 from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from naslib_swap.leaves import unobserved
 from naslib_swap.traversal import modules_of
 
 if TYPE_CHECKING:
@@ -238,13 +239,18 @@ class _Recorder(TorchFunctionMode):
             output = func(*args, **(kwargs or {}))
         else:
             output = rewrite(func, args, kwargs or {})
+        self.note(func, args, kwargs or {}, output)
+        return output
+
+    def note(self, func: Any, args: Any, kwargs: Mapping[str, Any], output: Any) -> None:
+        """Take note of a call."""
         if self._watch is not None:
-            self._watch.note(func, args, kwargs or {}, output)
+            self._watch.note(func, args, kwargs, output)
         if self.inside:
-            return output
+            return
         kind = self._functions.get(func)
         if kind is not None:
-            found = kind if isinstance(kind, Kind) else kind(*args, **(kwargs or {}))
+            found = kind if isinstance(kind, Kind) else kind(*args, **kwargs)
             if found is not None:
                 self.see(output, found)
             if found is _RELU6 and self._shifted is not None and args:
@@ -261,7 +267,6 @@ class _Recorder(TorchFunctionMode):
                 self._shifted = weakref.ref(output)
         elif type(func) is OpOverload or type(func) is OpOverloadPacket:
             self._see_operator(func)
-        return output
 
     def see(self, output: Any, kind: Kind) -> None:
         if not kind.recorded:
@@ -339,6 +344,7 @@ def recording(
     watch: Watch | None = None,
     rewrites: Mapping[Any, Rewrite] | None = None,
     hidden: bool = False,
+    lightly: bool = False,
 ) -> Iterator[Calls]:
     """Hand every post-activation of the forward passes inside to ``consume(output, kind)``.
 
@@ -361,10 +367,13 @@ def recording(
         Functions that are to be called in another way (without dropout, say).
     hidden
         Look below Python as well: at activations inside scripted functions.
+    lightly
+        Nobody asks for the calls of torch's own leaf modules: they need not be intercepted.
     """
     recorder = _Recorder(table, consume, watch, rewrites or {})
     handles = []
-    kinds = _output_kinds(modules_of(net) if isinstance(net, nn.Module) else net, table)
+    modules = modules_of(net) if isinstance(net, nn.Module) else net
+    kinds = _output_kinds(modules, table)
 
     def enter(module: nn.Module, args: Any) -> None:
         recorder.inside += 1
@@ -385,6 +394,8 @@ def recording(
             fused_paths.set_fastpath_enabled(False)
         with ExitStack() as modes:
             modes.enter_context(recorder)
+            if lightly:
+                modes.enter_context(unobserved(modules, recorder.note))
             if hidden:
                 modes.enter_context(_PassThrough())
             yield recorder.calls

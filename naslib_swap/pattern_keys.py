@@ -72,12 +72,13 @@ class CompiledKeys:
         values, read = _readable(values)
         size = values.element_size()
         address = values.data_ptr()  # refuses what has no memory of its own, or says 0
-        if not address or values.stride(1) != 1 or address % size or values.is_neg():
+        row, step = values.stride()
+        samples, count = values.shape
+        if not address or step != 1 or address % size or values.is_neg():
             integers = values.detach().resolve_neg().view(read.type).numpy()
             values = torch.from_numpy(np.array(integers, order="C"))
-            address = values.data_ptr()
-        samples, count = values.shape
-        where = (address, size * values.stride(0), samples, count)
+            address, row = values.data_ptr(), count
+        where = (address, size * row, samples, count)
         how = (size, read.infinity, self._signed)
         if isinstance(self._keys, _Flags):
             return bool(self._kernel.mark(*where, *how, self._keys.address))

@@ -201,7 +201,7 @@ class PatternCounter:
 def _flat(activation: Tensor, samples: int) -> Tensor:
     """View as [S, V], values in the order in which they lie in memory, which is as good as any."""
     if activation.is_contiguous():
-        return activation.reshape(samples, -1)
+        return activation.view(samples, -1)
     folded = activation.unflatten(0, (samples, -1))
     order = sorted(range(1, folded.dim()), key=folded.stride, reverse=True)
     return folded.permute(0, *order).flatten(1)

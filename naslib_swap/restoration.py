@@ -8,7 +8,7 @@ import random
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
-from itertools import chain
+from itertools import accumulate, chain
 from typing import Any, Callable
 
 import numpy as np
@@ -20,7 +20,6 @@ from naslib_swap.traversal import distinct, modules_of, parameters_of
 
 # What a module registers; a change in one of these says that a module rebuilds itself.
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
-_NOTHING: dict[str, Any] = {}
 
 
 @contextmanager
@@ -137,40 +136,62 @@ def _return_to_mode(module: nn.Module, training: bool) -> None:
 
 
 def _kept_structure(modules: list[nn.Module]) -> Callable[..., None]:
-    attributes = [m.__dict__.copy() for m in modules]
-    live = [m.__dict__[name] for m in modules for name in _REGISTRIES]
-    registries = [registry.copy() if registry else _NOTHING for registry in live]
+    attributes = _Entries([module.__dict__ for module in modules])
+    registries = _Entries([module.__dict__[name] for module in modules for name in _REGISTRIES])
+    modes_before = [module.training for module in modules]
 
     def give_back(*, modes: bool) -> None:
         # All at once, since comparing module by module costs as much as counting.
-        if not _same(live, registries):
-            for i, module in enumerate(modules):
-                own = slice(i * len(_REGISTRIES), (i + 1) * len(_REGISTRIES))
-                if not _same(live[own], registries[own]):
-                    module.__dict__.clear()
-                    module.__dict__.update(attributes[i])
-                    for registry, items in zip(live[own], registries[own]):
-                        registry.clear()
-                        registry.update(items)
+        if not registries.are_same():
+            for place in range(len(modules)):
+                own = range(place * len(_REGISTRIES), (place + 1) * len(_REGISTRIES))
+                if any(map(registries.differs, own)):
+                    attributes.give_back(place)
+                    for one in own:
+                        registries.give_back(one)
         if modes:
-            for module, kept in zip(modules, attributes):
-                module.__dict__["training"] = kept["training"]
+            for module, training in zip(modules, modes_before):
+                module.__dict__["training"] = training
 
     return give_back
 
 
-def _same(now: list[dict[str, Any]], before: list[dict[str, Any]]) -> bool:
-    """Whether the same objects stand under the same names."""
-    if [*map(len, now)] != [*map(len, before)]:
-        return False
-    now, before = [*filter(None, now)], [*filter(None, before)]  # most are empty
-    return [*chain(*now)] == [*chain(*before)] and all(
-        map(operator.is_, _items(now), _items(before))
-    )
+class _Entries:
+    """What several dictionaries hold now, in three lists.
 
+    A copy of each, and the garbage collector would run in every pass.
+    """
 
-def _items(registries: list[dict[str, Any]]) -> Iterator[Any]:
-    return chain.from_iterable(map(dict.values, registries))
+    def __init__(self, dictionaries: list[dict[str, Any]]) -> None:
+        self._dictionaries = dictionaries
+        self._lengths, self._names, self._values = self._now()
+        self._ends = [0, *accumulate(self._lengths)]
+
+    def are_same(self) -> bool:
+        """Whether the same objects stand under the same names in all of them."""
+        lengths, names, values = self._now()
+        same = lengths == self._lengths and names == self._names
+        return same and all(map(operator.is_, values, self._values))
+
+    def differs(self, place: int) -> bool:
+        """Whether one of them is another than it was."""
+        now, before = self._dictionaries[place], self._before(place)
+        return [*now] != [*before] or not all(map(operator.is_, now.values(), before.values()))
+
+    def give_back(self, place: int) -> None:
+        """Make one of them what it was."""
+        before = self._before(place)
+        self._dictionaries[place].clear()
+        self._dictionaries[place].update(before)
+
+    def _now(self) -> tuple[list[int], list[str], list[Any]]:
+        filled = [*filter(None, self._dictionaries)]  # most registries are empty
+        values = chain.from_iterable(map(dict.values, filled))
+        return [*map(len, self._dictionaries)], [*chain.from_iterable(filled)], [*values]
+
+    def _before(self, place: int) -> dict[str, Any]:
+        own = slice(self._ends[place], self._ends[place + 1])
+        return dict(zip(self._names[own], self._values[own]))
 
 
 def _kept_tensors(parameters: list[Tensor], buffers: list[Tensor]) -> Callable[[], None]:
@@ -235,15 +256,13 @@ def _bytes_of(home: Tensor) -> bytes:
 
 def _kept_places(tensors: Sequence[Tensor], homes: Sequence[Tensor]) -> Callable[[], None]:
     """Where the values of tensors lie, and in what shape; `homes` are their data now."""
-    storages = [home.untyped_storage() for home in homes]
-    sizes = [storage.nbytes() for storage in storages]
+    sizes = [home.untyped_storage().nbytes() for home in homes]
     devices = [home.device for home in homes]
 
     def give_back() -> None:
-        for storage, size in zip(storages, sizes):
-            if storage.nbytes() != size:
-                storage.resize_(size)
-        for tensor, home, device in zip(tensors, homes, devices):
+        for tensor, home, size, device in zip(tensors, homes, sizes, devices):
+            if home.untyped_storage().nbytes() != size:
+                home.untyped_storage().resize_(size)
             if tensor.device != device or not tensor.is_set_to(home):
                 tensor.data = home
 

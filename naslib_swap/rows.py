@@ -72,7 +72,7 @@ class Arranger:
             return self._held(output, place), "one call per sample"
         size = output.shape[place.axis]
         rows = size // self._samples
-        if place == FIRST:
+        if place is FIRST or place == FIRST:
             return output, "" if rows == 1 else f"{rows} rows per sample"
         inner = rows // place.outer
         split = output.unflatten(place.axis, (place.outer, self._samples, inner))

@@ -8,8 +8,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -33,7 +33,7 @@ from naslib_swap.dropout import WITHOUT_DROPOUT, without_dropout
 from naslib_swap.errors import BadArgument, Unscorable
 from naslib_swap.examination import PLAIN, Examined, Plan, examine, remembered
 from naslib_swap.initialisation import StandardNormal
-from naslib_swap.leaves import unobserved, untracked
+from naslib_swap.leaves import untracked
 from naslib_swap.movements import Watch
 from naslib_swap.patterns import PatternCounter
 from naslib_swap.regularisation import log_factor, log_regularised
@@ -382,21 +382,18 @@ class _Way:
     plan: Plan
     watch: Watch | None = None
 
-    @contextmanager
-    def record(self, net: nn.Module, consume: Callable[[Any, Kind], bool | str]) -> Iterator[Calls]:
-        modules = modules_of(net)
-        with (
-            unobserved(modules) if self._leaves_are_silent else nullcontext(),
-            recording(
-                modules,
-                consume,
-                self.table,
-                watch=self.watch,
-                rewrites=self.rewrites,
-                hidden=self.plan.hidden,
-            ) as calls,
-        ):
-            yield calls
+    def record(
+        self, net: nn.Module, consume: Callable[[Any, Kind], bool | str]
+    ) -> AbstractContextManager[Calls]:
+        return recording(
+            net,
+            consume,
+            self.table,
+            watch=self.watch,
+            rewrites=self.rewrites,
+            hidden=self.plan.hidden,
+            lightly=self._leaves_are_silent,
+        )
 
     @property
     def _leaves_are_silent(self) -> bool:
@@ -507,8 +504,14 @@ def _count_together(
 
 
 def _require_visible(net: nn.Module) -> None:
-    if any(map(_is_opaque, modules_of(net))):
-        hidden = [name or "itself" for name, m in net.named_modules() if _is_opaque(m)]
+    modules = modules_of(net)
+    scripted = {cls for cls in set(map(type, modules)) if issubclass(cls, torch.jit.ScriptModule)}
+    if scripted or any(map(_is_compiled, modules)):
+        hidden = [
+            name or "itself"
+            for name, module in net.named_modules()
+            if type(module) in scripted or _is_compiled(module)
+        ]
         raise Unscorable(
             f"{type(net).__name__} holds scripted, traced or compiled code "
             f"({', '.join(hidden[:3])}), whose activations cannot be seen; expected plain modules. "
@@ -516,10 +519,9 @@ def _require_visible(net: nn.Module) -> None:
         )
 
 
-def _is_opaque(module: nn.Module) -> bool:
+def _is_compiled(module: nn.Module) -> bool:
     # By their parts: torch's class of compiled modules takes seconds to import.
-    compiled = "_orig_mod" in module._modules or module.__dict__.get("_compiled_call_impl")
-    return isinstance(module, torch.jit.ScriptModule) or bool(compiled)
+    return "_orig_mod" in module._modules or bool(module.__dict__.get("_compiled_call_impl"))
 
 
 def _require_values(counter: PatternCounter, calls: Calls, net: nn.Module) -> None:

@@ -28,6 +28,10 @@ class Seen(TorchFunctionMode):
     def __init__(self) -> None:
         super().__init__()
         self.calls: Counter[Any] = Counter()
+        self.noted: list[Any] = []
+
+    def note(self, *call: Any) -> None:
+        self.noted.append(call)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self.calls[func] += 1
@@ -43,15 +47,20 @@ def convolutional() -> nn.Sequential:
 
 @contextmanager
 def quick(net: nn.Module) -> Iterator[Seen]:
-    with torch.no_grad(), unobserved(modules_of(net)), Seen() as seen:
+    with torch.no_grad(), Seen() as seen, unobserved(modules_of(net), seen.note):
         yield seen
 
 
-def test_only_the_activation_is_intercepted() -> None:
+def test_nothing_is_intercepted_and_the_activation_is_noted() -> None:
     net = convolutional()
     with quick(net) as seen:
         out = net(X)
-    assert seen.calls == {F.relu: 1}
+    assert not seen.calls
+    [(function, (given,), named, output)] = seen.noted
+    assert function is F.relu
+    assert named == {}
+    assert given.relu().equal(output)
+    assert net[3](output).equal(out)
     assert out.equal(net(X))
     assert all("forward" not in module.__dict__ for module in net.modules())
 
@@ -101,6 +110,19 @@ def test_a_copy_made_in_the_forward_pass_computes_with_its_own_weights() -> None
         doubled.weight.data *= 2
         doubled.bias.data *= 2
         assert torch.allclose(doubled(X[:, :, 0, 0]), 2 * net(X[:, :, 0, 0]))
+
+
+@pytest.mark.parametrize("inplace", [False, True])
+def test_a_copy_made_in_the_forward_pass_counts(inplace: bool) -> None:
+    class Copying(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = nn.Sequential(nn.Linear(3, 8), nn.ReLU(inplace))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return copy.deepcopy(self.inner)(x)
+
+    assert swap_score(Copying(), X[:, :, 0, 0]).recorded == {"relu": 1}
 
 
 def test_other_function_modes_and_tables_see_all_calls() -> None:
