@@ -9,6 +9,8 @@ import pandas as pd
 TRIVIAL = ("params", "flops", "depth", "reg_params", "reg_flops")
 LABEL_FREE = ("computed", "combined")
 _SATURATED = 0.05
+_FEWEST = 20
+"""Architectures below which an interval says little: resamples of a few are often all alike."""
 
 
 def advice(table: pd.DataFrame, title_of: Callable[[str], str]) -> str:
@@ -24,12 +26,15 @@ def advice(table: pd.DataFrame, title_of: Callable[[str], str]) -> str:
     Returns
     -------
     str
-        Empty where no computed row ranks better than chance.
+        Empty where no computed row ranks better than chance. Below 20 architectures, why there is
+        no advice.
     """
     rows = table[table["source"].isin(LABEL_FREE) & table["spearman"].notna()]
     best: Any = next(rows.itertuples(), None)
     if best is None or not best.ci_low > 0:
         return ""
+    if best.n < _FEWEST:
+        return f"{best.n} architectures tell too little for advice: take at least {_FEWEST}."
     return f"{_first(rows, best, title_of)} {_second(rows, best, title_of)}".strip()
 
 
@@ -51,10 +56,9 @@ def _second(rows: pd.DataFrame, best: Any, title_of: Callable[[str], str]) -> st
     cheaper = alike[alike["seconds_per_arch"] < best.seconds_per_arch / 2]
     if len(cheaper):
         other: Any = next(cheaper.sort_values("seconds_per_arch").itertuples())
-        cost = f"{1000 * other.seconds_per_arch:.3g} ms instead of"
         return (
             f"{title_of(other.proxy)} ({other.spearman:.2f}) cannot be told from it and takes "
-            f"{cost} {1000 * best.seconds_per_arch:.3g}."
+            f"{_ms(other)} ms instead of {_ms(best)}."
         )
     if best.saturated_fraction > _SATURATED:
         return (
@@ -65,6 +69,11 @@ def _second(rows: pd.DataFrame, best: Any, title_of: Callable[[str], str]) -> st
         listed = ", ".join(title_of(proxy) for proxy in alike["proxy"].head(3))
         return f"It cannot be told from {listed}."
     return "All other rows are behind it by more than chance."
+
+
+def _ms(row: Any) -> str:
+    ms = 1000 * row.seconds_per_arch
+    return f"{ms:,.0f}" if ms >= 100 else f"{ms:.3g}"
 
 
 def _told(row: Any) -> str:

@@ -44,6 +44,18 @@ def test_a_cheaper_row_that_is_as_good_is_named():
     )
 
 
+def test_seconds_are_whole_milliseconds():
+    slow = {**SWAP, "seconds_per_arch": 3.7006}
+    cheap = {"proxy": "b", "spearman": 0.84, "behind_low": -0.1, "seconds_per_arch": 1.1178}
+    assert told(slow, cheap).endswith("takes 1,118 ms instead of 3,701.")
+
+
+def test_a_few_architectures_give_no_advice():
+    assert told({**SWAP, "n": 19}, {**SIZE, "n": 19}) == (
+        "19 architectures tell too little for advice: take at least 20."
+    )
+
+
 def test_what_is_no_better_than_the_size_is_said():
     assert "which cannot be told from PARAMS (0.70)." in told(SWAP, {**SIZE, "behind_low": -0.01})
     assert "the size alone, which no proxy here is ahead of." in told({**SIZE}, SWAP)
