@@ -280,7 +280,8 @@ def _better(truth: GroundTruth, text: str, seeds: int, drawn: int) -> str:
         place = drawn_[0]
         if members:
             cohort = values[:, drawn_]
-            place = drawn_[np.argmax(named(text).of(cohort) if len(members) > 1 else cohort[0])]
+            score = named(text).of(cohort) if len(members) > 1 else cohort[0]
+            place = drawn_[np.nanargmax(score)]
         found.append(100 * (accuracy > accuracy[place]).mean())
     return spread(found)
 
