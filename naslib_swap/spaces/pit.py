@@ -138,7 +138,7 @@ SPACE = PitSpace()
 
 
 def _unknown(text: object, arch: Arch | None) -> Exception:
-    expected = _fault(arch) if _is_shaped(arch) else ""
+    expected = _fault(arch) if arch is not None and _is_shaped(arch) else ""
     expected = expected or (
         "a base width, r, a ratio, then for three stages their layers, x, and their heads, h; or a "
         "record of base_dim, mlp_ratio, depth and num_heads"
