@@ -9,6 +9,11 @@ Gaussian noise added to them, in units of the range of pixels, clipped to it). E
 how many values V the networks have, and what V alone is worth (Figures 11 and 12). The network, the
 images and the re-initialisations are those of `--config darts1000`. Resumable: scores are kept
 under --out.
+
+    python benchmarks/ablations.py batch --space autoformer_small --resolution 64 --archs 100
+    python benchmarks/ablations.py size --space autoformer_small --over 32 64 112 224 --archs 200
+
+do the same on natural crops for the first task of another space.
 """
 
 from __future__ import annotations
@@ -22,7 +27,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from naslib_swap import Plan, compare, inputs
+from naslib_swap import Plan, compare, inputs, spaces
 from naslib_swap.evaluation.markdown import markdown_table
 from naslib_swap.evaluation.plan import plans_from_config
 from naslib_swap.inputs.datasets import DATASETS
@@ -33,15 +38,18 @@ BATCHES = (8, 16, 32, 64, 128)
 SIZES = (3, 4, 8, 16, 24, 32)
 NOISES = (0.0, 0.05, 0.1, 0.2, 0.5, 1.0)
 FIGURES = ("batch", "size", "noise")
+PROXIES = ("swap", "values")
 
 
-def settings(figure: str, plan: Plan, folder: Path) -> Iterator[tuple[str, Plan]]:
+def settings(
+    figure: str, plan: Plan, folder: Path, over: list[int] | None = None
+) -> Iterator[tuple[str, Plan]]:
     """Yield what a figure varies, with its plan."""
     if figure == "batch":
-        for samples in BATCHES:
+        for samples in over or BATCHES:
             yield f"{samples} images", replace(plan, samples=samples)
     elif figure == "size":
-        for side in SIZES:
+        for side in over or SIZES:
             yield f"{side} x {side} pixels", replace(plan, resolution=side)
     else:
         for noise in NOISES:
@@ -90,20 +98,29 @@ def main() -> None:
     """Print a table for each figure."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("figures", nargs="+", choices=FIGURES)
+    parser.add_argument("--space", help="other than DARTS-1000: no noise")
+    parser.add_argument("--resolution", type=int, default=0, help="in place of the space's own")
+    parser.add_argument("--over", type=int, nargs="+", help="batch sizes, or sides of images")
     parser.add_argument("--archs", type=count_or_all, default=None, help="a number, or all")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--repeats", type=int, help="re-initialisations; 32 unless given")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path, default=Path("results/ablations"))
     given = parser.parse_args()
-    (plan,) = plans_from_config("darts1000", {"proxies": ("swap", "values")})
-    plan = replace(plan, archs=given.archs, seeds=given.seeds)
+    if given.space is None:
+        (plan,) = plans_from_config("darts1000", {"proxies": PROXIES})
+    elif "noise" in given.figures:
+        parser.error("noise goes with DARTS-1000 alone")
+    else:
+        task = next(iter(spaces.get(given.space).tasks))
+        plan = Plan(space=given.space, task=task, proxies=PROXIES)
+    plan = replace(plan, archs=given.archs, seeds=given.seeds, resolution=given.resolution)
     if given.repeats is not None:
         plan = replace(plan, repeats=given.repeats, batch_repeats=max(1, given.repeats))
     for figure in given.figures:
         rows = [
             row(name, one, given.out / figure / name.replace(" ", "_"), given.workers)
-            for name, one in settings(figure, plan, given.out)
+            for name, one in settings(figure, plan, given.out, given.over)
         ]
         print(f"{figure}:\n\n{markdown_table(pd.DataFrame(rows))}", flush=True)
 

@@ -1,6 +1,7 @@
 """Where in depth gradients vary most, for each search space: the interval of L-SWAG.
 
     python benchmarks/gradient_interval.py --space nasbench201 --archs 100
+    python benchmarks/gradient_interval.py --space pit --archs 30 --resolution 64
 
 Random untrained networks on natural crops, labels drawn at random; no accuracy is looked at. Each
 layer's value is log of the mean over its weights of the standard deviation over images of |g|
@@ -24,13 +25,15 @@ from naslib_swap import spaces
 from naslib_swap.predictors.l_swag import BINS, layer_values
 from naslib_swap.scoring import Architecture
 from naslib_swap.scoring.conditions import conditions_for
+from naslib_swap.scoring.images import Images
 
 
-def profile(space: str, task: str, archs: int, seed: int) -> np.ndarray:
+def profile(space: str, task: str, archs: int, seed: int, resolution: int) -> np.ndarray:
     """Return log deviation of the gradients by bin: [networks' layers' mean, deviation] by bin."""
     found = spaces.get(space)
     rng = np.random.default_rng([seed, 7])
-    conditions = conditions_for(space, task)
+    images = Images(samples=0, resolution=resolution)
+    conditions = conditions_for(space, task, images=images)
     values: list[list[float]] = [[] for _ in range(BINS)]
     for _ in range(archs):
         subject = Architecture(space, task, found.encode(found.sample(rng)))
@@ -63,12 +66,13 @@ def main() -> None:
     parser.add_argument("--space", action="append", help="default: all")
     parser.add_argument("--task", help="default: the space's first")
     parser.add_argument("--archs", type=int, default=100)
+    parser.add_argument("--resolution", type=int, default=0, help="default: the task's")
     parser.add_argument("--seed", type=int, default=0)
     given = parser.parse_args()
     torch.set_num_threads(1)
     for space in given.space or spaces.names():
         task = given.task or next(iter(spaces.get(space).tasks))
-        found = profile(space, task, given.archs, given.seed)
+        found = profile(space, task, given.archs, given.seed, given.resolution)
         bins = " ".join(f"{mean:.2f}±{deviation:.2f}" for mean, deviation in found)
         print(f"{space} {task}: {spike(found[:, 0].tolist())}  {bins}", flush=True)
 

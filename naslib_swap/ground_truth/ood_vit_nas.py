@@ -14,7 +14,14 @@ from typing import Any
 from naslib_swap.errors import BadFile
 from naslib_swap.ground_truth import catalogue
 from naslib_swap.ground_truth.layer_sizes import layer_sizes
-from naslib_swap.ground_truth.table import GroundTruth, Source, canonical, number, read_accuracies
+from naslib_swap.ground_truth.table import (
+    GroundTruth,
+    Source,
+    canonical,
+    key_of_record,
+    number,
+    read_accuracies,
+)
 from naslib_swap.json_files import read_json
 from naslib_swap.quoting import one_line
 
@@ -33,7 +40,10 @@ def load_ood_vit_nas(space: str, task: str, path: Path | None) -> GroundTruth:
     if not isinstance(records, dict) or not all(isinstance(r, dict) for r in records.values()):
         raise BadFile(f"{name}: expected an object of records, each with a net_setting")
     key_of = canonical(space)
-    keyed = [(key_of(json.dumps(record)), record) for record in records.values()]
+    keyed = [
+        (key_of_record(key_of, json.dumps(record), f"{name}, record {one_line(label)}"), record)
+        for label, record in records.items()
+    ]
     accuracies, notes = read_accuracies(((key, _clean(record)) for key, record in keyed), name)
     proxies = {
         proxy: {

@@ -71,6 +71,14 @@ def canonical(space: str) -> Callable[[str], str]:
     return lambda text: found.encode(found.parse(text))
 
 
+def key_of_record(key_of: Callable[[str], str], text: str, where: str) -> str:
+    """Return the canonical string of a table's record; BadFile says which record is no network."""
+    try:
+        return key_of(text)
+    except BadArgument as error:
+        raise BadFile(f"{where}: {error}") from error
+
+
 def add_accuracy(accuracy: dict[str, float], key: str, value: float, where: str) -> None:
     """Enter an accuracy; BadFile when it is not finite or contradicts an earlier one."""
     if not math.isfinite(value):

@@ -12,7 +12,13 @@ from pathlib import Path
 from naslib_swap.errors import BadFile
 from naslib_swap.ground_truth import catalogue
 from naslib_swap.ground_truth.layer_sizes import layer_sizes
-from naslib_swap.ground_truth.table import GroundTruth, Source, canonical, read_accuracies
+from naslib_swap.ground_truth.table import (
+    GroundTruth,
+    Source,
+    canonical,
+    key_of_record,
+    read_accuracies,
+)
 from naslib_swap.quoting import one_line
 from naslib_swap.restricted_pickle import load_torch_pickle
 
@@ -30,8 +36,12 @@ def load_vitbench(space: str, task: str, path: Path | None, *, trained: str) -> 
     ):
         raise BadFile(f"{name}: expected a list of records, each with an arch")
     key_of, column = canonical(space), f"{COLUMNS[task]}_{trained}_acc"
+    keys = [
+        key_of_record(key_of, str(record["arch"]), f"{name}, record {index}")
+        for index, record in enumerate(records)
+    ]
     accuracies, notes = read_accuracies(
-        ((key_of(str(record["arch"])), record.get(column)) for record in records), name
+        ((key, record.get(column)) for key, record in zip(keys, records)), name
     )
     source = "vitbench" if trained == "kd" else f"vitbench-{trained}"
     return GroundTruth(space, task, source, accuracies, layer_sizes(space, accuracies), notes)

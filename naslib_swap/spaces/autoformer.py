@@ -15,7 +15,7 @@ import numpy as np
 from torch import nn
 
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
-from naslib_swap.spaces.notation import plain, read_mapping, unknown_architecture
+from naslib_swap.spaces.notation import any_of, plain, read_mapping, unknown_architecture
 from naslib_swap.spaces.space import Arch, SearchSpace, Task
 from naslib_swap.spaces.vit_networks import (
     HEAD_WIDTH,
@@ -64,6 +64,7 @@ class AutoFormer(SearchSpace):
     """
 
     epsilon = 1e-5
+    gradient_interval = (0.0, 0.1)
 
     def __init__(
         self,
@@ -261,20 +262,20 @@ class AutoFormer(SearchSpace):
         """Say what of an architecture is expected to be otherwise; empty where nothing is."""
         width, layers = arch
         if width not in self.widths:
-            return f"a width of {_any_of(self.widths)} instead of {width}"
+            return f"a width of {any_of(self.widths)} instead of {width}"
         if len(layers) not in self.depths:
-            return f"{_any_of(self.depths)} layers instead of {len(layers)}"
+            return f"{any_of(self.depths)} layers instead of {len(layers)}"
         for heads, ratio in layers:
             if heads not in self.heads:
-                return f"{_any_of(self.heads)} heads instead of {heads}"
+                return f"{any_of(self.heads)} heads instead of {heads}"
             if ratio not in {*self.ratios, *_READABLE_RATIOS}:
-                return f"a ratio of {_any_of(map(_shown, self.ratios))} instead of {_shown(ratio)}"
+                return f"a ratio of {any_of(map(_shown, self.ratios))} instead of {_shown(ratio)}"
         return ""
 
     def _unknown(self, text: object, arch: Arch | None) -> Exception:
         fault = None if arch is None else self._fault(arch)
         expected = fault or (
-            f"a width of {_any_of(self.widths)}, then for each of {_any_of(self.depths)} layers "
+            f"a width of {any_of(self.widths)}, then for each of {any_of(self.depths)} layers "
             "its heads, h, and its feed-forward ratio; or a record of embed_dim, layer_num, "
             "num_heads and mlp_ratio, one for each layer"
         )
@@ -449,8 +450,3 @@ def _another(value: int, choices: tuple[int, ...], rng: np.random.Generator) -> 
 
 def _shown(ratio: int) -> str:
     return f"{ratio / 2:g}"
-
-
-def _any_of(values: Any) -> str:
-    *others, last = map(str, values)
-    return f"{', '.join(others)} or {last}"

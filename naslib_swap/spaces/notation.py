@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,12 @@ def unknown_architecture(text: object, space: str, expected: str, example: str) 
     return BadArgument(
         f"{shown(text)} is no {space} architecture: expected {expected}, such as {example}"
     )
+
+
+def any_of(values: Iterable[object]) -> str:
+    """Write two choices or more for a message: "1, 2 or 3"."""
+    *others, last = map(str, values)
+    return f"{', '.join(others)} or {last}"
 
 
 def read_expression(text: object) -> ast.expr:

@@ -11,7 +11,7 @@ from torch import nn
 
 from naslib_swap.spaces.autoformer import BENCH_TASKS
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
-from naslib_swap.spaces.notation import plain, read_mapping, unknown_architecture
+from naslib_swap.spaces.notation import any_of, plain, read_mapping, unknown_architecture
 from naslib_swap.spaces.space import Arch, SearchSpace
 from naslib_swap.spaces.vit_networks import PATCH, PIT_SIDE, Attention, Block, Pit, Pooling
 
@@ -24,6 +24,7 @@ HEADS = tuple(combinations_with_replacement((2, 4, 8), 3))
 """Heads of the three stages: a stage's width is a multiple of the one before."""
 
 _GENES = (BASES, RATIOS, *DEPTHS, HEADS)
+_NAMES = ("a base width", "a ratio", "a depth", "a second depth", "a third depth")
 _EPSILON = 1e-6
 _NOTATION = re.compile(r"(\d{1,4})r(\d{1,4})" + r"-(\d{1,4})x(\d{1,4})h" * 3)
 
@@ -39,6 +40,7 @@ class PitSpace(SearchSpace):
     name = "pit"
     example = "16r6-2x2h-8x4h-4x4h"
     tasks = BENCH_TASKS
+    gradient_interval = (0.6, 1.0)
 
     def parse(self, text: str) -> Arch:
         """Read "16r6-2x2h-8x4h-4x4h", or a record of ViTBench-101.
@@ -135,32 +137,41 @@ class PitSpace(SearchSpace):
 SPACE = PitSpace()
 
 
-def _unknown(text: object) -> Exception:
-    return unknown_architecture(
-        text,
-        "PiT",
-        f"a base width in {BASES}, r, a ratio in {RATIOS}, then for three stages their layers "
-        f"({', '.join(map(str, DEPTHS))}), x, and their heads (2, 4 or 8, never fewer than "
-        "before), h; or a record of base_dim, mlp_ratio, depth and num_heads",
-        PitSpace.example,
+def _unknown(text: object, arch: Arch | None) -> Exception:
+    expected = _fault(arch) if arch is not None and _is_shaped(arch) else ""
+    expected = expected or (
+        "a base width, r, a ratio, then for three stages their layers, x, and their heads, h; or a "
+        "record of base_dim, mlp_ratio, depth and num_heads"
     )
+    return unknown_architecture(text, "PiT", expected, PitSpace.example)
 
 
 def _checked(arch: Arch | None, text: object = None) -> Arch:
     arch = plain(arch)
-    if arch is None or not _is_arch(arch):
-        raise _unknown(arch if text is None else text)
+    if not _is_shaped(arch) or _fault(arch):
+        raise _unknown(arch if text is None else text, arch)
     return arch
 
 
-def _is_arch(arch: object) -> bool:
+def _fault(arch: Arch) -> str:
+    """Say what of an architecture is expected to be otherwise; empty where nothing is."""
+    *numbers, heads = arch
+    for name, value, choices in zip(_NAMES, numbers, _GENES):
+        if value not in choices:
+            return f"{name} of {any_of(choices)} instead of {value}"
+    if heads not in HEADS:
+        return f"2, 4 or 8 heads, never fewer than before, instead of {', '.join(map(str, heads))}"
+    return ""
+
+
+def _is_shaped(arch: object) -> bool:
     return (
         isinstance(arch, tuple)
         and len(arch) == len(_GENES)
         and all(type(value) is int for value in arch[:-1])
         and isinstance(arch[-1], tuple)
+        and len(arch[-1]) == len(DEPTHS)
         and all(type(value) is int for value in arch[-1])
-        and all(value in choices for value, choices in zip(arch, _GENES))
     )
 
 

@@ -182,3 +182,5 @@ def test_the_interval_comes_back_from_a_store_as_it_was() -> None:
     recipe = Recipe.of(subject, "l_swag", conditions_for(*ON, names=["l_swag"]), 0)
     assert recipe.settings == (("l_swag_interval", spaces.get(ON[0]).gradient_interval),)
     assert Recipe.read(json.loads(json.dumps(recipe.plain()))) == recipe
+    whole = conditions_for(*ON, names=["l_swag"], l_swag_interval=(0.0, 1.0))
+    assert Recipe.of(subject, "l_swag", whole, 0).id != recipe.id

@@ -170,19 +170,31 @@ def test_what_is_no_autoformer_says_what_was_expected(text: str, expected: str) 
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "expected"),
     [
-        "16r6-2x4h-8x2h-4x4h",  # fewer heads than before
-        "20r6-2x2h-8x4h-4x4h",
-        "16r6-4x2h-8x4h-4x4h",
-        '{"base_dim": 16, "mlp_ratio": 6, "depth": [2, 8], "num_heads": [2, 4]}',
-        '{"base_dim": 16, "mlp_ratio": 6, "depth": [2, 8, 4], "num_heads": [2, 4, [4]]}',
-        '{"base_dim": [16], "mlp_ratio": 6, "depth": [2, 8, 4], "num_heads": [2, 4, 4]}',
+        ("16r6-2x4h-8x2h-4x4h", "2, 4 or 8 heads, never fewer than before, instead of 4, 2, 4"),
+        ("16r6-2x2h-8x4h-4x6h", "2, 4 or 8 heads, never fewer than before, instead of 2, 4, 6"),
+        ("20r6-2x2h-8x4h-4x4h", "a base width of 16, 24, 32 or 40 instead of 20, such as 16r6-"),
+        ("16r5-2x2h-8x4h-4x4h", "a ratio of 2, 4, 6 or 8 instead of 5"),
+        ("16r6-4x2h-8x4h-4x4h", "a depth of 1, 2 or 3 instead of 4"),
+        (
+            '{"base_dim": 16, "mlp_ratio": 6, "depth": [2, 8], "num_heads": [2, 4]}',
+            "a base width, r",
+        ),
+        (
+            '{"base_dim": 16, "mlp_ratio": 6, "depth": [2, 8, 4], "num_heads": [2, 4, [4]]}',
+            "a base width, r, a ratio, then for three stages",
+        ),
+        (
+            '{"base_dim": [16], "mlp_ratio": 6, "depth": [2, 8, 4], "num_heads": [2, 4, 4]}',
+            "or a record of base_dim, mlp_ratio, depth and num_heads",
+        ),
     ],
 )
-def test_what_is_no_pit_says_what_was_expected(text: str) -> None:
-    with pytest.raises(SwapError, match=r"is no PiT architecture: expected a base width in \(16"):
+def test_what_is_no_pit_says_what_was_expected(text: str, expected: str) -> None:
+    with pytest.raises(SwapError, match="is no PiT architecture: expected ") as error:
         PIT.parse(text)
+    assert expected in str(error.value)
 
 
 # Moves.
