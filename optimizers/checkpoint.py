@@ -15,7 +15,7 @@ from typing import Any
 
 from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.files import write_bytes
-from naslib_swap.optimizers.evolution import Candidate, EvolutionState, Failure, plain
+from naslib_swap.optimizers.evolution import Batch, Candidate, EvolutionState, Failure, plain
 from naslib_swap.optimizers.fitness import Moments
 
 FORMAT = 2
@@ -94,11 +94,12 @@ def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
 def pack(state: EvolutionState) -> dict[str, Any]:
     """Return the state as plain data for JSON."""
     body = _plain(state)
-    return {**body, **{name: list(map(plain, body[name])) for name in ("history", "failures")}}
+    made = ("history", "failures", "waiting")
+    return {**body, **{name: list(map(plain, body[name])) for name in made}}
 
 
 def _plain(state: EvolutionState) -> dict[str, Any]:
-    """Return the state as plain data, but for candidates and failures."""
+    """Return the state as plain data, but for candidates, failures and batches."""
     return {
         "cycle": state.cycle,
         "population": list(state.population),
@@ -107,6 +108,7 @@ def _plain(state: EvolutionState) -> dict[str, Any]:
         "sizes": asdict(state.sizes),
         "generator": state.generator,
         "exhausted": state.exhausted,
+        "waiting": state.waiting,
     }
 
 
@@ -122,6 +124,10 @@ def unpack(data: Mapping[str, Any]) -> EvolutionState:
         sizes=Moments(**data["sizes"]),
         generator=dict(data["generator"]),
         exhausted=data["exhausted"],
+        waiting=[
+            Batch(one["cycle"], one["origin"], *(tuple(one[of]) for of in ("parents", "archs", "made")))
+            for one in data["waiting"]
+        ],
     )
 
 

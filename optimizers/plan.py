@@ -29,7 +29,7 @@ FINAL = ("steady_rank",)
 """What the final choice is by unless told otherwise; docs/search.md has the measurements."""
 
 _OF_EVOLUTION = (
-    "population", "sample", "parents", "mutations", "offspring", "crossover", "removal",
+    "population", "sample", "in_flight", "mutations", "offspring", "crossover", "removal",
 )  # fmt: skip
 
 
@@ -80,10 +80,8 @@ class SearchPlan(ScoringPlan):
     time_limit: Optional[float] = option(None, "Seconds after which to stop.")
     population: int = option(20, "Architectures alive.")
     sample: Optional[int] = option(None, "Of a tournament.", shown="half the population")
-    parents: int = option(
-        1, "Parents of a cycle, whose children are scored together: for many workers."
-    )
-    mutations: int = option(5, "Children of a parent, scored in a cycle.")
+    in_flight: int = option(1, "Cycles under way at any time: for many workers.")
+    mutations: int = option(5, "Children scored in a cycle.")
     offspring: int = option(5, "Offspring scored in a crossover.")
     crossover: float = option(0.5, "Probability of a crossover.")
     removal: str = option("worst", "Who leaves: worst or oldest.")

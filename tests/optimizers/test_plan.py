@@ -68,7 +68,7 @@ def test_weightings_asked_for(options, weighting):
 def test_settings_are_those_of_the_evolution():
     plan = SearchPlan(population=7, sample=3, mutations=2, offspring=4, crossover=0.1, plain=True)
     expected = EvolutionSettings(7, 3, 2, 4, 0.1, "worst", SizeWeighting("none"))
-    assert replace(plan, parents=3).complete().settings() == replace(expected, parents=3)
+    assert replace(plan, in_flight=3).complete().settings() == replace(expected, in_flight=3)
     assert plan.complete().settings() == expected
 
 
