@@ -24,7 +24,7 @@ from search_stored import BEST, DATASETS, PLAIN, Landscape, named
 from naslib_swap.combinations import signed
 from naslib_swap.optimizers.fitness import Scored
 
-IN_FLIGHT, SCORED, WORKERS = (1, 2, 4, 8, 16, 32), (100, 300, 1000), (2, 4, 16, 64)
+IN_FLIGHT, SCORED, WORKERS = (1, 2, 4, 8, 16, 32), (100, 300), (2, 4, 16, 64)
 
 
 class Timed:

@@ -114,8 +114,8 @@ def _plain(state: EvolutionState) -> dict[str, Any]:
 
 def unpack(data: Mapping[str, Any]) -> EvolutionState:
     """Return the state that `pack` wrote."""
-    candidates = [Candidate(**{**one, "parents": tuple(one["parents"])}) for one in data["history"]]
-    failures = [Failure(**{**one, "parents": tuple(one["parents"])}) for one in data["failures"]]
+    candidates = [Candidate(**_as_tuples(one, "parents")) for one in data["history"]]
+    failures = [Failure(**_as_tuples(one, "parents")) for one in data["failures"]]
     return EvolutionState(
         cycle=data["cycle"],
         population=list(data["population"]),
@@ -124,11 +124,12 @@ def unpack(data: Mapping[str, Any]) -> EvolutionState:
         sizes=Moments(**data["sizes"]),
         generator=dict(data["generator"]),
         exhausted=data["exhausted"],
-        waiting=[
-            Batch(one["cycle"], one["origin"], *(tuple(one[of]) for of in ("parents", "archs", "made")))
-            for one in data["waiting"]
-        ],
+        waiting=[Batch(**_as_tuples(one, "parents", "archs", "made")) for one in data["waiting"]],
     )
+
+
+def _as_tuples(one: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {**one, **{name: tuple(one[name]) for name in names}}
 
 
 def _difference(written: Mapping[str, Any], expected: Mapping[str, Any], within: str = "") -> str:

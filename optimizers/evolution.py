@@ -54,7 +54,7 @@ class Unscored:
 Measured = Union[Scored, Unscored]
 
 Measure = Callable[[Sequence[Any]], Iterable[Measured]]
-"""Begins to measure several architectures; the results, in order, are waited for as they are read."""
+"""Begins to measure several architectures; the results, in order, are waited for when read."""
 
 Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 """Calls a function on each of several things, in order: `map`, or that of a pool of workers."""
@@ -108,8 +108,8 @@ class EvolutionSettings:
         should be small. The living are compared as in NSGA-II, all children join, and those leave
         that stand worst.
     in_flight
-        W, cycles under way at any time, so that many workers have work; the papers have one. What is
-        bred depends on this number, not on the workers: see `Evolution.cycle`.
+        W, cycles under way at any time, so that many workers have work; the papers have one. See
+        `Evolution.cycle`.
 
     Raises
     ------
@@ -447,10 +447,9 @@ class Evolution:
     def cycle(self) -> list[Tried]:
         """Run Algorithm 1 until one more cycle is done; returns the newly tried.
 
-        Several cycles may be under way. What they breed, first offspring and then mutants, is scored
-        at the same time and admitted strictly in the order of breeding; each time that something
-        was admitted the next is bred. So all depends on the number of cycles, never on what was
-        scored first.
+        Several cycles may be under way. Their batches, first offspring and then mutants, are scored
+        at the same time, and admitted in the order of breeding; once one is admitted the next is
+        bred. So all depends on the number of cycles in flight, never on what was scored first.
         """
         self._check_members()
         with _Transaction(self):

@@ -26,7 +26,7 @@ Submit = Callable[..., "Future[Any]"]
 """Begins to call a function with its arguments, as ``concurrent.futures.Executor.submit``."""
 
 _CONNECT_SECONDS = 20
-_LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0
 _IDLE_SECONDS = 300.0
 _WORKER_SECONDS = 120.0  # a worker that starts, or starts again, imports torch first
 _ABSENT_SECONDS = 30.0  # on somebody else's cluster, where dead ones may not start again
@@ -47,14 +47,15 @@ class Crew:
     explain
         Raises what a user should be told of another error of a task, if it is not that error.
     look
-        Called now and then while results are waited for; raises where none will come.
+        Called every `LOOK_SECONDS` in which no result came, with the number of these in a row;
+        raises where none will come.
     """
 
     submit: Submit
     most: int
     lost: tuple[type[BaseException], ...] = ()
     explain: Callable[[Exception], None] = lambda error: None
-    look: Callable[[], None] = lambda: None
+    look: Callable[[int], None] = lambda silent: None
 
 
 @contextmanager
@@ -149,7 +150,7 @@ def _end_with(parent: int) -> None:
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(LOOK_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, name="parent watch", daemon=True).start()
@@ -166,7 +167,12 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
     cluster: Any = address
     if cluster is None:
         cluster = stack.enter_context(
-            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.ERROR,  # that a search ends while a worker scores, say
+            )
         )
     stack.enter_context(_silenced("distributed.client"))  # a trace where the scheduler dies
     try:
@@ -187,7 +193,7 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
         require_installations("Dask", lambda *call: client.run(*call, on_error="return"))
     # Our own cluster starts dead workers again, which takes long on a busy machine.
     patience = _WORKER_SECONDS if address is None else _ABSENT_SECONDS
-    absent: float | None = None
+    absent = 0
 
     def lost() -> bool:
         return client.status in ("closing", "closed")
@@ -198,7 +204,7 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
         if isinstance(error, (ImportError, AttributeError)):  # a worker that joined later
             raise missing_there("a Dask worker", error) from None
 
-    def look() -> None:
+    def look(silent: int) -> None:
         # Dask itself would wait for a worker forever.
         nonlocal absent
         if lost():
@@ -207,8 +213,8 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
             present = client.ncores()
         except (OSError, asyncio.TimeoutError):  # it may come back, or be lost
             return
-        absent = None if present else absent or time.monotonic()
-        if absent is not None and time.monotonic() - absent > patience:
+        absent = 0 if present else min(absent + 1, silent)
+        if absent * LOOK_SECONDS > patience:
             raise _without_workers(patience)
 
     most = 2 * max(1, sum(client.ncores().values()))

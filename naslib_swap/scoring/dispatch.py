@@ -9,12 +9,11 @@ from queue import Empty, SimpleQueue
 from typing import Any
 
 from naslib_swap.errors import LostWorker
-from naslib_swap.scoring.backends import Crew
+from naslib_swap.scoring.backends import LOOK_SECONDS, Crew
 from naslib_swap.scoring.record import Record
 from naslib_swap.scoring.single import Job, failed, score_job
 
 _DEATHS_IN_A_ROW = 5
-_LOOK_SECONDS = 1.0
 
 
 class Dispatch:
@@ -83,11 +82,13 @@ class Dispatch:
                 return list(records)
 
     def _next_done(self) -> Future[Any]:
+        silent = 0
         while True:
             try:
-                return self._done.get(timeout=_LOOK_SECONDS)
+                return self._done.get(timeout=LOOK_SECONDS)
             except Empty:
-                self.hands.look()
+                silent += 1
+                self.hands.look(silent)
 
     def _failed(self, job: Job, error: BaseException) -> list[Record]:
         self._deaths += 1

@@ -162,6 +162,7 @@ def limits(plan):
         ({"max_latency": ("cpu:-1",)}, "got the latency limit 'cpu:-1'"),
         ({"max_latency": ("cpu:1", "cpu:2")}, "two limits on the latency on cpu"),
         ({"latency_file": "table.csv"}, "got --latency-file without a device"),
+        ({"max_latency": ("cpu:9",), "in_flight": 2}, "--in-flight 2 and latencies measured here"),
         ({"pareto": ("score",)}, "got the objectives score, expected two or more"),
         ({"pareto": ("params", "flops")}, "expected score among them"),
         ({"pareto": ("score", "params"), "removal": "oldest"}, "got removal 'oldest' with several"),
