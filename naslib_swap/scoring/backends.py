@@ -158,6 +158,7 @@ def _end_with(parent: int) -> None:
 
 def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
     try:
+        from dask import config
         from distributed import Client, LocalCluster
         from distributed.scheduler import KilledWorker
     except ImportError:
@@ -166,6 +167,9 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
         ) from None
     cluster: Any = address
     if cluster is None:
+        # Dask gives a worker up that takes 15 seconds to start again, as on a busy machine.
+        patient = {"distributed.deploy.lost-worker-timeout": _WORKER_SECONDS}
+        stack.enter_context(config.set(patient))
         cluster = stack.enter_context(
             LocalCluster(
                 n_workers=workers,

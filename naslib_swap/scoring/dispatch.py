@@ -69,7 +69,7 @@ class Dispatch:
             done = self._next_done()
             job = self._in_hand.pop(done)
             try:
-                records = done.result()
+                records: list[Record] = done.result()
             except self.hands.lost as error:
                 if self._alone:
                     return self._failed(job, error)
@@ -79,7 +79,7 @@ class Dispatch:
                 raise
             else:
                 self._deaths = 0
-                return list(records)
+                return records
 
     def _next_done(self) -> Future[Any]:
         silent = 0
