@@ -80,7 +80,12 @@ def precompute(folder: Path, out: Path) -> list[str]:
 def search(folder: Path, out: Path) -> list[str]:
     again = ["--resume"] if (out / "checkpoint.json").exists() else []
     return ["search", "--space", "nasbench201", "--samples", "8", "--population", "6", "--cycles",
-            "30", "--workers", "2", "--quiet", "--out", str(out), *again]  # fmt: skip
+            "30", "--in-flight", "4", "--workers", "2", "--quiet", "--out", str(out),
+            *again]  # fmt: skip
+
+
+def search_dask(folder: Path, out: Path) -> list[str]:
+    return [*search(folder, out), "--backend", "dask"]
 
 
 def score(folder: Path, out: Path) -> list[str]:
@@ -111,6 +116,7 @@ def result_of(command: Command, out: Path) -> dict[str, object]:
     names = {
         table: ("correlations.csv", "correlations.md", "report.html"),
         search: ("history.jsonl", "architecture.txt"),
+        search_dask: ("history.jsonl", "architecture.txt"),
         score: ("printed",),
     }[command]
     return {name: (out / name).read_bytes() for name in names}
@@ -300,7 +306,7 @@ def main() -> None:
     ways = {
         **{
             command.__name__: partial(kill, command)
-            for command in (table, precompute, search, score, flexibert)
+            for command in (table, precompute, search, search_dask, score, flexibert)
         },
         "workers": workers,
         "scheduler": clusters("scheduler"),

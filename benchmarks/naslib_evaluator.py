@@ -92,7 +92,7 @@ def our_seconds(archs: tuple[str, ...]) -> float:
     workers = Execution(workers=os.cpu_count())
     study = study_with(Plan(proxies=PROXIES, samples=SAMPLES), archs)
     warm = replace(study_with(Plan(proxies=PROXIES, samples=SAMPLES), archs[:3]), seeds=(1,))
-    run([warm], MemoryStore(), workers)  # joblib's workers stay, with what they imported
+    run([warm], MemoryStore(), workers)  # the workers stay, with what they imported
     start = time.perf_counter()
     run([study], MemoryStore(), workers)
     return (time.perf_counter() - start) / len(archs)

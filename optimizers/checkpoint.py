@@ -15,7 +15,7 @@ from typing import Any
 
 from naslib_swap.errors import BadArgument, BadFile
 from naslib_swap.files import write_bytes
-from naslib_swap.optimizers.evolution import Candidate, EvolutionState, Failure, plain
+from naslib_swap.optimizers.evolution import Batch, Candidate, EvolutionState, Failure, plain
 from naslib_swap.optimizers.fitness import Moments
 
 FORMAT = 2
@@ -94,11 +94,12 @@ def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
 def pack(state: EvolutionState) -> dict[str, Any]:
     """Return the state as plain data for JSON."""
     body = _plain(state)
-    return {**body, **{name: list(map(plain, body[name])) for name in ("history", "failures")}}
+    made = ("history", "failures", "waiting")
+    return {**body, **{name: list(map(plain, body[name])) for name in made}}
 
 
 def _plain(state: EvolutionState) -> dict[str, Any]:
-    """Return the state as plain data, but for candidates and failures."""
+    """Return the state as plain data, but for candidates, failures and batches."""
     return {
         "cycle": state.cycle,
         "population": list(state.population),
@@ -107,13 +108,14 @@ def _plain(state: EvolutionState) -> dict[str, Any]:
         "sizes": asdict(state.sizes),
         "generator": state.generator,
         "exhausted": state.exhausted,
+        "waiting": state.waiting,
     }
 
 
 def unpack(data: Mapping[str, Any]) -> EvolutionState:
     """Return the state that `pack` wrote."""
-    candidates = [Candidate(**{**one, "parents": tuple(one["parents"])}) for one in data["history"]]
-    failures = [Failure(**{**one, "parents": tuple(one["parents"])}) for one in data["failures"]]
+    candidates = [Candidate(**_as_tuples(one, "parents")) for one in data["history"]]
+    failures = [Failure(**_as_tuples(one, "parents")) for one in data["failures"]]
     return EvolutionState(
         cycle=data["cycle"],
         population=list(data["population"]),
@@ -122,7 +124,12 @@ def unpack(data: Mapping[str, Any]) -> EvolutionState:
         sizes=Moments(**data["sizes"]),
         generator=dict(data["generator"]),
         exhausted=data["exhausted"],
+        waiting=[Batch(**_as_tuples(one, "parents", "archs", "made")) for one in data["waiting"]],
     )
+
+
+def _as_tuples(one: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {**one, **{name: tuple(one[name]) for name in names}}
 
 
 def _difference(written: Mapping[str, Any], expected: Mapping[str, Any], within: str = "") -> str:

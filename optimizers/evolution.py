@@ -13,8 +13,10 @@ measurements from a pure function.
 from __future__ import annotations
 
 import heapq
+import time
+from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Callable, Union
 
 import numpy as np
@@ -51,8 +53,8 @@ class Unscored:
 
 Measured = Union[Scored, Unscored]
 
-Measure = Callable[[Sequence[Any]], Sequence[Measured]]
-"""Measures several architectures, in order."""
+Measure = Callable[[Sequence[Any]], Iterable[Measured]]
+"""Begins to measure several architectures; the results, in order, are waited for when read."""
 
 Mapper = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
 """Calls a function on each of several things, in order: `map`, or that of a pool of workers."""
@@ -74,7 +76,7 @@ class Attempt:
 
 def each(measure: Callable[[Any], Scored], mapper: Mapper = map) -> Measure:
     """Return a `Measure` that calls a function on each architecture."""
-    return lambda archs: list(mapper(Attempt(measure), archs))
+    return lambda archs: mapper(Attempt(measure), archs)
 
 
 @dataclass(frozen=True)
@@ -105,9 +107,9 @@ class EvolutionSettings:
         Several objectives in place of the fitness alone: "score" for it, and names of costs, which
         should be small. The living are compared as in NSGA-II, all children join, and those leave
         that stand worst.
-    parents
-        Of a cycle, each with its own tournament, coin and children. All children are scored
-        together, so that many workers have work; the papers have one.
+    in_flight
+        W, cycles under way at any time, so that many workers have work; the papers have one. See
+        `Evolution.cycle`.
 
     Raises
     ------
@@ -124,7 +126,7 @@ class EvolutionSettings:
     weighting: SizeWeighting = field(default_factory=SizeWeighting)
     combination: Combination | None = None
     pareto: tuple[str, ...] = ()
-    parents: int = 1
+    in_flight: int = 1
 
     def __post_init__(self) -> None:
         self._check_pareto()
@@ -144,12 +146,12 @@ class EvolutionSettings:
                 f"got mutations {self.mutations} and offspring {self.offspring}, expected at least "
                 "1 each."
             )
-        if self.parents < 1:
-            raise BadArgument(f"got {self.parents} parents of a cycle, expected at least 1.")
+        if self.in_flight < 1:
+            raise BadArgument(f"got {self.in_flight} cycles in flight, expected at least 1.")
         if self.children > MOST_CHILDREN:
             raise BadArgument(
                 f"got mutations {self.mutations} and offspring {self.offspring}"
-                + f" of {self.parents} parents, {self.children:,} together" * (self.parents > 1)
+                + f" of {self.in_flight} cycles, {self.children:,} in all" * (self.in_flight > 1)
                 + f", expected at most {MOST_CHILDREN:,} each."
             )
         if not 0 <= self.crossover <= 1:
@@ -193,8 +195,8 @@ class EvolutionSettings:
 
     @property
     def children(self) -> int:
-        """The most that are scored together in a cycle."""
-        return self.parents * max(self.mutations, self.offspring)
+        """The most that are scored at any time."""
+        return self.in_flight * max(self.mutations, self.offspring)
 
     @property
     def tournament(self) -> int:
@@ -274,7 +276,28 @@ class Failure:
 Tried = Union[Candidate, Failure]
 
 
-def plain(one: Tried) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Batch:
+    """Children of one cycle that are being scored.
+
+    Attributes
+    ----------
+    cycle, origin, parents
+        As in a `Candidate`.
+    archs
+        The new ones, in the space's notation.
+    made
+        Names of the networks of all offspring, also of those tried before.
+    """
+
+    cycle: int
+    origin: str
+    parents: tuple[str, ...]
+    archs: tuple[str, ...]
+    made: tuple[str, ...] = ()
+
+
+def plain(one: Tried | Batch) -> dict[str, Any]:
     """Return its fields for JSON: `values`, `errors` and `costs` only where there are some."""
     return {name: value for name, value in asdict(one).items() if value != {}}
 
@@ -299,6 +322,8 @@ class EvolutionState:
         State of the random generator.
     exhausted
         Whether the last cycle found nothing new.
+    waiting
+        Batches of the cycles under way, in the order of breeding.
     """
 
     cycle: int = 0
@@ -308,6 +333,7 @@ class EvolutionState:
     sizes: Moments = field(default_factory=Moments)
     generator: dict[str, Any] = field(default_factory=dict)
     exhausted: bool = False
+    waiting: list[Batch] = field(default_factory=list)
 
     def tried(self) -> list[Tried]:
         """Return candidates and failures in the order of scoring."""
@@ -328,8 +354,8 @@ class Evolution:
     space
         Where architectures come from.
     measure
-        Measures several architectures, in order; a pure function. `each` makes one from a function
-        of a single architecture.
+        See `Measure`; what it gives depends on the architecture alone. `each` makes one from a
+        function of a single architecture.
     settings
         See `EvolutionSettings`.
     seed
@@ -338,6 +364,11 @@ class Evolution:
         Architectures for which it is False are never scored.
     state
         Go on from here instead of from the beginning.
+
+    Attributes
+    ----------
+    seconds
+        Spent in waiting for measurements.
     """
 
     def __init__(
@@ -354,6 +385,7 @@ class Evolution:
         self.measure = measure
         self.settings = settings
         self.admissible = admissible
+        self.seconds = 0.0
         self._ranking: Ranking | None = None
         self._rng = np.random.default_rng(seed)
         self.restore(state or EvolutionState(generator=dict(self._rng.bit_generator.state)))
@@ -362,9 +394,9 @@ class Evolution:
         """Go on from `state`, which is from now on this evolution's own."""
         self._rng.bit_generator.state = dict(state.generator)
         self.state = state
-        tried = [*state.history, *state.failures]
-        # Name of the network -> the notation in which it was tried.
-        self._tried = {self._name(self.space.parse(key)): key for key in tried}
+        # Name of the network -> the notation in which it was tried, or is being tried.
+        self._tried = {self._name(self.space.parse(key)): key for key in _keys(state)}
+        self._begun: deque[Iterable[Measured]] = deque()  # of the first that wait
         self._rank_anew()
 
     @property
@@ -404,41 +436,37 @@ class Evolution:
             )
         with _Transaction(self):
             wanted = min(count, self.settings.population - len(self.state.population))
-            fresh = self._random(wanted)
+            self.state.waiting.append(Batch(0, "random", (), tuple(self._random(wanted))))
             tried: list[Tried] = []
-            for (name, arch), measured in zip(fresh.items(), self.measure(list(fresh.values()))):
-                one = self._admit({name: arch}, [measured], "random", (), entering=True)
-                self.state.population += [candidate.arch for candidate in _scored(one)]
-                tried += one
+            batch, measured = self._next()
+            for key, one in zip(batch.archs, measured):
+                tried += self._admit(replace(batch, archs=(key,)), [one])
+            self.state.population += [candidate.arch for candidate in _scored(tried)]
         return tried
 
     def cycle(self) -> list[Tried]:
-        """Run one cycle of Algorithm 1, of one or more parents; returns the newly tried."""
+        """Run Algorithm 1 until one more cycle is done; returns the newly tried.
+
+        Several cycles may be under way. Their batches, first offspring and then mutants, are scored
+        at the same time, and admitted in the order of breeding; once one is admitted the next is
+        bred. So all depends on the number of cycles in flight, never on what was scored first.
+        """
         self._check_members()
         with _Transaction(self):
-            self.state.cycle += 1
-            couples: list[tuple[str, ...]] = []
-            made: list[list[str]] = []
-            fresh: dict[str, Any] = {}
-            ends: list[int] = []
-            for _ in range(self.settings.parents):
-                couples.append(self._couple())
-                made.append(self._cross(couples[-1], fresh))
-                ends.append(len(fresh))
-            tried = self._score(fresh, ends, couples, "crossover", entering=False)
-            parents = [self._parent(*both) for both in zip(couples, made)]
-            fresh, ends = {}, []
-            for parent in parents:
-                self._mutate(parent, fresh)
-                ends.append(len(fresh))
-            if not fresh:
-                self.state.exhausted = True
-                return tried
-            alone = [(parent,) for parent in parents]
-            mutants = self._score(fresh, ends, alone, "mutation", entering=True)
-            self.state.population += [one.arch for one in _scored(mutants) if one.entered]
+            state, before, tried = self.state, self.state.cycle, list[Tried]()
+            while len(state.waiting) < self.settings.in_flight:
+                state.waiting.append(self._cross(state.cycle + len(state.waiting) + 1))
+            while state.cycle == before:
+                batch, measured = self._next()
+                tried += self._admit(batch, measured)
+                if batch.origin == "crossover":
+                    state.waiting.append(self._mutate(batch.cycle, self._parent(batch)))
+                else:
+                    state.cycle += 1
+            state.exhausted = not any(one.archs for one in [batch, *state.waiting])
+            state.population += [one.arch for one in _scored(tried) if one.entered]
             self._remove()
-            return [*tried, *mutants]
+        return tried
 
     def value(self, key: str) -> float:
         """Return the fitness of a scored architecture now: by mu and sigma, or among all scored."""
@@ -513,29 +541,30 @@ class Evolution:
                 f"of the first: {first.errors.get(member, 'it was not asked')}"
             )
 
-    def _admit(
-        self,
-        fresh: Mapping[str, Any],
-        measured: Sequence[Measured],
-        origin: str,
-        parents: tuple[str, ...],
-        *,
-        entering: bool,
-    ) -> list[Tried]:
-        """Add architectures to history or failures; of those scored, the best may be `entering`."""
-        keys = {name: self.space.encode(arch) for name, arch in fresh.items()}
-        results = dict(zip(keys.values(), measured))
+    def _next(self) -> tuple[Batch, list[Measured]]:
+        """Begin to measure all that waits, and wait for the first batch."""
+        start, waiting = time.perf_counter(), self.state.waiting
+        for batch in waiting[len(self._begun) :]:
+            self._begun.append(self.measure(list(map(self.space.parse, batch.archs))))
+        measured = list(self._begun[0])
+        del self._begun[0]
+        self.seconds += time.perf_counter() - start
+        return waiting.pop(0), measured
+
+    def _admit(self, batch: Batch, measured: Sequence[Measured]) -> list[Tried]:
+        """Add architectures to history or failures; of mutants that were scored the best enters."""
+        results = dict(zip(batch.archs, measured))
         weighed = self._weigh({k: one for k, one in results.items() if isinstance(one, Scored)})
+        entering = batch.origin != "crossover"
         best = max(weighed, key=weighed.__getitem__) if weighed and entering else None
-        self._tried.update(keys)
         tried: list[Tried] = []
         for key, one in results.items():
             common: dict[str, Any] = {
                 "index": len(self.state.history) + len(self.state.failures),
-                "cycle": self.state.cycle,
+                "cycle": batch.cycle,
                 "arch": key,
-                "origin": origin,
-                "parents": parents,
+                "origin": batch.origin,
+                "parents": batch.parents,
             }
             if isinstance(one, Scored):
                 candidate = Candidate(
@@ -559,16 +588,16 @@ class Evolution:
     def _name(self, arch: Any) -> str:
         return self.space.encode(self.space.canonical(arch))
 
-    def _add_if_new(self, arch: Any, fresh: dict[str, Any]) -> str:
+    def _add_if_new(self, arch: Any, fresh: list[str]) -> str:
         """Add an architecture to `fresh` unless its network was tried; returns that one's name."""
         name = self._name(arch)
-        known = name in self._tried or name in fresh
-        if not known and (self.admissible is None or self.admissible(arch)):
-            fresh[name] = arch
+        if name not in self._tried and (self.admissible is None or self.admissible(arch)):
+            self._tried[name] = self.space.encode(arch)
+            fresh.append(self._tried[name])
         return name
 
-    def _random(self, count: int) -> dict[str, Any]:
-        found: dict[str, Any] = {}
+    def _random(self, count: int) -> list[str]:
+        found: list[str] = []
         for _ in range(_DRAWS_PER_MEMBER * count):
             self._add_if_new(self.space.sample(self._rng), found)
             if len(found) == count:
@@ -581,59 +610,39 @@ class Evolution:
             + ": take a smaller population or wider limits."
         )
 
-    def _couple(self) -> tuple[str, ...]:
-        """Draw a tournament and return its best, or its best two where they are to be crossed."""
+    def _cross(self, cycle: int) -> Batch:
+        """Draw a tournament; breed offspring of its best two, or mutants of its best, by a coin."""
         population = self.state.population
         drawn = self._rng.choice(len(population), size=self.settings.tournament, replace=False)
         ranked = self._ranked([population[i] for i in sorted(drawn)])
-        crossed = len(ranked) > 1 and self._rng.random() < self.settings.crossover
-        return tuple(ranked[: 1 + crossed])
+        if len(ranked) < 2 or self._rng.random() >= self.settings.crossover:
+            return self._mutate(cycle, ranked[0])
+        a, b = map(self.space.parse, ranked[:2])
+        fresh: list[str] = []
+        made = [
+            self._add_if_new(self.space.crossover(a, b, self._rng), fresh)
+            for _ in range(self.settings.offspring)
+        ]
+        return Batch(cycle, "crossover", tuple(ranked[:2]), tuple(fresh), tuple(made))
 
-    def _cross(self, couple: tuple[str, ...], fresh: dict[str, Any]) -> list[str]:
-        """Add a couple's new offspring to `fresh` and return the names of all."""
-        if len(couple) == 1:
-            return []
-        a, b = map(self.space.parse, couple)
-        made = (self.space.crossover(a, b, self._rng) for _ in range(self.settings.offspring))
-        return [self._add_if_new(arch, fresh) for arch in made]
-
-    def _parent(self, couple: tuple[str, ...], made: Iterable[str]) -> str:
+    def _parent(self, batch: Batch) -> str:
         """Return the best of a couple's offspring, also where it was scored before."""
-        keys = [self._tried[name] for name in dict.fromkeys(made) if name in self._tried]
+        keys = [self._tried[name] for name in dict.fromkeys(batch.made) if name in self._tried]
         known = [key for key in keys if key in self.state.history]
         # Without an admissible offspring the better parent takes its place.
-        return self._ranked(known)[0] if known else couple[0]
+        return self._ranked(known)[0] if known else batch.parents[0]
 
-    def _mutate(self, parent: str, fresh: dict[str, Any]) -> None:
-        """Add a parent's new mutants to `fresh`."""
-        origin, before = self.space.parse(parent), len(fresh)
+    def _mutate(self, cycle: int, parent: str) -> Batch:
+        """Breed a parent's new mutants."""
+        origin, fresh = self.space.parse(parent), list[str]()
         for attempt in range(_TRIES_PER_RADIUS * _LARGEST_RADIUS):
             arch = origin
             for _ in range(1 + attempt // _TRIES_PER_RADIUS):
                 arch = self.space.mutate(arch, self._rng)
             self._add_if_new(arch, fresh)
-            if len(fresh) - before == self.settings.mutations:
+            if len(fresh) == self.settings.mutations:
                 break
-
-    def _score(
-        self,
-        fresh: Mapping[str, Any],
-        ends: Sequence[int],
-        parents: Sequence[tuple[str, ...]],
-        origin: str,
-        *,
-        entering: bool,
-    ) -> list[Tried]:
-        """Measure all children together and admit them, those of the same parents at a time.
-
-        These are what `fresh` holds up to each of the `ends`.
-        """
-        measured, names = self.measure(list(fresh.values())), list(fresh)
-        tried: list[Tried] = []
-        for start, end, those in zip([0, *ends], ends, parents):
-            own = {name: fresh[name] for name in names[start:end]}
-            tried += self._admit(own, measured[start:end], origin, those, entering=entering)
-        return tried
+        return Batch(cycle, "mutation", (parent,), tuple(fresh))
 
     def _remove(self) -> None:
         while len(self.state.population) > self.settings.population:
@@ -660,6 +669,7 @@ class Evolution:
             sizes=state.sizes,
             generator=dict(self._rng.bit_generator.state),
             exhausted=state.exhausted,
+            waiting=list(state.waiting),
         )
 
     def _undo(self, before: EvolutionState, scored: int, failed: int) -> None:
@@ -669,9 +679,15 @@ class Evolution:
             del before.failures[key]
         self._rng.bit_generator.state = dict(before.generator)
         self.state = before
-        left = {**before.history, **before.failures}
+        left = set(_keys(before))
         self._tried = {name: key for name, key in self._tried.items() if key in left}
+        self._begun.clear()
         self._rank_anew()
+
+
+def _keys(state: EvolutionState) -> list[str]:
+    waiting = [arch for batch in state.waiting for arch in batch.archs]
+    return [*state.history, *state.failures, *waiting]
 
 
 def _scored(tried: Iterable[Tried]) -> list[Candidate]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,8 +15,8 @@ from naslib_swap.scoring import shipped
 from naslib_swap.scoring.architecture import Architecture
 from naslib_swap.scoring.backends import Crew
 from naslib_swap.scoring.conditions import Conditions
-from naslib_swap.scoring.record import Score
-from naslib_swap.scoring.runs import score_jobs
+from naslib_swap.scoring.dispatch import Dispatch
+from naslib_swap.scoring.record import Record, Score
 from naslib_swap.scoring.single import score
 from naslib_swap.scoring.study import Study, missing, survey
 
@@ -78,23 +78,31 @@ class NetworkMeasure:
         return measured
 
     def by(self, hands: Crew) -> Measure:
-        """Return what measures different architectures by workers, the results in order.
+        """Return what has architectures measured by workers, all that were asked for at once.
 
         An architecture whose worker died is tried once more alone, and then has no score.
         """
+        dispatch, found = Dispatch(hands), dict[str, dict[str, Score]]()
 
-        def measure(archs: Sequence[Any]) -> list[Measured]:
+        def keep(records: Iterable[Record]) -> None:
+            for record in records:
+                found[record.key.arch][record.key.proxy] = record.score
+
+        def waited(subject: Architecture) -> Measured:
+            while len(found[subject.name]) < len(self.scored):
+                keep(dispatch.take())
+            return self._measured(subject, found[subject.name])
+
+        def measure(archs: Sequence[Any]) -> Iterable[Measured]:
             subjects = {subject.name: subject for subject in map(self.subject, archs)}
+            found.update((name, {}) for name in subjects)
             study = Study(
                 self.space, self.task, subjects, self.scored, (self.seed,), self.conditions
             )
             known = survey([study])
-            there = shipped.taken([study], known)
-            found: dict[str, dict[str, Score]] = {name: {} for name in subjects}
-            for records in (there, *score_jobs(missing(study, known), hands)):
-                for record in records:
-                    found[record.key.arch][record.key.proxy] = record.score
-            return [self._measured(subject, found[name]) for name, subject in subjects.items()]
+            keep(shipped.taken([study], known))
+            dispatch.give(missing(study, known))
+            return map(waited, subjects.values())
 
         return measure
 

@@ -149,13 +149,13 @@ def costed(measure: Measure, looked_at: Mapping[str, Cost]) -> Measure:
     if not looked_at:
         return measure
 
-    def measured(archs: Sequence[Any]) -> list[Measured]:
-        return [
+    def measured(archs: Sequence[Any]) -> Iterable[Measured]:
+        return (
             replace(one, costs={name: cost.of(arch) for name, cost in looked_at.items()})
             if isinstance(one, Scored)
             else one
             for arch, one in zip(archs, measure(archs))
-        ]
+        )
 
     return measured
 

@@ -29,7 +29,7 @@ FINAL = ("steady_rank",)
 """What the final choice is by unless told otherwise; docs/search.md has the measurements."""
 
 _OF_EVOLUTION = (
-    "population", "sample", "parents", "mutations", "offspring", "crossover", "removal",
+    "population", "sample", "in_flight", "mutations", "offspring", "crossover", "removal",
 )  # fmt: skip
 
 
@@ -80,10 +80,8 @@ class SearchPlan(ScoringPlan):
     time_limit: Optional[float] = option(None, "Seconds after which to stop.")
     population: int = option(20, "Architectures alive.")
     sample: Optional[int] = option(None, "Of a tournament.", shown="half the population")
-    parents: int = option(
-        1, "Parents of a cycle, whose children are scored together: for many workers."
-    )
-    mutations: int = option(5, "Children of a parent, scored in a cycle.")
+    in_flight: int = option(1, "Cycles under way at any time: for many workers.")
+    mutations: int = option(5, "Children scored in a cycle.")
     offspring: int = option(5, "Offspring scored in a crossover.")
     crossover: float = option(0.5, "Probability of a crossover.")
     removal: str = option("worst", "Who leaves: worst or oldest.")
@@ -137,7 +135,7 @@ class SearchPlan(ScoringPlan):
             a combination that is not used; a setting of the evolution out of its range.
         """
         super().check(elsewhere=elsewhere)
-        self._check_costs()
+        self._check_costs(elsewhere=elsewhere)
         self._check_choice()
         combination = self.combination()
         own = [read(text).name for text in self.combine]
@@ -164,9 +162,9 @@ class SearchPlan(ScoringPlan):
                 "--adaptive."
             )
 
-    def _check_costs(self) -> None:
+    def _check_costs(self, *, elsewhere: bool) -> None:
         """Complain of limits and objectives that contradict each other, before anything is read."""
-        from naslib_swap.optimizers.latency import PREFIX, limit
+        from naslib_swap.optimizers.latency import MEASURED, PREFIX, limit
 
         if self.max_flops is not None and not self.max_flops > 0:
             raise BadArgument(
@@ -182,6 +180,13 @@ class SearchPlan(ScoringPlan):
             raise BadArgument(
                 "got --latency-file without a device, expected --max-latency DEVICE:MS, or "
                 f"{PREFIX}DEVICE in --pareto."
+            )
+        measured = set(MEASURED).intersection(self.devices())
+        if measured and self.in_flight > 1 and self.latency_file is None and not elsewhere:
+            raise BadArgument(
+                f"got --in-flight {self.in_flight} and latencies measured here "
+                f"({', '.join(measured)}), on which workers here would weigh: expected --in-flight "
+                "1, workers elsewhere (--address), or a table (--latency-file)."
             )
 
     def _check_choice(self) -> None:

@@ -9,23 +9,25 @@ import socket
 import threading
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
-from concurrent import futures
+from collections.abc import Callable, Iterator
+from concurrent.futures import CancelledError, Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from itertools import islice
+from functools import lru_cache
 from typing import Any
+from weakref import WeakSet
 
 import joblib
 
 from naslib_swap.errors import LostWorker
 from naslib_swap.scoring.installations import missing_there, require_installations
 
-Task = Any
-"""What ``joblib.delayed`` makes of a function and its arguments."""
+Submit = Callable[..., "Future[Any]"]
+"""Begins to call a function with its arguments, as ``concurrent.futures.Executor.submit``."""
 
 _CONNECT_SECONDS = 20
-_LOOK_SECONDS = 1.0
+LOOK_SECONDS = 1.0
+_IDLE_SECONDS = 300.0
 _WORKER_SECONDS = 120.0  # a worker that starts, or starts again, imports torch first
 _ABSENT_SECONDS = 30.0  # on somebody else's cluster, where dead ones may not start again
 
@@ -36,17 +38,24 @@ class Crew:
 
     Attributes
     ----------
-    run
-        Yields results as they come, in any order; takes few more tasks than there are workers.
-    alone
-        Runs one task in another process.
+    submit
+        Hands one task to a worker.
+    most
+        How many tasks should be in hand: more than there are workers, so that these never wait.
     lost
-        What both raise when a worker died.
+        What a task raises whose worker died.
+    explain
+        Raises what a user should be told of another error of a task, if it is not that error.
+    look
+        Called every `LOOK_SECONDS` in which no result came, with the number of these in a row;
+        raises where none will come.
     """
 
-    run: Callable[[Iterable[Task]], Iterator[Any]]
-    alone: Callable[[Task], Any]
+    submit: Submit
+    most: int
     lost: tuple[type[BaseException], ...] = ()
+    explain: Callable[[Exception], None] = lambda error: None
+    look: Callable[[int], None] = lambda silent: None
 
 
 @contextmanager
@@ -68,7 +77,7 @@ def crew(backend: str, workers: int, address: str | None = None) -> Iterator[Cre
         elif backend == "ray":
             yield _ray(stack, workers, address)
         elif workers == 1:
-            yield Crew(run=_here, alone=_call)
+            yield Crew(_here, most=1)
         else:
             yield _loky(stack, workers)
 
@@ -80,24 +89,56 @@ def processors() -> int:
     return max(1, min(usable, int(allotted)) if allotted.isdecimal() else usable)
 
 
-def _call(task: Task) -> Any:
-    function, arguments, keywords = task
-    return function(*arguments, **keywords)
-
-
-def _here(tasks: Iterable[Task]) -> Iterator[Any]:
-    return map(_call, tasks)
+def _here(function: Callable[..., Any], *arguments: Any) -> Future[Any]:
+    future = Future[Any]()
+    try:
+        future.set_result(function(*arguments))
+    except Exception as error:
+        future.set_exception(error)
+    return future
 
 
 def _loky(stack: ExitStack, workers: int) -> Crew:
     from joblib.externals.loky.process_executor import BrokenProcessPool
 
-    ending = {"initializer": _end_with, "initargs": (os.getpid(),)}
-    stack.enter_context(joblib.parallel_config("loky", inner_max_num_threads=1, **ending))
+    in_hand = WeakSet[Future[Any]]()
+
+    def submit(*task: Any) -> Future[Any]:
+        try:
+            future = _processes(workers).submit(*task)
+        except BrokenProcessPool:
+            _processes.cache_clear()
+            future = _processes(workers).submit(*task)
+        in_hand.add(future)
+        return future
+
+    def end(kind: type[BaseException] | None, *_: Any) -> None:
+        for future in in_hand:
+            future.cancel()
+        if kind is not None:
+            _processes(workers).shutdown(kill_workers=True)
+            _processes.cache_clear()
+
+    stack.push(end)
     # A worker that holds much more memory than at first is replaced; nothing is lost by it.
     stack.enter_context(warnings.catch_warnings())
     warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
-    return Crew(_streamed(workers), _streamed_alone(2), (BrokenProcessPool,))
+    return Crew(submit, 2 * workers, (BrokenProcessPool,))
+
+
+@lru_cache(maxsize=1)
+def _processes(workers: int) -> Any:
+    """Return processes; they stay for the next run, as each has to import torch."""
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    libraries = ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB_MAXIMUM", "NUMBA", "NUMEXPR")
+    return ProcessPoolExecutor(
+        workers,
+        timeout=_IDLE_SECONDS,
+        env={f"{library}_NUM_THREADS": "1" for library in libraries},
+        initializer=_end_with,
+        initargs=(os.getpid(),),
+    )
 
 
 def _end_with(parent: int) -> None:
@@ -109,7 +150,7 @@ def _end_with(parent: int) -> None:
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(_LOOK_SECONDS)
+            time.sleep(LOOK_SECONDS)
         os._exit(1)
 
     threading.Thread(target=watch, name="parent watch", daemon=True).start()
@@ -117,6 +158,7 @@ def _end_with(parent: int) -> None:
 
 def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
     try:
+        from dask import config
         from distributed import Client, LocalCluster
         from distributed.scheduler import KilledWorker
     except ImportError:
@@ -125,8 +167,16 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
         ) from None
     cluster: Any = address
     if cluster is None:
+        # Dask gives a worker up that takes 15 seconds to start again, as on a busy machine.
+        patient = {"distributed.deploy.lost-worker-timeout": _WORKER_SECONDS}
+        stack.enter_context(config.set(patient))
         cluster = stack.enter_context(
-            LocalCluster(n_workers=workers, threads_per_worker=1, dashboard_address=None)
+            LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                dashboard_address=None,
+                silence_logs=logging.ERROR,  # that a search ends while a worker scores, say
+            )
         )
     stack.enter_context(_silenced("distributed.client"))  # a trace where the scheduler dies
     try:
@@ -147,10 +197,33 @@ def _dask(stack: ExitStack, workers: int, address: str | None) -> Crew:
         require_installations("Dask", lambda *call: client.run(*call, on_error="return"))
     # Our own cluster starts dead workers again, which takes long on a busy machine.
     patience = _WORKER_SECONDS if address is None else _ABSENT_SECONDS
-    backend = _reporting_backend()(client=client, wait_for_workers_timeout=patience)
-    stack.enter_context(_watched(client, backend))
-    stack.enter_context(joblib.parallel_config(backend))
-    return Crew(_streamed(-1), _streamed_alone(-1), (KilledWorker,))
+    absent = 0
+
+    def lost() -> bool:
+        return client.status in ("closing", "closed")
+
+    def explain(error: Exception) -> None:
+        if lost() or isinstance(error, CancelledError):
+            raise _without_scheduler() from None
+        if isinstance(error, (ImportError, AttributeError)):  # a worker that joined later
+            raise missing_there("a Dask worker", error) from None
+
+    def look(silent: int) -> None:
+        # Dask itself would wait for a worker forever.
+        nonlocal absent
+        if lost():
+            raise _without_scheduler()
+        try:
+            present = client.ncores()
+        except (OSError, asyncio.TimeoutError):  # it may come back, or be lost
+            return
+        absent = 0 if present else min(absent + 1, silent)
+        if absent * LOOK_SECONDS > patience:
+            raise _without_workers(patience)
+
+    most = 2 * max(1, sum(client.ncores().values()))
+    submit = client.get_executor(pure=False).submit
+    return Crew(submit, most, (KilledWorker,), explain, look)
 
 
 @contextmanager
@@ -162,36 +235,6 @@ def _silenced(name: str) -> Iterator[None]:
         yield
     finally:
         logger.setLevel(level)
-
-
-@contextmanager
-def _watched(client: Any, backend: Any) -> Iterator[None]:
-    """Have the backend give up what is in hand while the cluster has no worker for long.
-
-    Dask itself would wait for one forever.
-    """
-    ended = threading.Event()
-
-    async def watch() -> None:
-        seen = time.monotonic()
-        while True:
-            await asyncio.sleep(_LOOK_SECONDS)
-            if ended.is_set() or client.status in ("closing", "closed"):
-                return
-            try:
-                workers = await client.scheduler.ncores()
-            except OSError:  # the scheduler is lost, which the tasks in hand are told by Dask
-                continue
-            if workers:
-                seen = time.monotonic()
-            elif time.monotonic() - seen > backend.wait_for_workers_timeout:
-                backend.give_up()
-
-    client.loop.add_callback(watch)
-    try:
-        yield
-    finally:
-        ended.set()
 
 
 def _without_workers(seconds: float) -> LostWorker:
@@ -210,68 +253,10 @@ def _without_scheduler() -> LostWorker:
     )
 
 
-class _Lost:
-    """The result of a task whose workers died."""
-
-    def __init__(self, error: BaseException) -> None:
-        self.error = error
-
-
-def _reporting_backend() -> Any:
-    """Return joblib's Dask backend without two habits that it has in joblib 1.6.
-
-    It waits forever for a task that Dask itself gave up, and runs tasks in this process while the
-    cluster has a single thread.
-    """
-    from joblib._dask import DaskDistributedBackend
-
-    class Reporting(DaskDistributedBackend):  # type: ignore[misc]
-        def __init__(self, **options: Any) -> None:
-            super().__init__(**options)
-            self.in_hand: set[futures.Future[Any]] = set()
-
-        def effective_n_jobs(self, n_jobs: int) -> int:
-            try:
-                return max(2, super().effective_n_jobs(n_jobs))
-            except TimeoutError:
-                raise _without_workers(self.wait_for_workers_timeout) from None
-            except (OSError, futures.CancelledError):
-                raise _without_scheduler() from None
-
-        def submit(self, func: Any, callback: Any = None) -> Any:
-            def report(done: Any) -> None:
-                self.in_hand.discard(done)
-                if (error := done.exception()) is not None:
-                    callback(_Lost(error))
-
-            future = super().submit(func, callback)
-            self.in_hand.add(future)
-            future.add_done_callback(report)
-            return future
-
-        def give_up(self) -> None:
-            """Fail all tasks in hand: no workers. Called where Dask's results come in."""
-            error = _without_workers(self.wait_for_workers_timeout)
-            for future in list(self.in_hand):
-                future.set_exception(error)
-
-        def retrieve_result_callback(self, out: Any) -> Any:
-            try:
-                if isinstance(out, _Lost):
-                    raise out.error
-                return super().retrieve_result_callback(out)
-            except futures.CancelledError:
-                raise _without_scheduler() from None
-            except (ImportError, AttributeError) as error:  # a worker that joined later
-                raise missing_there("a Dask worker", error) from None
-
-    return Reporting
-
-
 def _ray(stack: ExitStack, workers: int, address: str | None) -> Crew:
     try:
         import ray
-        from ray.exceptions import RayTaskError, WorkerCrashedError
+        from ray.exceptions import WorkerCrashedError
     except ImportError:
         raise LostWorker("the backend ray needs the package ray: pip install ray.") from None
     if address is not None:
@@ -289,27 +274,22 @@ def _ray(stack: ExitStack, workers: int, address: str | None) -> Crew:
     if address is not None:
         require_installations("Ray", _on_every_node)
     size = max(1, int(ray.cluster_resources().get("CPU", workers)))
-    remote = ray.remote(num_cpus=1, max_retries=0)(_call)
+    remote = ray.remote(num_cpus=1, max_retries=0)(_called)
 
-    def result(reference: Any) -> Any:
-        try:
-            return ray.get(reference)
-        except RayTaskError as error:
-            raise error.cause from None
+    def submit(*task: Any) -> Future[Any]:
+        return remote.remote(*task).future()
 
-    def run(tasks: Iterable[Task]) -> Iterator[Any]:
-        waiting = map(remote.remote, tasks)
-        in_hand = list(islice(waiting, 2 * size))
-        try:
-            while in_hand:
-                done, in_hand = ray.wait(in_hand)
-                in_hand += islice(waiting, 1)
-                yield result(done[0])
-        finally:
-            for reference in in_hand:
-                ray.cancel(reference)
+    return Crew(submit, 2 * size, (WorkerCrashedError,), _explain_ray)
 
-    return Crew(run, lambda task: result(remote.remote(task)), (WorkerCrashedError,))
+
+def _called(function: Callable[..., Any], *arguments: Any) -> Any:
+    return function(*arguments)
+
+
+def _explain_ray(error: Exception) -> None:
+    cause = getattr(error, "cause", None)
+    if isinstance(cause, Exception):
+        raise cause from None
 
 
 def _on_every_node(function: Callable[[str], Any], text: str) -> dict[str, Any]:
@@ -351,22 +331,3 @@ def _no_ray(address: str | None, error: Exception) -> LostWorker:
     return LostWorker(
         f"no Ray cluster answers at {address}: {reason}. Start one with `ray start --head`."
     )
-
-
-def _streamed(workers: int) -> Callable[[Iterable[Task]], Iterator[Any]]:
-    # One task per batch: a kill then loses one architecture per worker.
-    def run(tasks: Iterable[Task]) -> Iterator[Any]:
-        parallel = joblib.Parallel(
-            n_jobs=workers, batch_size=1, return_as="generator_unordered", pre_dispatch="2*n_jobs"
-        )
-        return iter(parallel(tasks))
-
-    return run
-
-
-def _streamed_alone(workers: int) -> Callable[[Task], Any]:
-    def alone(task: Task) -> Any:
-        (result,) = _streamed(workers)([task])  # to the end: the workers then stay in order
-        return result
-
-    return alone

@@ -33,7 +33,7 @@ class Workers:
     """
 
     workers: Optional[int] = option(None, "Processes that score.", shown="one per processor")
-    backend: str = option("loky", "joblib's: loky, dask or ray.")
+    backend: str = option("loky", "What they are: loky, dask or ray.")
     address: Optional[str] = option(None, "Of a running Dask or Ray cluster; all of it is used.")
 
     def __post_init__(self) -> None:

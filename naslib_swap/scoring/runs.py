@@ -7,23 +7,16 @@ from (seed, inputs).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable
 
-import joblib
-
-from naslib_swap.errors import LostWorker
 from naslib_swap.scoring import shipped
-from naslib_swap.scoring.backends import Crew
+from naslib_swap.scoring.dispatch import Dispatch
 from naslib_swap.scoring.execution import Execution
 from naslib_swap.scoring.order import Order, as_they_are
 from naslib_swap.scoring.record import Record
 from naslib_swap.scoring.sharing import following, shared
-from naslib_swap.scoring.single import Job, failed, score_job
 from naslib_swap.scoring.store import Store
 from naslib_swap.scoring.study import Study, missing, survey
-
-_DEATHS_IN_A_ROW = 5
 
 
 def run(
@@ -97,73 +90,13 @@ def run(
     progress(done, total)
     if left:
         with how.crew(total) as hands:
-            while left:
-                again: list[Job] = []
-                for records in score_jobs(left, hands):
-                    more, alone = following(records, followers)
-                    made = [*records, *more]
-                    store.append(made)
-                    came(made)
-                    again += alone
-                    done += 1
-                    progress(done, total)
-                left, total = again, total + len(again)
+            dispatch = Dispatch(hands, left)
+            for records in dispatch:
+                more, alone = following(records, followers)
+                made = [*records, *more]
+                store.append(made)
+                came(made)
+                dispatch.give(alone)
+                done, total = done + 1, total + len(alone)
+                progress(done, total)
     return len(jobs)
-
-
-def score_jobs(
-    jobs: Sequence[Job],
-    hands: Crew,
-    score: Callable[[Job], list[Record]] = score_job,
-) -> Iterator[list[Record]]:
-    """Yield the records of each job, in the order in which they come.
-
-    When a worker dies (killed as it needed too much memory, say), the subjects that were in hand
-    are scored one by one; one whose worker dies again has failed, and the others go on.
-
-    Raises
-    ------
-    LostWorker
-        When workers die on several subjects in a row: the fault is not in these.
-    """
-    left = dict(enumerate(jobs))
-    deaths = 0
-    while left:
-        handed: list[int] = []
-        try:
-            for number, records in hands.run(_tasks(left, handed, score)):
-                del left[number]
-                deaths = 0
-                yield records
-        except hands.lost:
-            for number in [n for n in handed if n in left]:
-                job = left.pop(number)
-                try:
-                    _, records = hands.alone(joblib.delayed(_numbered)(number, job, score))
-                    deaths = 0
-                except hands.lost as error:
-                    deaths += 1
-                    if deaths == _DEATHS_IN_A_ROW:
-                        raise LostWorker(
-                            f"workers died on {deaths} architectures in a row, {job.subject.name} "
-                            f"the last of them ({type(error).__name__}). Use fewer --workers or "
-                            "--samples, or --workers 1 to see why."
-                        ) from None
-                    records = failed(
-                        job, f"{type(error).__name__}: the worker died, killed or out of memory"
-                    )
-                yield records
-
-
-def _tasks(
-    left: Mapping[int, Job], handed: list[int], score: Callable[[Job], list[Record]]
-) -> Iterator[Any]:
-    for number, job in list(left.items()):
-        handed.append(number)
-        yield joblib.delayed(_numbered)(number, job, score)
-
-
-def _numbered(
-    number: int, job: Job, score: Callable[[Job], list[Record]]
-) -> tuple[int, list[Record]]:
-    return number, score(job)

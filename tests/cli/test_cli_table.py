@@ -390,9 +390,9 @@ def test_ten_kills_at_random_moments_and_two_workers_give_the_same_bytes(truth, 
 
 
 def test_an_interrupt_says_how_to_go_on(truth, tmp_path, call, monkeypatch):
-    from naslib_swap.scoring import runs
+    from naslib_swap.scoring import dispatch
 
-    score = runs.score_job
+    score = dispatch.score_job
     taken: list[object] = []
 
     def interrupted(job):
@@ -402,7 +402,7 @@ def test_an_interrupt_says_how_to_go_on(truth, tmp_path, call, monkeypatch):
         return score(job)
 
     # What a default argument holds is not looked up again.
-    monkeypatch.setattr(runs.score_jobs, "__defaults__", (interrupted,))
+    monkeypatch.setattr(dispatch.Dispatch.__init__, "__defaults__", ((), interrupted))
     status, _, errors = call(*_arguments(truth, tmp_path, "--quiet"))
     assert status == 130
     assert "Run the same command again to go on" in errors

@@ -11,7 +11,7 @@ from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, each
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
 
 SETTINGS = EvolutionSettings(
-    population=5, mutations=2, offspring=2, weighting=SizeWeighting("adaptive")
+    population=5, mutations=2, offspring=2, weighting=SizeWeighting("adaptive"), in_flight=3
 )
 IDENTITY = {"space": "letters", "version": "1.0", "settings": {"population": 5, "mu": None}}
 

@@ -156,30 +156,27 @@ def test_crossover_mixes_the_best_two_and_its_best_offspring_is_the_parent(lette
     assert crossed > 3
 
 
-def test_children_of_several_parents_are_scored_together(letters, counting):
-    asked = []
-
-    def measure(archs):
-        asked.append(len(archs))
-        return [counting(arch) for arch in archs]
-
-    evolution = Evolution(letters, measure, replace(PLAIN, parents=3, removal="oldest"), seed=2)
+def test_a_cycle_is_bred_from_what_came_before_those_in_flight(letters, counting):
+    settings = replace(PLAIN, in_flight=3, sample=6, crossover=0.0)
+    evolution = Evolution(letters, each(counting), settings, seed=4)
     evolution.step()
-    for _ in range(10):
-        living, asked[:] = list(evolution.state.population), []
-        records = evolution.step()
-        mutants = [one for one in records if one.origin == "mutation"]
-        entered = [one for one in records if one.entered]
-        assert asked == [len(records) - 9, 9]
-        assert len(mutants) == 9
-        assert entered == [max(three, key=lambda one: one.fitness) for three in in_threes(mutants)]
-        assert evolution.state.population == [*living, *(one.arch for one in entered)][3:]
-    assert max(Counter(counting.asked).values()) == 1
-    assert evolution.state.cycle == 10
+    best = [evolution.best().arch]
+    for cycle in range(1, 12):
+        tried = evolution.step()
+        assert {one.cycle for one in tried} == {cycle} == {evolution.state.cycle}
+        assert {one.parents for one in tried} == {(best[max(0, cycle - 3)],)}
+        best.append(evolution.best().arch)
+    assert len(evolution.state.waiting) == 2
 
 
-def in_threes(mutants):
-    return [mutants[i : i + 3] for i in range(0, len(mutants), 3)]
+@pytest.mark.parametrize("in_flight", [2, 5])
+def test_in_flight_too_nothing_is_scored_twice_and_a_space_is_used_up(bags, counting, in_flight):
+    settings = replace(PLAIN, population=3, crossover=0.7, in_flight=in_flight)
+    evolution = Evolution(bags, each(counting), settings)
+    while not evolution.state.exhausted:
+        evolution.step()
+    assert list(evolution.state.history) == counting.asked
+    assert len({"".join(sorted(word)) for word in counting.asked}) == len(counting.asked) == 10
 
 
 def test_same_seed_same_history_other_seed_another(letters, counting):
@@ -244,8 +241,8 @@ def test_population_larger_than_the_space_is_named(pairs, counting):
         evolution.step()
 
 
-@pytest.mark.parametrize("crossover", [0.0, 1.0])
-def test_a_step_that_fails_leaves_no_trace(letters, counting, crossover):
+@pytest.mark.parametrize(("crossover", "in_flight"), [(0.0, 1), (1.0, 1), (0.5, 4)])
+def test_a_step_that_fails_leaves_no_trace(letters, counting, crossover, in_flight):
     class Breaking:
         broken = False
 
@@ -256,7 +253,7 @@ def test_a_step_that_fails_leaves_no_trace(letters, counting, crossover):
             return counting(arch)
 
     measure = Breaking()
-    settings = replace(PLAIN, crossover=crossover)
+    settings = replace(PLAIN, crossover=crossover, in_flight=in_flight)
     disturbed = Evolution(letters, each(measure), settings, seed=11)
     calm = Evolution(letters, each(measure), settings, seed=11)
     for evolution in (disturbed, calm):
@@ -285,8 +282,8 @@ def test_a_step_that_fails_leaves_no_trace(letters, counting, crossover):
         ({"sample": 0}, "got sample 0"),
         ({"mutations": 0}, "at least 1 each"),
         ({"crossover": 1.5}, "expected a probability"),
-        ({"parents": 0}, "got 0 parents of a cycle, expected at least 1"),
-        ({"parents": 9999}, "offspring 2 of 9999 parents, 29,997 together, expected"),
+        ({"in_flight": 0}, "got 0 cycles in flight, expected at least 1"),
+        ({"in_flight": 9999}, "offspring 2 of 9999 cycles, 29,997 in all, expected"),
         ({"removal": "best"}, "got removal 'best', expected worst or oldest"),
     ],
 )

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from concurrent.futures import Future
 from dataclasses import replace
 from functools import partial
 from importlib.util import find_spec
@@ -10,18 +11,22 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from naslib_swap import proxies, spaces
 from naslib_swap.errors import SwapError
 from naslib_swap.optimizers import search as steps
 from naslib_swap.optimizers.costs import Cost
+from naslib_swap.optimizers.evolution import Evolution
 from naslib_swap.optimizers.fitness import Scored
 from naslib_swap.optimizers.limits import Limit
 from naslib_swap.optimizers.measuring import NetworkMeasure
 from naslib_swap.optimizers.native import search
 from naslib_swap.optimizers.plan import SearchPlan
 from naslib_swap.proxies import Proxy
-from naslib_swap.scoring import Architecture, Conditions, Images, score
+from naslib_swap.scoring import Architecture, Conditions, Images, dispatch, score
+from naslib_swap.scoring.backends import Crew
 from naslib_swap.scoring.execution import Workers
 from naslib_swap.spaces.tied_cells import TiedCells
 
@@ -134,9 +139,43 @@ def test_an_architecture_without_a_score_does_not_end_a_search(tmp_path, monkeyp
         measure(bad)
 
 
+SCORED = {}
+
+
+def searched(plan, most, which):
+    """Search with workers of which `most` are busy, and `which(count)` of these is ready next."""
+    pending = []
+
+    def submit(score_it, job):
+        if job.subject.name not in SCORED:
+            SCORED[job.subject.name] = score_it(job)
+        pending.append((Future(), SCORED[job.subject.name]))
+        return pending[-1][0]
+
+    def one_comes(silent):
+        future, records = pending.pop(which(len(pending)))
+        future.set_result(records)
+
+    measure = plan.measure().by(Crew(submit, most, look=one_comes))
+    evolution = Evolution(plan.moves(), measure, plan.settings(), plan.seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dispatch, "LOOK_SECONDS", 0)
+        steps.run(evolution, cycles=10)
+    return evolution.state
+
+
+@pytest.mark.parametrize("in_flight", [1, 2, 4, 8])
+@settings(deadline=None, max_examples=10)
+@given(chance=st.randoms(use_true_random=False))
+def test_what_comes_first_changes_nothing(in_flight, chance):
+    plan = replace(TINY, proxy="params", in_flight=in_flight).complete()
+    found = searched(plan, chance.randint(1, 40), chance.randrange)
+    assert found == searched(plan, 1, lambda count: 0)
+
+
 @pytest.mark.slow  # each worker imports torch
 def test_workers_change_nothing(tmp_path):
-    plan = replace(SMALL, parents=2)
+    plan = replace(SMALL, in_flight=2)
     alone = search(plan, out=tmp_path / "alone")
     histories = [(tmp_path / "alone" / "history.jsonl").read_bytes()]
     ways = [("loky", 2), ("loky", 3), *[("dask", 2)] * (find_spec("distributed") is not None)]

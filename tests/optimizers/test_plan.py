@@ -68,7 +68,7 @@ def test_weightings_asked_for(options, weighting):
 def test_settings_are_those_of_the_evolution():
     plan = SearchPlan(population=7, sample=3, mutations=2, offspring=4, crossover=0.1, plain=True)
     expected = EvolutionSettings(7, 3, 2, 4, 0.1, "worst", SizeWeighting("none"))
-    assert replace(plan, parents=3).complete().settings() == replace(expected, parents=3)
+    assert replace(plan, in_flight=3).complete().settings() == replace(expected, in_flight=3)
     assert plan.complete().settings() == expected
 
 
@@ -162,6 +162,7 @@ def limits(plan):
         ({"max_latency": ("cpu:-1",)}, "got the latency limit 'cpu:-1'"),
         ({"max_latency": ("cpu:1", "cpu:2")}, "two limits on the latency on cpu"),
         ({"latency_file": "table.csv"}, "got --latency-file without a device"),
+        ({"max_latency": ("cpu:9",), "in_flight": 2}, "--in-flight 2 and latencies measured here"),
         ({"pareto": ("score",)}, "got the objectives score, expected two or more"),
         ({"pareto": ("params", "flops")}, "expected score among them"),
         ({"pareto": ("score", "params"), "removal": "oldest"}, "got removal 'oldest' with several"),

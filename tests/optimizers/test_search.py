@@ -19,7 +19,7 @@ from naslib_swap.optimizers import search
 from naslib_swap.optimizers.evolution import Evolution, EvolutionSettings, each
 from naslib_swap.optimizers.fitness import Scored, SizeWeighting
 
-SETTINGS = EvolutionSettings(population=10, mutations=3, offspring=2)
+SETTINGS = EvolutionSettings(population=10, mutations=3, offspring=2, in_flight=3)
 
 
 def lines(folder: Path) -> list[dict[str, object]]:
@@ -197,7 +197,7 @@ _KILLABLE = """
         return counting(arch)
     folder = Path(sys.argv[2])
     state = search.begin(folder, {}, resume=(folder / search.CHECKPOINT).exists())
-    settings = EvolutionSettings(population=10, mutations=3, offspring=2)
+    settings = EvolutionSettings(population=10, mutations=3, offspring=2, in_flight=3)
     evolution = Evolution(toy.LetterSpace(8), each(slow), settings, seed=4, state=state)
     search.run(evolution, cycles=60, folder=folder, identity={})
 """

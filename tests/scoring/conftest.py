@@ -9,7 +9,7 @@ import pytest
 
 from naslib_swap.scoring import Architecture, Conditions, Images, Study
 from naslib_swap.scoring.backends import crew
-from naslib_swap.scoring.runs import score_jobs
+from naslib_swap.scoring.dispatch import Dispatch
 from naslib_swap.scoring.single import failed
 from naslib_swap.scoring.study import missing
 
@@ -56,7 +56,7 @@ def reason_of_a_killer(study: Study) -> Callable[[str], str]:
     def reason(backend: str) -> str:
         jobs = missing(replace(study, seeds=(0,)))
         with crew(backend, 2) as hands:
-            done = list(score_jobs(jobs, hands, dying))
+            done = list(Dispatch(hands, jobs, dying))
         errors = {records[0].key.arch: records[0].score.error for records in done}
         assert len(done) == len(jobs) == len(errors)
         found = errors.pop(unlucky)

@@ -17,7 +17,7 @@ from naslib_swap import __version__
 from naslib_swap.errors import LostWorker, SwapError
 from naslib_swap.scoring import Execution, Study, run
 from naslib_swap.scoring.backends import crew
-from naslib_swap.scoring.runs import score_jobs
+from naslib_swap.scoring.dispatch import Dispatch
 from naslib_swap.scoring.single import failed, score_job
 from naslib_swap.scoring.store import LineStore
 from naslib_swap.scoring.study import missing
@@ -79,7 +79,7 @@ def test_a_cluster_of_one_thread_is_used_all_the_same(study):
 
     jobs = missing(replace(study, seeds=(0,)))
     with crew("dask", 1) as hands:
-        done = list(score_jobs(jobs, hands, where))
+        done = list(Dispatch(hands, jobs, where))
     assert len(done) == len(jobs)
     assert str(os.getpid()) not in {records[0].score.error for records in done}
 
@@ -220,7 +220,7 @@ def test_workers_that_are_dead_before_a_task_are_missed_too(monkeypatch):
     ):
         cluster.scale(0)
         with pytest.raises(LostWorker, match=r"has had no worker for 0\.5 seconds"):
-            hands.alone((os.getpid, (), {}))
+            Dispatch(hands, ["anything"], repr).take()
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error(study, tmp_path, monkeypatch):

@@ -14,16 +14,17 @@ import pytest
 pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="reads /proc")
 
 CREW = """
-import os, time, joblib
+import os, time
 from naslib_swap.scoring.backends import crew
+from naslib_swap.scoring.dispatch import Dispatch
 
 def work(number):
     time.sleep(0.1 if number < 4 else 600)
-    return os.getpid()
+    return [os.getpid()]
 
 with crew("loky", 2) as hands:
-    for pid in hands.run(joblib.delayed(work)(number) for number in range(8)):
-        print(pid, flush=True)
+    for pid in Dispatch(hands, range(8), work):
+        print(*pid, flush=True)
 """
 
 

@@ -14,7 +14,7 @@ from naslib_swap.proxies import Proxy
 from naslib_swap.scoring import VERSION, Architecture, Execution, Images, Recipe, Study, run, score
 from naslib_swap.scoring import single as single_module
 from naslib_swap.scoring.backends import Crew, processors
-from naslib_swap.scoring.runs import score_jobs
+from naslib_swap.scoring.dispatch import Dispatch
 from naslib_swap.scoring.single import score_job
 from naslib_swap.scoring.store import LineStore, MemoryStore
 from naslib_swap.scoring.study import COLUMNS, gather, missing, survey
@@ -301,17 +301,12 @@ def test_a_killed_worker_costs_its_own_architecture_alone(reason_of_a_killer):
 
 
 def test_workers_that_all_die_end_the_run(study):
-    def lost(task):
+    def lost(*task):
         raise ChildProcessError
 
-    def start(tasks):
-        next(iter(tasks))
-        raise ChildProcessError
-        yield
-
-    hands = Crew(run=start, alone=lost, lost=(ChildProcessError,))
+    hands = Crew(lost, most=2, lost=(ChildProcessError,))
     with pytest.raises(SwapError, match="workers died on 5 architectures in a row"):
-        list(score_jobs(missing(study), hands))
+        list(Dispatch(hands, missing(study)))
 
 
 @pytest.mark.parametrize(
