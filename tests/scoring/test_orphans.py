@@ -60,7 +60,8 @@ def test_busy_workers_end_with_their_parent():
         [sys.executable, "-c", CREW], stdout=subprocess.PIPE, text=True, start_new_session=True
     )
     assert process.stdout is not None
-    workers = {int(process.stdout.readline()) for _ in range(4)}
+    with process.stdout as lines:
+        workers = {int(lines.readline()) for _ in range(4)}
     assert workers <= set(_group(process.pid))
     assert _left_after_a_kill(process) == {}
 
