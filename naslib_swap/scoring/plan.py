@@ -57,8 +57,9 @@ class ScoringPlan:
         Raises
         ------
         BadArgument
-            An unknown space, task, variant, order or source of images; a single image; a device
-            that cannot be used here. All of these, whether a proxy looks at images or not.
+            An unknown space, task, variant, order or source of images; a single image; a size of
+            images that networks of the space cannot take; a device that cannot be used here. All of
+            these, whether a proxy looks at images or not.
         """
         from naslib_swap import inputs
         from naslib_swap.devices import usable
@@ -76,6 +77,11 @@ class ScoringPlan:
             raise BadArgument(
                 "got samples 1, expected at least 2: one image shows one pattern, whatever the "
                 "network."
+            )
+        if self.resolution and self.resolution not in space.sides:
+            raise BadArgument(
+                f"got resolution {self.resolution}, expected {space.sides.start} or more pixels in "
+                f"steps of {space.sides.step} for {self.space}."
             )
         if self.order not in ORDERS:
             raise BadArgument(f"got order {self.order!r}, expected {' or '.join(ORDERS)}.")

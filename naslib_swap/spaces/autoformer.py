@@ -16,7 +16,7 @@ from torch import nn
 
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
 from naslib_swap.spaces.notation import any_of, plain, read_mapping, unknown_architecture
-from naslib_swap.spaces.space import Arch, SearchSpace, Task
+from naslib_swap.spaces.space import MOST_SIDE, Arch, SearchSpace, Task
 from naslib_swap.spaces.vit_networks import (
     HEAD_WIDTH,
     PATCH,
@@ -65,6 +65,7 @@ class AutoFormer(SearchSpace):
 
     epsilon = 1e-5
     gradient_interval = (0.0, 0.1)
+    sides = range(PATCH, MOST_SIDE, PATCH)
 
     def __init__(
         self,

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
 from naslib_swap.spaces.notation import plain, read_literal, unknown_architecture
 from naslib_swap.spaces.pooling import MaxPool2d
-from naslib_swap.spaces.space import Arch, SearchSpace, Task
+from naslib_swap.spaces.space import MOST_SIDE, Arch, SearchSpace, Task
 
 OPERATIONS = ("input", "output", "maxpool3x3", "conv1x1-bn-relu", "conv3x3-bn-relu")
 """Operation names; their positions are NASLib's integers."""
@@ -87,6 +87,7 @@ class NasBench101(SearchSpace):
     suite_zero = "zc-nasbench101"
     gradient_interval = (0.0, 0.2)
     flat_tables = True
+    sides = range(4, MOST_SIDE)
     example = str(_EXAMPLE)
 
     def parse(self, text: str) -> Arch:

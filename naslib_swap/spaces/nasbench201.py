@@ -22,7 +22,7 @@ from naslib_swap.score import count_parameters
 from naslib_swap.spaces.networks import check_sizes, chosen_variant, on_meta
 from naslib_swap.spaces.notation import is_index_tuple, plain, read_literal, unknown_architecture
 from naslib_swap.spaces.pooling import AvgPool2d
-from naslib_swap.spaces.space import Arch, CellGraph, SearchSpace, Task
+from naslib_swap.spaces.space import MOST_SIDE, Arch, CellGraph, SearchSpace, Task
 
 OPERATIONS = ("skip_connect", "none", "nor_conv_3x3", "nor_conv_1x1", "avg_pool_3x3")
 """Operation names; their positions are NASLib's compact integers."""
@@ -76,6 +76,7 @@ class NasBench201(SearchSpace):
     encoders = {"full": "cells"}
     gradient_interval = (0.0, 0.2)
     count = _COUNT
+    sides = range(4, MOST_SIDE, 4)
 
     def parse(self, text: str) -> Arch:
         """Read "(0, 2, 3, 2, 3, 1)", "|nor_conv_3x3~0|+|nor_conv_3x3~0|...|", or an index.

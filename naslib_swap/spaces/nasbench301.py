@@ -11,7 +11,7 @@ from functools import partial
 from naslib_swap.spaces.darts import SEARCHED, GenotypeSpace, read_genotype
 from naslib_swap.spaces.darts_cells import EDGES
 from naslib_swap.spaces.notation import plain, unknown_architecture
-from naslib_swap.spaces.space import Arch, Task
+from naslib_swap.spaces.space import MOST_SIDE, Arch, Task
 
 _unknown = partial(
     unknown_architecture,
@@ -44,6 +44,7 @@ class NasBench301(GenotypeSpace):
     tasks = {"cifar10": Task((3, 32, 32), 10, accuracies="suite-zero")}
     suite_zero = "zc-nasbench301"
     gradient_interval = (0.0, 0.2)
+    sides = range(4, MOST_SIDE, 4)
 
     def parse(self, text: str) -> Arch:
         """Read NASLib's compact form, with tuples or lists, or a DARTS Genotype."""

@@ -12,8 +12,16 @@ from torch import nn
 from naslib_swap.spaces.autoformer import BENCH_TASKS
 from naslib_swap.spaces.networks import check_sizes, chosen_variant
 from naslib_swap.spaces.notation import any_of, plain, read_mapping, unknown_architecture
-from naslib_swap.spaces.space import Arch, SearchSpace
-from naslib_swap.spaces.vit_networks import PATCH, PIT_SIDE, Attention, Block, Pit, Pooling
+from naslib_swap.spaces.space import MOST_SIDE, Arch, SearchSpace
+from naslib_swap.spaces.vit_networks import (
+    PATCH,
+    PIT_SIDE,
+    PIT_STRIDE,
+    Attention,
+    Block,
+    Pit,
+    Pooling,
+)
 
 BASES = (16, 24, 32, 40)
 RATIOS = (2, 4, 6, 8)
@@ -41,6 +49,7 @@ class PitSpace(SearchSpace):
     example = "16r6-2x2h-8x4h-4x4h"
     tasks = BENCH_TASKS
     gradient_interval = (0.6, 1.0)
+    sides = range(PATCH, MOST_SIDE, PIT_STRIDE)
 
     def parse(self, text: str) -> Arch:
         """Read "16r6-2x2h-8x4h-4x4h", or a record of ViTBench-101.

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 Arch = tuple[Any, ...]
 """An architecture: a hashable, nested tuple of Python ints or strings."""
 
+MOST_SIDE = 2**16
+"""A height or width that no image has."""
+
 
 @dataclass(frozen=True)
 class Task:
@@ -152,6 +155,8 @@ class SearchSpace(ABC):
         accuracies; the whole network unless told otherwise.
     count
         How many architectures there are, where a table may hold them all; None where none can.
+    sides
+        Heights and widths of images, in pixels, that its networks can be given.
     """
 
     name: str
@@ -166,6 +171,7 @@ class SearchSpace(ABC):
     encoders: Mapping[str, str] = {}
     gradient_interval: tuple[float, float] = (0.0, 1.0)
     count: int | None = None
+    sides: range = range(1, MOST_SIDE)
 
     @abstractmethod
     def parse(self, text: str) -> Arch:

@@ -66,6 +66,10 @@ def test_given_mu_and_sigma_are_taken(truth_file):
         ({"device": "warp"}, "cannot use the device 'warp': .* Expected cpu, or cuda"),
         ({"device": "meta"}, "cannot use the device 'meta': it holds no values"),
         ({"samples": 1}, "got samples 1, expected at least 2"),
+        (
+            {"space": "autoformer_tiny", "task": "imagenet", "variant": None, "resolution": 100},
+            "got resolution 100, expected 16 or more pixels in steps of 16 for autoformer_tiny",
+        ),
         ({"archs": 2}, "got 2 architectures to sample, expected between 3 and the 8"),
         ({"archs": 9}, "got 9 architectures to sample, expected between 3 and the 8"),
         ({"mu": 1.0}, "got mu=1.0 and sigma=None, expected both or neither"),

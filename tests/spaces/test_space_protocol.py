@@ -47,6 +47,26 @@ def is_plain(value: Any) -> bool:
     return type(value) in (int, str)
 
 
+@pytest.mark.parametrize(
+    "name", ["nasbench101", "nasbench201", "nasbench301", "vitbench_autoformer", "pit"]
+)
+def test_sides(name: str) -> None:
+    """The smallest images that are allowed can be scored; those between two steps cannot."""
+    space = spaces.get(name)
+    first, second = space.sides[:2]
+    net = space.build(space.parse(space.example), num_classes=10)
+
+    def run(side: int) -> None:
+        with torch.no_grad():
+            net(torch.zeros(2, 3, side, side))
+
+    run(first)
+    run(second)
+    for side in {first // 2, first + 1} - {second}:
+        with pytest.raises((SwapError, RuntimeError)):
+            run(side)
+
+
 @given(NAMES, SEEDS)
 def test_round_trip(name: str, seed: int) -> None:
     space = spaces.get(name)
