@@ -130,7 +130,10 @@ def _truth(
 ) -> GroundTruth:
     """Fill in accuracies and proxies; `named` has the column of each proxy."""
     where, key_of = one_line(path), canonical(bare.space)
-    keys = [key_of(text) for text in columns[ARCH]]
+    try:
+        keys = [key_of(text) for text in columns[ARCH]]
+    except BadArgument as error:
+        raise BadFile(f"{where}: {error}") from None
     accuracies, notes = read_accuracies(zip(keys, columns[accuracy]), where)
     notes = (*bare.notes, *notes)
     proxies: dict[str, dict[str, float]] = {}

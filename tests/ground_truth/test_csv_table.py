@@ -61,7 +61,7 @@ def test_a_compressed_table(tmp_path):
             'arch,val_accuracy\n"(0, 0, 0, 0, 0, 0)",\n"(0, 0, 0, 0, 0, 1)",1\n',
             "1 of 2 rows have no accuracy .*which leaves 1 architectures; .*at least 3 of them",
         ),
-        ("arch,val_accuracy\nresnet,90\n", "'resnet' is no NAS-Bench-201 architecture"),
+        ("arch,val_accuracy\nresnet,90\n", "csv: 'resnet' is no NAS-Bench-201 architecture"),
         (
             'arch,val_accuracy\n"(0, 0, 0, 0, 0, 0)",1\n"(0,0,0,0,0,0)",2\n',
             "has two accuracies, 1.0 and 2.0",
