@@ -56,11 +56,13 @@ def picks(strategy: Strategy, seed: int) -> list[str]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("scores", type=Path)
-    parser.add_argument("--seeds", type=int, default=20)
+    parser.add_argument("--seeds", type=int, default=20, help="how many")
+    parser.add_argument("--first", type=int, default=0, help="the first seed")
     parser.add_argument("--scored", type=int, default=100)
     parser.add_argument("--source", default="cifar10")
     parser.add_argument("--only", default="", help="strategies with this in their names")
     options = parser.parse_args()
+    seeds = range(options.first, options.first + options.seeds)
 
     accuracy = {
         name: ground_truth.load("nasbench201", space="nasbench201", task=name).accuracy
@@ -113,7 +115,7 @@ def main() -> None:
     best = {name: max(accuracy[name].values()) for name in DATASETS}
     for strategy in (one for one in strategies if options.only in one.name):
         looked = 0 if strategy.picked_by_accuracy == 1 else strategy.picked_by_accuracy
-        found = [picks(strategy, seed) for seed in range(options.seeds)]
+        found = [picks(strategy, seed) for seed in seeds]
         columns = {
             name: np.array([max(accuracy[name][arch] for arch in top) for top in found])
             for name in DATASETS
@@ -128,7 +130,7 @@ def main() -> None:
         columns = {}
         for dataset in DATASETS:
             strategy = Strategy(name, truth(dataset), settings, 100)
-            found = [picks(strategy, seed)[0] for seed in range(options.seeds)]
+            found = [picks(strategy, seed)[0] for seed in seeds]
             columns[dataset] = np.array([accuracy[dataset][arch] for arch in found])
         row(name, 0, 100, columns, best)
     row("optimum", "", "", {name: np.array([best[name]]) for name in DATASETS}, best)

@@ -45,7 +45,7 @@ RULES = (
     "flops+params+nwot+synflow-fisher",
     "flops+jacov+nwot+synflow-fisher",
 )
-BEST = "flops+nwot+synflow-snip"
+BEST = "flops+nwot+synflow-fisher"
 DEVICES = ("raspi4", "edgegpu")
 TASKS = ("class_scene", "class_object", "jigsaw", "room_layout")
 OTHERS = (
@@ -53,7 +53,7 @@ OTHERS = (
     (("nasbench101", "cifar10"), *(("transbench101_macro", task) for task in TASKS)),
 )
 # NAS-Bench-101's table has no NWOT, that of TransNAS-Bench-101 macro no SynFlow.
-WITHOUT = ("flops+synflow-snip", "flops+nwot-snip")
+WITHOUT = ("flops+synflow-fisher", "flops+nwot-fisher")
 OURS = ("swap", "reg_swap")
 
 

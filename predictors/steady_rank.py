@@ -12,7 +12,7 @@ from naslib_swap.combinations import Combination
 COMBINATION = Combination(
     name="steady_rank",
     title="Steady rank",
-    members=("flops", "nwot", "synflow", "snip"),
-    against=("snip",),
+    members=("flops", "nwot", "synflow", "fisher"),
+    against=("fisher",),
     reference="docs/search.md",
 )
