@@ -24,6 +24,11 @@ class Record:
             raise ValueError("the state of an object is no dict of fields")
         self.fields.update(state)
 
+    def __setstate__(self, state: Any) -> None:
+        # Python's unpickler makes objects without a call of __init__.
+        self.fields = {}
+        self.set_state(state)
+
 
 def check_nesting(value: Any, what: str) -> None:
     """Refuse data that nests too deeply or holds too much.

@@ -1,4 +1,4 @@
-"""Reading pickles that others wrote, with an interpreter of our own.
+"""Reading pickles that others wrote, with an interpreter of our own but for known content.
 
 Python's unpickler trusts what it reads: a few bytes can make it allocate gigabytes, hash a tuple
 that is nested a million times, or fill an object's memory. This one knows the opcodes of plain
@@ -8,6 +8,9 @@ data, calls stand-ins that the caller gives and nothing else, and keeps to a bud
 from __future__ import annotations
 
 import ast
+import hashlib
+import io
+import pickle
 import struct
 import zipfile
 from collections.abc import Mapping
@@ -35,7 +38,9 @@ _KEYS = (str, bytes, int, float, bool, type(None))
 _MARK = object()
 
 
-def load_pickle(content: bytes, allowed: Allowed, *, what: str, encoding: str = "ASCII") -> Any:
+def load_pickle(
+    content: bytes, allowed: Allowed, *, what: str, encoding: str = "ASCII", known: str = ""
+) -> Any:
     """Read one pickle of plain data and the `allowed` types.
 
     Parameters
@@ -48,6 +53,9 @@ def load_pickle(content: bytes, allowed: Allowed, *, what: str, encoding: str = 
         What messages call it.
     encoding
         How the byte strings of Python 2 become text; ``"bytes"`` keeps them.
+    known
+        The SHA-256 of content that is known to be sound: Python's own unpickler reads it, in a
+        thirtieth of the time, with the same stand-ins.
 
     Returns
     -------
@@ -61,6 +69,8 @@ def load_pickle(content: bytes, allowed: Allowed, *, what: str, encoding: str = 
         The pickle is truncated, is no pickle, names any other type, or nests or expands beyond the
         budget; nothing that it names is imported or called.
     """
+    if hashlib.sha256(content).hexdigest() == known:
+        return _Known(content, allowed).load()
     with damage(f"{what} cannot be read: it is truncated or no pickle"):
         value = _Machine(content, allowed, what, encoding).run()
     check_nesting(value, what)
@@ -83,6 +93,15 @@ def load_torch_pickle(path: Path) -> Any:
         with archive.open(members[0]) as file:
             content = within(file, path, MOST_BYTES)
     return load_pickle(content, {}, what=name)
+
+
+class _Known(pickle.Unpickler):
+    def __init__(self, content: bytes, allowed: Allowed) -> None:
+        super().__init__(io.BytesIO(content))
+        self._allowed = allowed
+
+    def find_class(self, module: str, name: str) -> Any:
+        return self._allowed[module, name]
 
 
 class _Named:

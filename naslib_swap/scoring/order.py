@@ -8,14 +8,15 @@ from naslib_swap.scoring.single import Job
 
 
 def quick_first(jobs: Sequence[Job]) -> list[Job]:
-    """Split jobs in two: proxies without gradients for all subjects first, the others after that.
+    """Split jobs in two: quick proxies for all subjects first, the others after that.
 
-    A row of a table then stands within seconds, and soon on all architectures. Each subject is
-    built twice; scores are the same, whatever the order.
+    Quick is what needs no gradients and shares no pass with what does, as a pass would run twice. A
+    row of a table then stands within seconds, and soon on all architectures. Each subject is built
+    twice; scores are the same, whatever the order.
     """
     quick, slow = [], []
     for job in jobs:
-        first = tuple(name for name in job.proxies if _quick(job, name))
+        first = _quick(job)
         others = tuple(name for name in job.proxies if name not in first)
         quick += [job._replace(proxies=first)] if first else []
         slow += [job._replace(proxies=others)] if others else []
@@ -30,5 +31,11 @@ def as_they_are(jobs: Sequence[Job]) -> list[Job]:
 Order = Callable[[Sequence[Job]], list[Job]]
 
 
-def _quick(job: Job, name: str) -> bool:
-    return "gradients" not in job.subject.proxy(name).needs
+def _quick(job: Job) -> tuple[str, ...]:
+    asked = [job.subject.proxy(name) for name in job.proxies]
+    slow = {one for proxy in asked if "gradients" in proxy.needs for one in proxy.passes}
+    return tuple(
+        name
+        for name, proxy in zip(job.proxies, asked)
+        if "gradients" not in proxy.needs and slow.isdisjoint(proxy.passes)
+    )

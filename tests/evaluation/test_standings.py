@@ -75,6 +75,13 @@ def test_quick_proxies_go_first_and_nothing_is_lost(study):
     assert [job.subject.name for job in ordered] == 2 * [job.subject.name for job in jobs]
 
 
+def test_a_proxy_that_shares_a_pass_with_gradients_waits_for_them(study):
+    jobs = [job._replace(proxies=("nwot", "swap", "jacov")) for job in missing(study)]
+    assert {job.proxies for job in quick_first(jobs)} == {("swap",), ("nwot", "jacov")}
+    alone = [job._replace(proxies=("nwot", "swap")) for job in jobs]
+    assert quick_first(alone) == alone
+
+
 def test_watching_changes_no_score_and_ends_where_the_table_begins():
     plan = Plan(archs=5, samples=12, proxies=("params", "swap", "snip"), truth="analog")
     seen = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 
 import pytest
@@ -9,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from naslib_swap.errors import SwapError
+from naslib_swap.nesting import Record
 from naslib_swap.restricted_pickle import load_pickle, load_torch_pickle
 
 PLAIN = {"a": [1, 2.5, None, True], ("b", 3): b"bytes", "text": "ü"}
@@ -51,6 +53,17 @@ def test_names_that_are_not_allowed(content):
 def test_extension_codes_and_persistent_ids(content):
     with pytest.raises(SwapError, match="it cannot be read"):
         load_pickle(content, {}, what="it")
+
+
+def test_known_content_reads_alike():
+    point = _Point()
+    point.place = [1, 2.5]
+    content = pickle.dumps({"a": point})
+    stand_ins = {(_Point.__module__, "_Point"): Record}
+    known = hashlib.sha256(content).hexdigest()
+    ours, pythons = (load_pickle(content, stand_ins, what="it", known=one) for one in ("", known))
+    assert type(pythons["a"]) is Record
+    assert ours["a"].fields == pythons["a"].fields == {"place": [1, 2.5]}
 
 
 def _shared(levels):
