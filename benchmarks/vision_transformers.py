@@ -11,9 +11,9 @@ resident size of a process that scores, less that of one that runs the network t
 first network of a class takes, which is looked at more closely, and what others take.
 
 `beyond` scores as `table` does, resumably under --out, and says what a proxy knows where others are
-held fixed: the mean correlation among networks of equal depth and width (of the last layer), and
-partial correlations of ranks. Intervals are 95 % of 300 resamples, drawn inside these groups for
-the first.
+held fixed: the mean correlation among networks of equal depth and width (of the last layer), also
+with #params held fixed there, and partial correlations of ranks among all, which straight lines of
+depth and width leave. Intervals are 95 % of 300 resamples, drawn inside the groups for the former.
 
 `nearest` finds the stored networks that differ least from one: a layer is its width, 64 features
 for each head, and the width of its feed-forward network; the difference is the sum over layers of
@@ -125,18 +125,21 @@ def given(x: np.ndarray, y: np.ndarray, *fixed: np.ndarray) -> float:
     return float(np.corrcoef(left.T)[0, 1])
 
 
-def within(x: np.ndarray, y: np.ndarray, groups: list[np.ndarray]) -> float:
-    """Return the mean rank correlation inside groups of 5 or more, weighted by their size."""
+def within(x: np.ndarray, y: np.ndarray, groups: list[np.ndarray], *fixed: np.ndarray) -> float:
+    """Return the mean of `given` inside groups of 5 or more, weighted by their size."""
     large = [group for group in groups if len(group) >= 5]
-    found = [(given(x[group], y[group]), len(group)) for group in large]
+    found = [
+        (given(x[group], y[group], *(one[group] for one in fixed)), len(group)) for group in large
+    ]
     kept = np.array([pair for pair in found if np.isfinite(pair[0])]).reshape(-1, 2)
     return float(np.average(kept[:, 0], weights=kept[:, 1])) if len(kept) else float("nan")
 
 
 def interval(found: float, resampled: list[float]) -> str:
-    if not np.isfinite(found):
+    defined = np.array([one for one in resampled if np.isfinite(one)])
+    if not np.isfinite(found) or 2 * len(defined) < len(resampled):
         return ""
-    low, high = percentiles(np.array([one for one in resampled if np.isfinite(one)]))
+    low, high = percentiles(defined)
     return f"{found:.2f} ({low:.2f} to {high:.2f})"
 
 
@@ -150,7 +153,7 @@ def beyond(plan: Plan, folder: Path) -> None:
     depth = np.array([len(space.layers(arch)) for arch in archs])
     params = np.array([space.parameters(arch, num_classes=1000) for arch in archs])
     width = table["width"].to_numpy(float)
-    held = {"depth, width": (depth, width), "depth, width, params": (depth, width, params)}
+    held = (depth, width, params)
     alike = depth * 10_000 + width
     groups = [np.flatnonzero(alike == one) for one in np.unique(alike)]
     rng = np.random.default_rng(0)
@@ -162,17 +165,15 @@ def beyond(plan: Plan, folder: Path) -> None:
         if missing := int(np.isnan(score).sum()):
             print(f"{name} has no score for {missing} networks, and no row.")
             continue
-        overall, grouped = given(score, truth), within(score, truth, groups)
-        row = {
-            "proxy": name,
-            "Spearman": interval(overall, [given(score[i], truth[i]) for i in anywhere]),
-            "within depth and width": interval(
-                grouped, [within(score, truth, drawn) for drawn in inside]
-            ),
-        }
-        for what, fixed in held.items():
+        grouped = within(score, truth, groups)
+        row = {"proxy": name}
+        for what, fixed in {"": (), "given depth, width, params": held}.items():
             again = [given(score[i], truth[i], *(one[i] for one in fixed)) for i in anywhere]
-            row[f"given {what}"] = interval(given(score, truth, *fixed), again)
+            row[what or "Spearman"] = interval(given(score, truth, *fixed), again)
+        for what, fixed in {"": (), ", given params": (params,)}.items():
+            again = [within(score, truth, drawn, *fixed) for drawn in inside]
+            found = within(score, truth, groups, *fixed)
+            row[f"within depth and width{what}"] = interval(found, again)
         rows.append((grouped, row))
     rows.sort(key=lambda one: -np.nan_to_num(one[0], nan=-9))
     sizes = np.array([len(group) for group in groups])
