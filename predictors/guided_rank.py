@@ -7,7 +7,7 @@ from naslib_swap.combinations import Combination
 COMBINATION = Combination(
     name="guided_rank",
     title="Guided rank",
-    members=("expressivity", "last_expressivity", "trainability", "jacov", "nwot", "flops"),
+    members=("expressivity", "last_expressivity", "trainability", "jacov", "l_swag", "flops"),
     guide="flops",
     reference="docs/ranking.md",
 )
