@@ -176,7 +176,7 @@ register, get, names = COMBINATIONS.register, COMBINATIONS.get, COMBINATIONS.nam
 def read(text: str) -> Combination:
     """Read a combination of the user's: ``name=member+member-member``.
 
-    A minus makes a member count the other way round.
+    A minus makes a member count the other way round, also the first one.
 
     Raises
     ------
@@ -184,8 +184,10 @@ def read(text: str) -> Combination:
         Another form; a name that a proxy or combination has; a member that no proxy is.
     """
     name, equals, listed = (part.strip() for part in text.partition("="))
-    signs, parts = re.findall(r"[+-]", listed), re.split(r"[+-]", listed)
-    if not equals or not name or not signs:
+    listed = listed if listed.startswith("-") else f"+{listed}"
+    signs = re.findall(r"[+-]", listed)
+    parts = [part.strip() for part in re.split(r"[+-]", listed)[1:]]
+    if not equals or not name or len(parts) < 2 or not all(parts):
         raise BadArgument(
             f"got the combination {text!r}, expected a name and its members, such as "
             "mine=swap+params."
@@ -195,8 +197,8 @@ def read(text: str) -> Combination:
             f"got a combination named {name!r}, as a proxy or combination is already, expected "
             "another name."
         )
-    members = tuple(proxies.get(part.strip()).name for part in parts)
-    against = tuple(name for sign, name in zip(signs, members[1:]) if sign == "-")
+    members = tuple(proxies.get(part).name for part in parts)
+    against = tuple(name for sign, name in zip(signs, members) if sign == "-")
     return Combination(name, name, members, against=against)
 
 

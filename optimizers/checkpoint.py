@@ -44,6 +44,12 @@ def save(path: Path, state: EvolutionState, identity: Mapping[str, Any]) -> None
     write_bytes(path, hashlib.sha256(data).hexdigest().encode(), b"\n", data, b"\n")
 
 
+def require(path: Path) -> None:
+    """Raise BadFile where there is no checkpoint."""
+    if not path.is_file():
+        raise BadFile(f"there is no checkpoint at {path}: start the search without resuming.")
+
+
 def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
     """Read the state in `path`, if it belongs to the search that `identity` describes.
 
@@ -56,8 +62,7 @@ def load(path: Path, identity: Mapping[str, Any]) -> EvolutionState:
     BadArgument
         It is of another search.
     """
-    if not path.is_file():
-        raise BadFile(f"there is no checkpoint at {path}: start the search without resuming.")
+    require(path)
     try:
         digest, text = path.read_text(encoding="utf-8").splitlines()
     except OSError as error:

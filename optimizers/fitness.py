@@ -75,6 +75,8 @@ class SizeWeighting:
         scored so far.
     mu, sigma
         In thousands of parameters; for "fixed" only.
+    rule
+        The rule that they come from; empty where they were given.
 
     Raises
     ------
@@ -89,6 +91,7 @@ class SizeWeighting:
     mode: str = "adaptive"
     mu: float | None = None
     sigma: float | None = None
+    rule: str = field(default="", compare=False)
 
     def __post_init__(self) -> None:
         if self.mode not in ("none", "fixed", "adaptive"):
@@ -108,7 +111,7 @@ class SizeWeighting:
     def after(self, sizes: Moments) -> Regularisation | None:
         """Return mu and sigma in force once `sizes` were scored; None where size does not count."""
         if self.mu is not None and self.sigma is not None:
-            return Regularisation(self.mu, self.sigma)
+            return Regularisation(self.mu, self.sigma, self.rule or "given")
         if self.mode == "adaptive":
             # As long as all sizes are equal, any sigma gives them the same factor.
             return Regularisation(sizes.mean, sizes.deviation or 1.0, "adaptive")

@@ -316,4 +316,4 @@ def _weighting(config: Any, space: str, combination: Combination | None) -> Size
     if mode != "default":
         return SizeWeighting(mode)
     rule = live.regularisation(space, config.dataset, settings.current())
-    return SizeWeighting("fixed", rule.mu, rule.sigma)
+    return SizeWeighting("fixed", rule.mu, rule.sigma, rule.rule)

@@ -11,6 +11,7 @@ from typing import Any, Callable
 import numpy as np
 
 from naslib_swap.errors import BadArgument
+from naslib_swap.optimizers import checkpoint
 from naslib_swap.optimizers import search as steps
 from naslib_swap.optimizers.accuracies import Ask, Table, asked, table, table_at_hand
 from naslib_swap.optimizers.costs import Cost, costs
@@ -93,6 +94,7 @@ def search(
     measure, settings, walk = wanted.measure(), wanted.settings(), wanted.moves()
     latencies = wanted.latencies()
     if folder is not None and resume:
+        checkpoint.require(folder / steps.CHECKPOINT)
         latencies.recall(folder / LATENCIES)
     looked_at = {cost.name: cost for cost in costs(wanted.network(), wanted.looks_at(), latencies)}
     limits = wanted.limits(looked_at)

@@ -193,6 +193,13 @@ class SearchPlan(ScoringPlan):
         self.finally_by()
         if self.finalists == 1:
             raise BadArgument("got finalists 1, expected 2 or more to choose from, or 0.")
+        if not self.finalists and (
+            self.final != FINAL or self.final_draws != 1 or self.final_samples
+        ):
+            raise BadArgument(
+                "got --final, --final-draws or --final-samples without --finalists, expected "
+                "--finalists too: how many of the best the final choice is among."
+            )
         if self.finalists and self.pareto:
             raise BadArgument(
                 "got --finalists with --pareto, expected one of them: a front has no single best. "
@@ -256,7 +263,7 @@ class SearchPlan(ScoringPlan):
         if rule in ("adaptive", "none"):
             return SizeWeighting(rule)
         found = regularisation_of(self.space, self.task, variant=self.variant, rule=rule)
-        return SizeWeighting("fixed", found.mu, found.sigma)
+        return SizeWeighting("fixed", found.mu, found.sigma, found.rule)
 
     @property
     def _usually_weighed(self) -> bool:

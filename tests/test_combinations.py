@@ -67,7 +67,9 @@ def test_what_cannot_be_combined_is_said():
         Combination("g", "G", ("swap", "params"), guide="x")
 
 
-@pytest.mark.parametrize("text", ["mine", "mine=swap", "=swap+params", "swap+params"])
+@pytest.mark.parametrize(
+    "text", ["mine", "mine=swap", "mine=-swap", "=swap+params", "swap+params", "mine=swap+-params"]
+)
 def test_a_combination_in_another_form_is_refused(text):
     with pytest.raises(BadArgument, match="expected a name and its members, such as mine=swap"):
         read(text)
@@ -123,6 +125,10 @@ def test_a_member_against_counts_the_other_way_round():
     expected = np.log([1 / 3, 2 / 3, 1]) + np.log(2 / 3) + np.log([1, 2 / 3, 1 / 3])
     assert combination.of(values) == pytest.approx(expected)
     assert combination.of(np.stack([values, values], 1)) == pytest.approx(np.stack([expected] * 2))
+
+
+def test_the_first_member_can_count_against():
+    assert read("mine=-snip+flops").against == ("snip",)
 
 
 def test_a_guide_does_not_weigh_what_counts_against():

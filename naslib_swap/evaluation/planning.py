@@ -92,7 +92,7 @@ def checked_together(studies: Sequence[Study]) -> None:
     if twice:
         raise BadArgument(
             f"{', '.join('/'.join(t) for t in sorted(twice))} is there twice, expected each task "
-            "once. Use separate output folders."
+            "once."
         )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Union
@@ -21,6 +21,7 @@ from naslib_swap.evaluation.suite_zero_table import (
 )
 from naslib_swap.files import write_text
 from naslib_swap.ground_truth.table import canonical
+from naslib_swap.quoting import one_line
 from naslib_swap.reading import read_text
 from naslib_swap.scoring.execution import Execution
 from naslib_swap.scoring.runs import run
@@ -144,18 +145,21 @@ def _chosen(plan: PrecomputePlan, table: Table | None) -> _Chosen:
     named = plan.truth is not None or plan.truth_file is not None
     listed = plan.archs_file
     known = plan.accuracies().accuracy if named or (table is None and listed is None) else {}
+    rows: Iterable[str] = known if table is None else rows_of(table, plan.space, plan.task)
     if listed is not None:
-        return _Chosen(_listed(Path(listed), plan.space), known)
-    rows = known if table is None else rows_of(table, plan.space, plan.task)
-    if table is not None and not rows:
+        rows = _listed(Path(listed), plan.space)
+    elif table is not None and not rows:
         raise BadArgument(f"the table has no architectures of {plan.task}; list some in a file.")
-    return _Chosen(sample_architectures(tuple(rows), plan.archs, seed=0), known)
+    return _Chosen(sample_architectures(tuple(rows), plan.archs, seed=0, least=1), known)
 
 
 def _listed(path: Path, space: str) -> tuple[str, ...]:
     lines = read_text(path).splitlines()
     parse = canonical(space)
-    found = dict.fromkeys(parse(line.strip()) for line in lines if line.strip())
+    try:
+        found = dict.fromkeys(parse(line.strip()) for line in lines if line.strip())
+    except BadArgument as error:
+        raise BadFile(f"{one_line(path)}: {error}") from None
     if not found:
         raise BadFile(f"{path} lists no architectures, expected one per line.")
     return tuple(found)

@@ -127,7 +127,7 @@ def fitted(raw: Raw, wanted: Layout, name: str) -> np.ndarray:
         if (height, width) != (wanted.height, wanted.width):
             if height < wanted.height or width < wanted.width:
                 raise BadArgument(
-                    f"{name}: images are {height}x{width} pixels, the input shape asks for "
+                    f"{name}: an image is {height}x{width} pixels, the input shape asks for "
                     f"{wanted.height}x{wanted.width}; ask for an input shape of 3,{height},{width} "
                     "or less"
                 )

@@ -243,7 +243,7 @@ def _listed(pictures: Sequence[np.ndarray] | np.ndarray) -> Images:
 def _counted(given: Given, name: str) -> Given:
     """Say so where there are fewer rows than samples."""
     rows, samples = given.rows or 0, given.plan.samples
-    if samples is not None and rows < samples:
+    if samples is not None and 1 < rows < samples:
         given.note(f"{name} has {rows} rows, fewer than --samples {samples}: all of them are taken")
     return given
 
@@ -264,17 +264,19 @@ def _called(net: nn.Module, value: Any) -> Any:
 
 def _pictures(value: Any) -> np.ndarray | None:
     """Return images as uint8 [N, H, W, C], where the numbers are such."""
+    certain = True
     if isinstance(value, Mapping):
         named = [key for key in value if key not in _LABELS]
-        if len(named) != 1 or (len(value) == 1 and named[0] not in ("images", "x", "arr_0")):
+        if len(named) != 1:
             return None
+        certain = len(value) > 1 or named[0] in ("images", "x", "arr_0")
         value = value[named[0]]
     if isinstance(value, Tensor) and value.dtype == torch.uint8:
         value = value.numpy()
     if not isinstance(value, np.ndarray) or value.dtype != np.uint8 or value.ndim not in (3, 4):
         return None
     if value.ndim == 3:  # grey
-        return value[..., None] if min(value.shape[1:]) > 3 else None
+        return value[..., None] if certain and min(value.shape[1:]) > 3 else None
     if value.shape[-1] in _CHANNELS:
         return value
     return value.transpose(0, 2, 3, 1) if value.shape[1] in _CHANNELS else None
@@ -285,7 +287,8 @@ def _pictured(given: Given, samples: int, shape: tuple[int, ...] | None, seed: i
     assert given.pictures is not None
     places = range(samples)
     if shape is None:  # their own
-        sizes = {one.shape for one in given.pictures.pick(places)}
+        every = range(min(given.pictures.total, SIZES[-1]))
+        sizes = {one.shape for one in given.pictures.pick(every)}
         height, width = (min(size[place] for size in sizes) for place in (0, 1))
         if len(sizes) > 1:
             raise BadArgument(

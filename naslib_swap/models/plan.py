@@ -128,11 +128,10 @@ class ModelsPlan:
         """
         if (self.mu is None) != (self.sigma is None):
             raise BadArgument(f"got mu={self.mu} and sigma={self.sigma}, expected both or neither.")
-        if self.rule is not None and (self.mu is not None or self.rule not in RULES):
-            raise BadArgument(
-                f"got rule {shown(self.rule)}, expected one of {', '.join(RULES)}, without mu and "
-                "sigma."
-            )
+        if self.rule is not None and self.mu is not None:
+            raise BadArgument("got a rule, and mu and sigma, expected one or the other.")
+        if self.rule not in (None, *RULES):
+            raise BadArgument(f"got rule {shown(self.rule)}, expected one of {', '.join(RULES)}.")
         if self.mu is not None and self.sigma is not None:
             log_factor(0.0, self.mu, self.sigma)  # complain now, not after the scores
         if self.mode not in ("train", "eval"):

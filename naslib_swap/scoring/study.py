@@ -267,21 +267,25 @@ def nothing_scored(frames: Iterable[pd.DataFrame]) -> str | None:
     return f"all {failed} scores failed, the first with: {reason}"
 
 
-def sample_architectures(known: Sequence[str], count: int | None, seed: int) -> tuple[str, ...]:
+def sample_architectures(
+    known: Sequence[str], count: int | None, seed: int, *, least: int = 3
+) -> tuple[str, ...]:
     """Draw ``count`` of the known architectures without replacement, in a fixed order.
+
+    Three are the fewest that can be ranked.
 
     Raises
     ------
     BadArgument
-        If fewer are known than are asked for.
+        If fewer are known than are asked for, or fewer than ``least`` are asked for.
     """
     ordered = sorted(known)
     if count is None:
         return tuple(ordered)
-    if not 3 <= count <= len(ordered):
+    if not least <= count <= len(ordered):
         raise BadArgument(
-            f"got {count} architectures to sample, expected between 3 and the {len(ordered)} that "
-            "are known, or all."
+            f"got {count} architectures to sample, expected between {least} and the "
+            f"{len(ordered)} that are known, or all."
         )
     chosen = np.random.default_rng([seed, 2]).choice(len(ordered), size=count, replace=False)
     return tuple(ordered[i] for i in chosen)

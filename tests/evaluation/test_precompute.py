@@ -202,6 +202,17 @@ def test_listed_architectures_in_any_notation_without_accuracies(tmp_path, call)
     assert len(table["cifar10"]) == 2
 
 
+def test_some_of_a_file_of_architectures(tmp_path, call):
+    listed, out = tmp_path / "archs.txt", tmp_path / "new.json"
+    listed.write_text("(1, 1, 1, 1, 1, 1)\n(4, 0, 3, 1, 4, 3)\n(2, 2, 2, 2, 2, 2)\n")
+    asked = ("--archs-file", listed, "--out", out, "--proxies", "params", "--quiet")
+    assert call(*asked, "--archs", "1")[0] == 0
+    assert len(json.loads(out.read_text())["cifar10"]) == 1
+    listed.write_text("resnet\n")
+    status, _, errors = call(*asked)
+    assert (status, "archs.txt: 'resnet' is no NAS-Bench-201" in errors) == (2, True)
+
+
 def test_scores_of_other_settings_are_not_added_to_a_column(old, tmp_path, call):
     listed, first, second = (tmp_path / n for n in ("archs.txt", "p1.json", "p2.json"))
     listed.write_text("(1, 1, 1, 1, 1, 1)\n(4, 0, 3, 1, 4, 3)\n(2, 2, 2, 2, 2, 2)\n")

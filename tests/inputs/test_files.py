@@ -144,7 +144,7 @@ def _nan():
         (_bad_npz(images=PIXELS, labels=LABELS[:3]), r"`labels` is int64 \(3,\)"),
         (_bad_npz(images=PIXELS, labels=LABELS + 0.5), "`labels` is float64"),
         (_bad_npz(images=PIXELS, labels=LABELS + 90), "labels lie between 91 and 93"),
-        (_bad_npz(images=PIXELS[:, :8]), "images are 8x16 pixels, .* asks for 16x16"),
+        (_bad_npz(images=PIXELS[:, :8]), "an image is 8x16 pixels, .* asks for 16x16"),
         (_bad_npz(images=np.zeros((2, 32, 32, 3))), "only uint8 images are reduced"),
         (_truncated, "cannot be read as .npz"),
         (_objects, r"'\|O' is no plain type of number"),

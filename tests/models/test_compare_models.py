@@ -292,10 +292,11 @@ def test_bytes_of_images_are_recognised(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", pixels)
     np.savez(tmp_path / "b.npz", images=pixels, labels=np.arange(5))
     np.save(tmp_path / "c.npy", pixels.transpose(0, 3, 1, 2))
+    np.savez(tmp_path / "d.npz", whatever=pixels)
     said: list[str] = []
     found = [
         compare_models({"wide": wide}, input_file=str(tmp_path / name), note=said.append)
-        for name in ("a.npy", "b.npz", "c.npy")
+        for name in ("a.npy", "b.npz", "c.npy", "d.npz")
     ]
     assert {one.scored[0].digest for one in found} == {found[0].scored[0].digest}
     assert found[0].scored[0].inputs.endswith("a.npy, float32 [5, 3, 9, 10]")
@@ -398,6 +399,7 @@ def test_tokens_stay_in_the_vocabulary(
     [
         ({"mu": 1.0}, "got mu=1.0 and sigma=None"),
         ({"rule": "biggest"}, "got rule 'biggest', expected one of largest"),
+        ({"rule": "largest", "mu": 3.0, "sigma": 2.0}, "got a rule, and mu and sigma"),
         ({"mode": "test"}, "got mode='test'"),
         ({"memory": -1.0}, "expected gigabytes above 0"),
         ({"samples": "many"}, "expected a whole number, or auto"),

@@ -46,6 +46,7 @@ def test_default_weightings():
     other = SearchPlan("nasbench201").complete().weighting()
     rule = regularisation_of("nasbench201", "cifar10")  # as for reg_swap at every other door
     assert other == SizeWeighting("fixed", rule.mu, rule.sigma)
+    assert other.rule == "largest"
     assert SearchPlan("nasbench201", proxy="params").complete().weighting().mode == "none"
 
 
@@ -169,7 +170,8 @@ def limits(plan):
         ({"pareto": ("score", "params"), "finalists": 5}, "a front has no single best"),
         ({"finalists": 1}, "got finalists 1"),
         ({"final": ("imaginary",)}, "got the proxy 'imaginary'"),
-        ({"final_samples": 1}, "got final samples 1"),
+        ({"finalists": 5, "final_samples": 1}, "got final samples 1"),
+        ({"final_draws": 4}, "without --finalists, expected --finalists too"),
     ],
 )
 def test_what_contradicts_itself_is_said_in_one_sentence(change, message):
