@@ -55,7 +55,7 @@ def load_pickle(
         How the byte strings of Python 2 become text; ``"bytes"`` keeps them.
     known
         The SHA-256 of content that is known to be sound: Python's own unpickler reads it, in a
-        thirtieth of the time, with the same stand-ins.
+        fraction of the time, with the same stand-ins.
 
     Returns
     -------
