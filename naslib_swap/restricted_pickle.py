@@ -69,7 +69,7 @@ def load_pickle(
         The pickle is truncated, is no pickle, names any other type, or nests or expands beyond the
         budget; nothing that it names is imported or called.
     """
-    if hashlib.sha256(content).hexdigest() == known:
+    if known and hashlib.sha256(content).hexdigest() == known:
         return _Known(content, allowed).load()
     with damage(f"{what} cannot be read: it is truncated or no pickle"):
         value = _Machine(content, allowed, what, encoding).run()
