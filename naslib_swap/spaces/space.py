@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Arch = tuple[Any, ...]
 """An architecture: a hashable, nested tuple of Python ints or strings."""
 
-MOST_SIDE = 2**16
+MOST_SIDE = 2**31
 """A height or width that no image has."""
 
 
