@@ -165,16 +165,16 @@ def beyond(plan: Plan, folder: Path) -> None:
         if missing := int(np.isnan(score).sum()):
             print(f"{name} has no score for {missing} networks, and no row.")
             continue
-        grouped = within(score, truth, groups)
         row = {"proxy": name}
         for what, fixed in {"": (), "given depth, width, params": held}.items():
             again = [given(score[i], truth[i], *(one[i] for one in fixed)) for i in anywhere]
             row[what or "Spearman"] = interval(given(score, truth, *fixed), again)
+        grouped = []
         for what, fixed in {"": (), ", given params": (params,)}.items():
             again = [within(score, truth, drawn, *fixed) for drawn in inside]
-            found = within(score, truth, groups, *fixed)
-            row[f"within depth and width{what}"] = interval(found, again)
-        rows.append((grouped, row))
+            grouped.append(within(score, truth, groups, *fixed))
+            row[f"within depth and width{what}"] = interval(grouped[-1], again)
+        rows.append((grouped[0], row))
     rows.sort(key=lambda one: -np.nan_to_num(one[0], nan=-9))
     sizes = np.array([len(group) for group in groups])
     print(

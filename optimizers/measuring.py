@@ -91,7 +91,7 @@ class NetworkMeasure:
         def waited(subject: Architecture) -> Measured:
             while len(found[subject.name]) < len(self.scored):
                 keep(dispatch.take())
-            return self._measured(subject, found[subject.name])
+            return self._measured(subject, found.pop(subject.name))
 
         def measure(archs: Sequence[Any]) -> Iterable[Measured]:
             subjects = {subject.name: subject for subject in map(self.subject, archs)}

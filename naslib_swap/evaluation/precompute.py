@@ -20,7 +20,7 @@ from naslib_swap.evaluation.suite_zero_table import (
     without_accuracy,
 )
 from naslib_swap.files import write_text
-from naslib_swap.ground_truth.table import canonical
+from naslib_swap.ground_truth.table import canonical, key_of_record
 from naslib_swap.quoting import one_line
 from naslib_swap.reading import read_text
 from naslib_swap.scoring.execution import Execution
@@ -154,14 +154,11 @@ def _chosen(plan: PrecomputePlan, table: Table | None) -> _Chosen:
 
 
 def _listed(path: Path, space: str) -> tuple[str, ...]:
-    lines = read_text(path).splitlines()
-    parse = canonical(space)
-    try:
-        found = dict.fromkeys(parse(line.strip()) for line in lines if line.strip())
-    except BadArgument as error:
-        raise BadFile(f"{one_line(path)}: {error}") from None
+    name, key_of = one_line(path), canonical(space)
+    lines = filter(None, map(str.strip, read_text(path).splitlines()))
+    found = dict.fromkeys(key_of_record(key_of, line, name) for line in lines)
     if not found:
-        raise BadFile(f"{path} lists no architectures, expected one per line.")
+        raise BadFile(f"{name} lists no architectures, expected one per line.")
     return tuple(found)
 
 

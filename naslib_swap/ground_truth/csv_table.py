@@ -13,6 +13,7 @@ from naslib_swap.ground_truth.table import (
     GroundTruth,
     Source,
     canonical,
+    key_of_record,
     number,
     read_accuracies,
 )
@@ -130,10 +131,7 @@ def _truth(
 ) -> GroundTruth:
     """Fill in accuracies and proxies; `named` has the column of each proxy."""
     where, key_of = one_line(path), canonical(bare.space)
-    try:
-        keys = [key_of(text) for text in columns[ARCH]]
-    except BadArgument as error:
-        raise BadFile(f"{where}: {error}") from None
+    keys = [key_of_record(key_of, text, where) for text in columns[ARCH]]
     accuracies, notes = read_accuracies(zip(keys, columns[accuracy]), where)
     notes = (*bare.notes, *notes)
     proxies: dict[str, dict[str, float]] = {}

@@ -287,7 +287,8 @@ def _pictured(given: Given, samples: int, shape: tuple[int, ...] | None, seed: i
     assert given.pictures is not None
     places = range(samples)
     if shape is None:  # their own
-        every = range(min(given.pictures.total, SIZES[-1]))
+        # All that will be taken, also where a trial takes fewer.
+        every = range(min(given.pictures.total, given.plan.samples or SIZES[-1]))
         sizes = {one.shape for one in given.pictures.pick(every)}
         height, width = (min(size[place] for size in sizes) for place in (0, 1))
         if len(sizes) > 1:

@@ -322,6 +322,8 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
     assert few.scored[0].inputs.endswith("float32 [3, 3, 8, 9]")  # their own shape
     assert f"{tmp_path} has 3 rows, fewer than --samples 4: all of them are taken" in said
     Image.fromarray(np.zeros((7, 12, 3), dtype=np.uint8)).save(tmp_path / "3.png")
+    first = compare_models({"wide": wide}, str(tmp_path), samples=3)
+    assert first.scored[0].inputs.endswith("float32 [3, 3, 8, 9]")  # the fourth is not looked at
     mixed = compare_models({"wide": wide}, str(tmp_path), samples=4)
     assert "pictures of 2 sizes, expected --input-shape, such as 3,7,9" in str(
         mixed.failed[0].error
