@@ -36,6 +36,7 @@ from naslib_swap.flexibert.benchmark import AVERAGE, TASKS
 from naslib_swap.flexibert.encoder import parse, to_dict
 
 SECONDS_TO_GO = 10
+SECONDS_TO_GO_OF_RAY = 120  # its own two agents look for their parent that seldom
 ARCHS = 24
 APART = 12  # lines, of four architectures
 Command = Callable[[Path, Path], list[str]]
@@ -88,6 +89,10 @@ def search_dask(folder: Path, out: Path) -> list[str]:
     return [*search(folder, out), "--backend", "dask"]
 
 
+def search_ray(folder: Path, out: Path) -> list[str]:
+    return [*search(folder, out), "--backend", "ray"]
+
+
 def score(folder: Path, out: Path) -> list[str]:
     return ["score", f"{folder / 'net.py'}:make", "--input-shape", "3,8,8", "--samples", "16",
             "--repeats", "100", "--json"]  # fmt: skip
@@ -115,8 +120,7 @@ def result_of(command: Command, out: Path) -> dict[str, object]:
         return {"table-i.csv": found.to_csv(), "tasks.csv": (out / "tasks.csv").read_bytes()}
     names = {
         table: ("correlations.csv", "correlations.md", "report.html"),
-        search: ("history.jsonl", "architecture.txt"),
-        search_dask: ("history.jsonl", "architecture.txt"),
+        **dict.fromkeys((search, search_dask, search_ray), ("history.jsonl", "architecture.txt")),
         score: ("printed",),
     }[command]
     return {name: (out / name).read_bytes() for name in names}
@@ -196,11 +200,12 @@ def run(
     errors_of = (out / "errors").read_text()
     if process.returncode not in statuses or "Traceback" in errors_of:
         sys.exit(f"{arguments[0]} ended with {process.returncode}: {errors_of}")
-    end = time.monotonic() + SECONDS_TO_GO
+    limit = SECONDS_TO_GO_OF_RAY if "ray" in arguments else SECONDS_TO_GO
+    end = time.monotonic() + limit
     while left(process.pid) and time.monotonic() < end:
         time.sleep(0.1)
     if left(process.pid):
-        sys.exit(f"{arguments[0]}: {SECONDS_TO_GO} s later {left(process.pid)} are left")
+        sys.exit(f"{arguments[0]}: {limit} s later {left(process.pid)} are left")
     return struck
 
 
@@ -306,7 +311,7 @@ def main() -> None:
     ways = {
         **{
             command.__name__: partial(kill, command)
-            for command in (table, precompute, search, search_dask, score, flexibert)
+            for command in (table, precompute, search, search_dask, search_ray, score, flexibert)
         },
         "workers": workers,
         "scheduler": clusters("scheduler"),

@@ -20,12 +20,15 @@ from naslib_swap import proxies
 from naslib_swap.errors import BadArgument
 from naslib_swap.registry import Registry
 
-__all__ = ["COMBINATIONS", "Combination", "get", "names", "read", "register", "signed", "weighted"]
+__all__ = ["COMBINATIONS", "Combination", "get", "names", "read", "register", "signed", "weights"]
 
 Vector = Any  # a numpy array: options of commands name combinations, and start without numpy
 
 LEAST = 3
 """Architectures of the smallest cohort."""
+
+# High, so that members which rank nearly alike share a vote and others do not.
+_SHARED = 6
 
 
 @dataclass(frozen=True)
@@ -40,12 +43,11 @@ class Combination:
         What pictures call it.
     members
         Names of proxies.
-    guide
-        The member that weighs the others: a weight is the square root of the rank correlation with
-        the guide within the cohort, 0 where that is negative. Empty where all count alike.
+    weighed
+        Whether members weigh as much as they agree with the others within the cohort (see
+        `weights`). Else all count alike.
     against
         Members that count the other way round: where all else is equal, little of them is better.
-        A guide does not weigh them.
     reference
         Paper and equation.
     """
@@ -53,7 +55,7 @@ class Combination:
     name: str
     title: str
     members: tuple[str, ...]
-    guide: str = ""
+    weighed: bool = False
     reference: str = ""
     against: tuple[str, ...] = ()
 
@@ -67,16 +69,6 @@ class Combination:
             raise BadArgument(
                 f"got {', '.join(self.against)} against in the combination {self.name!r}, expected "
                 "members, and one more that counts as it is."
-            )
-        if self.guide in self.against:
-            raise BadArgument(
-                f"got {self.guide!r} as the guide of the combination {self.name!r} and against it, "
-                "expected one of both."
-            )
-        if self.guide and self.guide not in self.members:
-            raise BadArgument(
-                f"got {self.guide!r} as the guide of the combination {self.name!r}, expected one "
-                f"of its members: {', '.join(self.members)}."
             )
 
     def of(self, values: Vector) -> Vector:
@@ -128,30 +120,48 @@ class Combination:
         rows = [-row if other else row for other, row in zip(turned, values)]
         ranks = _ranks(np.array(rows, dtype=float).reshape(values.shape))
         logs = np.log(ranks / ranks.shape[-1])
-        if self.guide:
-            weights = weighted(ranks, self.members.index(self.guide))
-            weights[turned] = 1.0
-            logs *= weights[..., None]
+        if self.weighed:
+            logs *= weights(ranks)[..., None]
         # 2 * 6 = 3 * 4, but the sums of their logarithms differ in the last bit.
         return logs.sum(0).round(12)
 
 
-def weighted(ranks: Vector, guide: int) -> Vector:
-    """Return each member's weight: the root of its correlation with the guide's ranks, or 0.
+def weights(ranks: Vector) -> Vector:
+    """Weigh members by how far they agree with the others, and those that say the same as one.
 
-    Ranks [members, ..., m] give weights [members, ...]; that of a constant member is 0, the guide's
-    is 1.
+    Parameters
+    ----------
+    ranks
+        float [members, ..., m]: each member's ranks of the m architectures of a cohort.
+
+    Returns
+    -------
+    ndarray
+        float [members, ...]: share * sqrt(agreement). With the rank correlations r between members,
+        a member's share is 1 / sum of max(r, 0)^6 over all members, itself included, so that two
+        that rank alike have half a vote each; its agreement is the mean of r over the other
+        members, each counted by its share, and 0 where that is negative. Where nothing agrees, all
+        weigh 1. Members whose values are all equal weigh 0.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> weights(np.array([[1, 2, 3], [1, 2, 3], [1, 3, 2]])).round(2)
+    array([0.41, 0.41, 0.69])
     """
     import numpy as np
 
     centred = ranks - ranks.mean(-1, keepdims=True)
-    lengths = np.sqrt((centred**2).sum(-1))
-    products = (centred * centred[guide]).sum(-1)
-    scale = lengths * lengths[guide]
-    weights = np.divide(products, scale, out=np.zeros_like(products), where=scale > 0)
-    weights[guide] = 1.0
-    roots: Vector = np.sqrt(np.maximum(weights, 0.0))
-    return roots
+    lengths = np.sqrt((centred**2).sum(-1, keepdims=True))
+    centred = np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 0)
+    alike = np.einsum("i...m,j...m->ij...", centred, centred)
+    votes = (np.maximum(alike, 0.0) ** _SHARED).sum(1)
+    shares = np.divide(1.0, votes, out=np.zeros_like(votes), where=votes > 0)
+    others = shares.sum(0) - shares
+    agreed = (alike * shares).sum(1) - shares
+    agreement = np.divide(agreed, others, out=np.zeros_like(agreed), where=others > 0)
+    found: Vector = shares * np.sqrt(np.maximum(agreement, 0.0))
+    return np.where(found.any(0), found, 1.0)
 
 
 def _ranks(values: Vector) -> Vector:

@@ -8,6 +8,6 @@ COMBINATION = Combination(
     name="guided_rank",
     title="Guided rank",
     members=("expressivity", "last_expressivity", "trainability", "jacov", "l_swag", "flops"),
-    guide="flops",
+    weighed=True,
     reference="docs/ranking.md",
 )

@@ -11,7 +11,7 @@ from naslib_swap.combinations import Combination, find, read, requested
 from naslib_swap.errors import BadArgument
 
 PAIR = Combination("pair", "Pair", ("swap", "params"))
-GUIDED = Combination("guided", "Guided", ("swap", "params", "flops"), guide="flops")
+WEIGHED = Combination("weighed", "Weighed", ("swap", "params", "flops"), weighed=True)
 
 
 def test_ranks_by_hand():
@@ -27,25 +27,60 @@ def test_a_missing_value_is_the_worst_of_all():
     assert PAIR.of(values) == pytest.approx(expected)
 
 
-def test_a_guide_weighs_members_and_leaves_out_those_that_rank_against_it():
-    values = np.array([[1.0, 2.0, 4.0, 3.0], [9.0, 8.0, 7.0, 6.0], [1.0, 2.0, 3.0, 4.0]])
-    weight = np.sqrt(stats.spearmanr(values[0], values[2])[0])
-    expected = weight * np.log(np.array([1, 2, 4, 3]) / 4) + np.log(np.array([1, 2, 3, 4]) / 4)
-    assert GUIDED.of(values) == pytest.approx(expected)
+def test_members_that_say_the_same_share_a_vote_and_agreement_weighs_by_hand():
+    # Two rank alike, the third agrees with them by 1/2.
+    ranks = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [1.0, 3.0, 2.0]])
+    twin, other = 1 / (2 + 0.5**6), 1 / (1 + 2 * 0.5**6)
+    weight = twin * np.sqrt((twin + 0.5 * other) / (twin + other))
+    expected = 2 * weight * np.log(ranks[0] / 3) + other * np.sqrt(0.5) * np.log(ranks[2] / 3)
+    assert WEIGHED.of(ranks) == pytest.approx(expected)
 
 
-def test_a_constant_member_has_no_weight_beside_a_guide():
+def test_weights_are_those_of_the_formula():
+    values = np.random.default_rng(0).normal(size=(3, 40)) + np.linspace(0, 3, 40)
+    alike = stats.spearmanr(values, axis=1).statistic
+    shares = [1 / sum(max(r, 0) ** 6 for r in row) for row in alike]
+    expected = np.zeros(40)
+    for i in range(3):
+        others = [j for j in range(3) if j != i]
+        agreement = sum(shares[j] * alike[i][j] for j in others) / sum(shares[j] for j in others)
+        logs = np.log(stats.rankdata(values[i]) / 40)
+        expected += shares[i] * np.sqrt(max(agreement, 0)) * logs
+    assert WEIGHED.of(values) == pytest.approx(expected)
+
+
+def test_a_member_of_equal_values_has_no_weight():
     values = np.array([[1.0, 1.0, 1.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
-    assert GUIDED.of(values) == pytest.approx(2 * np.log(np.array([1, 2, 3]) / 3))
+    assert WEIGHED.of(values) == pytest.approx(np.log(np.array([1, 2, 3]) / 3))
+
+
+def test_a_member_that_ranks_against_the_others_has_no_weight():
+    four = Combination("four", "Four", ("swap", "params", "flops", "snip"), weighed=True)
+    upright = [[1.0, 2.0, 3.0, 4.0], [2.0, 1.0, 3.0, 4.0], [1.0, 3.0, 2.0, 4.0]]
+    with_one, with_other = (
+        four.of(np.array([*upright, last]))
+        for last in (
+            [4.0, 3.0, 2.0, 1.0],
+            [4.0, 3.0, 1.0, 2.0],
+        )
+    )
+    assert with_one.argsort().tolist() == with_other.argsort().tolist()
+    assert with_one[3] == with_other[3] == 0.0  # the first of all by each of the other three
+
+
+def test_where_nothing_agrees_all_weigh_alike():
+    # Two that say the same have one vote, against one.
+    values = np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
+    assert WEIGHED.of(values) == pytest.approx(np.log(values.prod(0) / 27))
 
 
 @given(st.integers(0, 2**32 - 1))
 def test_several_cohorts_at_once_are_each_what_they_are_alone(seed):
     rng = np.random.default_rng(seed)
     values = rng.integers(5, size=(3, 4, 6)).astype(float)
-    together = GUIDED.of(values)
+    together = WEIGHED.of(values)
     for cohort in range(4):
-        assert together[cohort] == pytest.approx(GUIDED.of(values[:, cohort]))
+        assert together[cohort] == pytest.approx(WEIGHED.of(values[:, cohort]))
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=3, max_size=9, unique=True))
@@ -63,8 +98,6 @@ def test_what_cannot_be_combined_is_said():
         PAIR.of(np.array([[1.0, 2.0, 3.0], [np.nan] * 3]))
     with pytest.raises(BadArgument, match="'one' of swap, expected two or more different proxies"):
         Combination("one", "One", ("swap",))
-    with pytest.raises(BadArgument, match=r"'x' as the guide of .*expected one of its members"):
-        Combination("g", "G", ("swap", "params"), guide="x")
 
 
 @pytest.mark.parametrize(
@@ -131,10 +164,10 @@ def test_the_first_member_can_count_against():
     assert read("mine=-snip+flops").against == ("snip",)
 
 
-def test_a_guide_does_not_weigh_what_counts_against():
-    guided = Combination("g", "G", ("flops", "snip"), guide="flops", against=("snip",))
-    values = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
-    assert guided.of(values) == pytest.approx(np.log([1 / 3, 4 / 9, 1 / 3]))
+def test_what_counts_against_is_weighed_as_it_counts():
+    both = Combination("g", "G", ("flops", "snip"), weighed=True, against=("snip",))
+    values = np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])
+    assert both.of(values) == pytest.approx(np.log([1 / 3, 2 / 3, 1]))
 
 
 def test_what_cannot_count_against_is_said():
@@ -142,5 +175,3 @@ def test_what_cannot_count_against_is_said():
         Combination("g", "G", ("swap", "params"), against=("swap", "params"))
     with pytest.raises(BadArgument, match="got nope against in the combination"):
         Combination("g", "G", ("swap", "params"), against=("nope",))
-    with pytest.raises(BadArgument, match=r"as the guide of .* and against it"):
-        Combination("g", "G", ("swap", "params"), guide="swap", against=("swap",))

@@ -22,7 +22,7 @@ from naslib_swap.proxies import Proxy
 from naslib_swap.scoring import Architecture, score
 
 PAIR = Combination("pair", "Pair", ("swap", "ntk"))  # of ntk less is better
-GUIDED = Combination("guided", "Guided", ("swap", "params", "ntk"), guide="params")
+WEIGHED = Combination("weighed", "Weighed", ("swap", "params", "ntk"), weighed=True)
 NONE = SizeWeighting("none")
 SETTINGS = EvolutionSettings(
     population=6, mutations=3, offspring=2, weighting=NONE, combination=PAIR
@@ -161,7 +161,7 @@ def test_a_member_that_scores_nothing_of_the_first_population_ends_the_search(le
         evolution.step()
 
 
-@pytest.mark.parametrize("combination", [PAIR, GUIDED], ids=["pair", "guided"])
+@pytest.mark.parametrize("combination", [PAIR, WEIGHED], ids=["pair", "weighed"])
 def test_a_resumed_search_is_the_undisturbed_one(letters, tmp_path, combination):
     settings = replace(SETTINGS, combination=combination)
 

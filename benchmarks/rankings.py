@@ -1,0 +1,172 @@
+"""The tables of docs/ranking.md: label-free rankings on every space and task, and their differences.
+
+    naslib-swap table --config ranking --out ranking
+    python benchmarks/rankings.py ranking
+
+Reads what the first command has stored; an architecture that lacks one of the rows' members is left
+out, and so is a task without twenty others. NASLIB_SWAP_DATA names the folder with the tables.
+Networks of NAS-Bench-201 are scored on CIFAR-10 and compared with the accuracies of all three data
+sets. Intervals: 300 resamples of architectures, ranked anew.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from scipy.stats import rankdata
+
+from naslib_swap import combinations, ground_truth
+from naslib_swap.combinations import signed
+from naslib_swap.evaluation.cohorts import wide_of
+from naslib_swap.evaluation.plan import plans_from_config
+from naslib_swap.evaluation.planning import study_of
+from naslib_swap.evaluation.statistics import spearman
+from naslib_swap.ground_truth import catalogue
+from naslib_swap.scoring import gather
+from naslib_swap.scoring.store import LineStore
+
+MADE = ("guided_rank", "az_nas", "vkdnw_agg")
+SINGLE = (
+    "l_swag", "reg_swap", "swap", "expressivity", "last_expressivity", "progressivity",
+    "trainability", "jacov", "flops", "params", "depth",
+)  # fmt: skip
+NB201 = ("cifar10", "cifar100", "ImageNet16-120")
+FEWEST, RESAMPLES = 20, 300
+
+
+@dataclass(frozen=True)
+class Column:
+    """Architectures of one task: members' values, higher is better, and accuracies."""
+
+    name: str
+    group: str
+    values: Mapping[str, np.ndarray]
+    accuracy: np.ndarray
+
+    def scores(self, row: str, chosen: np.ndarray) -> np.ndarray | None:
+        """Score the chosen architectures by a row, among themselves; None where that cannot be."""
+        members = combinations.get(row).members if row in MADE else (row,)
+        if not set(members) <= set(self.values):
+            return None
+        cohort = np.stack([self.values[member][chosen] for member in members])
+        if row in MADE:
+            return combinations.get(row).of(cohort)
+        return rankdata(np.where(np.isnan(cohort[0]), -np.inf, cohort[0]))
+
+    def rho(self, row: str, chosen: np.ndarray | None = None) -> float:
+        """Spearman's correlation of a row with the accuracies; NaN where it has no scores."""
+        chosen = np.arange(len(self.accuracy)) if chosen is None else chosen
+        scores = self.scores(row, chosen)
+        return np.nan if scores is None else spearman(scores, self.accuracy[chosen])
+
+
+def columns(store: LineStore) -> Iterator[Column]:
+    for plan in plans_from_config("ranking"):
+        if plan.space == "nasbench201" and plan.task != NB201[0]:
+            continue
+        study, truth = study_of(plan)
+        (frame,) = gather([study], store)
+        wide = {name: of[0] for name, of in wide_of(frame).items() if 0 in of}
+        needed = [wide[m] for m in combinations.get(MADE[0]).members if m in wide]
+        archs = sorted(set.intersection(*(set(one.index) for one in needed))) if needed else []
+        values = {
+            name: signed(one.reindex(archs).to_numpy(float), name)
+            for name, one in wide.items()
+            if set(archs) <= set(one.index)
+        }
+        if plan.space != "nasbench201":
+            yield column(plan.space, plan.task, archs, values, truth.accuracy)
+            continue
+        for task in NB201:
+            found = ground_truth.load("nasbench201", space=plan.space, task=task).accuracy
+            yield column(plan.space, task, archs, values, found)
+        listed = valid()
+        kept = [arch in listed for arch in archs]
+        part = {name: of[kept] for name, of in values.items()}
+        few = [arch for arch, keep in zip(archs, kept) if keep]
+        for task in (NB201[0], NB201[2]):
+            found = ground_truth.load("nasbench201", space=plan.space, task=task).accuracy
+            yield column("the 9,445", task, few, part, found)
+
+
+def column(
+    group: str,
+    task: str,
+    archs: Sequence[str],
+    values: Mapping[str, np.ndarray],
+    accuracy: Mapping[str, float],
+) -> Column:
+    return Column(task, group, values, np.array([accuracy[arch] for arch in archs]))
+
+
+def valid() -> frozenset[str]:
+    """The 9,445 architectures of NAS-Bench-201 in GRAF's list."""
+    folder = catalogue.data_folder()
+    assert folder is not None, "NASLIB_SWAP_DATA names no folder"
+    path = folder / "tables" / "nasbench201__cifar10__valid9445.csv.gz"
+    found = ground_truth.load("csv", space="nasbench201", task=NB201[0], path=path)
+    return frozenset(found.accuracy)
+
+
+def interval(values: np.ndarray) -> str:
+    low, high = np.percentile(values, [2.5, 97.5])
+    return f"{low:.2f} to {high:.2f}"
+
+
+def resampled(column: Column, row: str) -> np.ndarray:
+    """A row's correlation in each resample; the same architectures for every row."""
+    rng, count = np.random.default_rng(0), len(column.accuracy)
+    return np.array([column.rho(row, rng.integers(count, size=count)) for _ in range(RESAMPLES)])
+
+
+def one_table(found: Sequence[Column]) -> None:
+    tasks = [one for one in found if one.group != "the 9,445"]
+    heads = [f"{one.group}, {one.name}" for one in found]
+    print(f"| row | {' | '.join(heads)} | mean | worst | of tasks |")
+    print("|---|" + "---|" * (len(heads) + 3))
+    print(f"| architectures | {' | '.join(str(len(one.accuracy)) for one in found)} | | | |")
+    for row in (*MADE, *SINGLE):
+        cells = [one.rho(row) for one in found]
+        of_tasks = np.array([one.rho(row) for one in tasks])
+        of_tasks = of_tasks[~np.isnan(of_tasks)]
+        shown = ["" if np.isnan(cell) else f"{cell:.3f}" for cell in cells]
+        ends = f"{of_tasks.mean():.3f} | {of_tasks.min():.3f} | {len(of_tasks)}"
+        print(f"| {row} | {' | '.join(shown)} | {ends} |", flush=True)
+
+
+def differences(found: Sequence[Column]) -> None:
+    """Our combination against the others: where 0 is outside, the difference is more than chance."""
+    first, *others = MADE
+    ours = [resampled(one, first) for one in found]
+    print(f"\n| {first} less | " + " | ".join(f"{c.group}, {c.name}" for c in found), end="")
+    print(" | mean of tasks | worst task |\n|---|" + "---|" * (len(found) + 2))
+    print(f"| itself, 95 % | {' | '.join(interval(one) for one in ours)} | | |")
+    for other in others:
+        theirs = [resampled(one, other) for one in found]
+        both = [
+            (a, b)
+            for column, a, b in zip(found, ours, theirs)
+            if column.group != "the 9,445" and not np.isnan(b).any()
+        ]
+        cells = ["" if np.isnan(b).any() else interval(a - b) for a, b in zip(ours, theirs)]
+        mine, other_s = (np.stack(side) for side in zip(*both))
+        cells += [interval(mine.mean(0) - other_s.mean(0)), interval(mine.min(0) - other_s.min(0))]
+        print(f"| {other} | {' | '.join(cells)} |", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("folder", type=Path)
+    given = parser.parse_args()
+    with LineStore(given.folder / "scores.jsonl") as store:
+        found = [one for one in columns(store) if len(one.accuracy) >= FEWEST]
+    one_table(found)
+    differences(found)
+
+
+if __name__ == "__main__":
+    main()
