@@ -1,14 +1,14 @@
-"""Sets of keys: the distinct patterns of some activations, one key of S or 2S bits each.
+"""Sets of keys on the CPU: the distinct patterns of some activations, one key of S or 2S bits each.
 
 Bit j of a key is set where sample j is above zero, bit S + j where it is below. Two classes do the
-same: :class:`CompiledKeys` in C (``_patterns.c``), :class:`StagedKeys` with numpy and torch, on
-any device. Both read signs off the bits of a float, as an integer, on a CPU: what is denormal has a
-sign even where the processor flushes it to zero.
+same: :class:`CompiledKeys` in C (``_patterns.c``), :class:`StagedKeys` with numpy. Both read signs
+off the bits of a float, as an integer: what is denormal has a sign even where the processor flushes
+it to zero.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,10 +17,6 @@ from torch import Tensor
 # Values staged before their bits are packed: large enough to amortise the calls, small enough for
 # the stage (S bytes a value) to stay in cache.
 _STAGE_VALUES = 1 << 14
-# On other devices a call costs more than what it does, so that a stage is as large as this, and
-# packed keys wait there until there are so many: each transfer to the CPU waits for the device.
-_DEVICE_STAGE_BYTES = 1 << 24
-_WAITING_BYTES = 1 << 26
 # Keys for which there is room at first.
 _FIRST_ROOM = 1 << 16
 # Keys kept before duplicates are removed for the first time.
@@ -85,89 +81,65 @@ class CompiledKeys:
         keys = self._keys.room(count)
         return bool(self._kernel.pack(*where, *how, keys.ctypes.data))
 
-    def merge(self, other: Keys) -> None:
-        """Take in the keys of another set of this kind."""
-        self._keys.add(other.rows())
+    def merge(self, other: CompiledKeys) -> None:
+        """Take in the keys of another set, whose bits are the first of this one's."""
+        self._keys.add(other._keys.rows())
 
     def count(self) -> int:
         """Return the number of distinct keys."""
         return self._keys.count()
 
-    def rows(self) -> _Array:
-        """Return uint8 [K, bytes]: every distinct key at least once."""
-        return self._keys.rows()
-
 
 class StagedKeys:
-    """Keys that numpy or torch packs from a stage of booleans: on any device, counted on the CPU.
+    """Keys that numpy packs from a stage of booleans, eight values at a time.
 
-    The stage is a torch tensor on the activations' device, on the CPU seen as a numpy array: the
-    calls are many and small, where torch's threads cost more than they bring. Elsewhere torch packs
-    it, and nothing waits for the device until keys are asked for.
+    The calls are many and small, where torch's threads cost more than they bring.
     """
 
-    def __init__(
-        self, samples: int, signed: bool, device: torch.device, library: Any = None
-    ) -> None:
-        self._library = library or (np if device.type == "cpu" else torch)
+    def __init__(self, samples: int, signed: bool) -> None:
         self._samples = samples
         self._signed = signed
         self._bytes = -(-_bits(samples, signed) // 8)
-        self._room = _STAGE_VALUES
-        if self._library is torch:
-            self._room = max(_STAGE_VALUES, _DEVICE_STAGE_BYTES // (8 * self._bytes) // 8 * 8)
         # Rows beyond the bits in use stay False: they pad the last byte.
-        bits = torch.zeros(8 * self._bytes, self._room, dtype=torch.bool, device=device)
-        words = bits.view(torch.int64).reshape(self._bytes, 8, -1)
-        self._stage: Any = bits.numpy() if self._library is np else bits
-        self._words: Any = words.numpy() if self._library is np else words
+        self._stage = np.zeros((8 * self._bytes, _STAGE_VALUES), dtype=bool)
+        self._words = self._stage.view(np.int64).reshape(self._bytes, 8, -1)
         self._filled = 0
-        self._waiting: list[Tensor] = []  # keys packed by torch, uint8 [bytes, K], on the device
         self._keys = _Flags(8 * self._bytes) if self._bytes <= 2 else _KeyList(self._bytes)
 
-    def add(self, values: Tensor) -> Union[bool, Tensor]:
-        """Take in [S, V]; return whether NaN is there, on the device where that is not the CPU."""
-        if self._library is torch:
-            self._put(values, values, 0)
-            # The maximum is NaN exactly if a value is.
-            return torch.isnan(values.max()) if values.is_floating_point() else False
+    def add(self, values: Tensor) -> bool:
+        """Take in [S, V] on the CPU; return whether NaN is there."""
         values, read = _readable(values)
         signed = values.detach().view(read.type).numpy()
         unsigned = signed.view(f"u{signed.itemsize}")
-        self._put(signed, unsigned, read.last_above)
+        start, end = 0, signed.shape[1]
+        while start < end:
+            take = min(end - start, _STAGE_VALUES - self._filled)
+            part = slice(start, start + take)
+            there = slice(self._filled, self._filled + take)
+            np.greater(signed[:, part], 0, out=self._stage[: self._samples, there])
+            if self._signed:
+                negative = self._stage[self._samples : 2 * self._samples, there]
+                np.greater(unsigned[:, part], read.last_above, out=negative)
+            self._filled += take
+            start += take
+            if self._filled == _STAGE_VALUES:
+                self._pack()
         return bool(
             signed.max() > read.infinity or unsigned.max() > read.last_above | read.infinity
         )
 
-    def _put(self, above: Any, below: Any, last_above: int) -> None:
-        library = self._library
-        below_zero = library.less if library is torch else library.greater
-        start, end = 0, above.shape[1]
-        while start < end:
-            take = min(end - start, self._room - self._filled)
-            part = slice(start, start + take)
-            there = slice(self._filled, self._filled + take)
-            library.greater(above[:, part], 0, out=self._stage[: self._samples, there])
-            if self._signed:
-                negative = self._stage[self._samples : 2 * self._samples, there]
-                below_zero(below[:, part], last_above, out=negative)
-            self._filled += take
-            start += take
-            if self._filled == self._room:
-                self._pack()
-
-    def merge(self, other: Keys) -> None:
-        """Take in the keys of another set of this kind."""
-        self._keys.add(other.rows())
+    def merge(self, other: StagedKeys) -> None:
+        """Take in the keys of another set, whose bits are the first of this one's."""
+        self._keys.add(other._rows())
 
     def count(self) -> int:
         """Return the number of distinct keys."""
-        self._finish()
+        self._pack()
         return self._keys.count()
 
-    def rows(self) -> _Array:
+    def _rows(self) -> _Array:
         """Return uint8 [K, bytes]: every distinct key at least once."""
-        self._finish()
+        self._pack()
         return self._keys.rows()
 
     def _pack(self) -> None:
@@ -181,37 +153,8 @@ class StagedKeys:
             united |= rows[:, j]
             united <<= 1
         united |= rows[:, 0]
-        if self._library is torch:
-            self._waiting.append(united.view(torch.uint8)[:, : self._filled])
-            if sum(keys.numel() for keys in self._waiting) > _WAITING_BYTES:
-                self._fetch()
-        else:
-            self._keys.add(united.view(np.uint8)[:, : self._filled].T)
+        self._keys.add(united.view(np.uint8)[:, : self._filled].T)
         self._filled = 0
-
-    def _fetch(self) -> None:
-        """Bring keys from the device to the CPU: nothing else here waits for it."""
-        if self._waiting:
-            self._keys.add(torch.cat(self._waiting, dim=1).T.contiguous().cpu().numpy())
-            self._waiting = []
-
-    def _finish(self) -> None:
-        self._pack()
-        self._fetch()
-
-
-Keys = Union[CompiledKeys, StagedKeys]
-
-
-def count_union(sets: list[Keys]) -> int:
-    """Count the distinct keys of several sets: a rectifier's pattern has no negative bits."""
-    if not sets:
-        return 0
-    if len(sets) == 1:
-        return sets[0].count()
-    rows = [keys.rows() for keys in sets]
-    width = max(r.shape[1] for r in rows)
-    return _count_rows(_as_words(np.concatenate([_widen(r, width) for r in rows])))
 
 
 class _Flags:
