@@ -14,9 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Values staged before their bits are packed: large enough to amortise the calls, small enough for
-# the stage (S bytes a value) to stay in cache.
-_STAGE_VALUES = 1 << 14
+# Signs, a byte each, that are staged before they are packed: many save calls, few stay in cache.
+_STAGED_SIGNS = 1 << 20
 # Keys for which there is room at first.
 _FIRST_ROOM = 1 << 16
 # Keys kept before duplicates are removed for the first time.
@@ -91,20 +90,23 @@ class CompiledKeys:
 
 
 class StagedKeys:
-    """Keys that numpy packs from a stage of booleans, eight values at a time.
+    """Keys that numpy packs from a stage of booleans.
 
     The calls are many and small, where torch's threads cost more than they bring.
     """
 
     def __init__(self, samples: int, signed: bool) -> None:
+        bits = _bits(samples, signed)
+        rows = next((r for r in (16, 32) if bits <= r), -(-bits // 64) * 64)
         self._samples = samples
         self._signed = signed
-        self._bytes = -(-_bits(samples, signed) // 8)
-        # Rows beyond the bits in use stay False: they pad the last byte.
-        self._stage = np.zeros((8 * self._bytes, _STAGE_VALUES), dtype=bool)
-        self._words = self._stage.view(np.int64).reshape(self._bytes, 8, -1)
+        self._word = min(8, rows // 8)  # in bytes
+        self._room = max(8, _STAGED_SIGNS // rows // 8 * 8)
+        # Rows beyond the bits in use stay False.
+        self._stage = np.zeros((rows, self._room), dtype=bool)
+        self._half = np.empty((rows // 2, self._room // 8), dtype=np.uint64)
         self._filled = 0
-        self._keys = _Flags(8 * self._bytes) if self._bytes <= 2 else _KeyList(self._bytes)
+        self._keys = _Flags(bits) if bits <= 16 else _KeyList(rows // 8)
 
     def add(self, values: Tensor) -> bool:
         """Take in [S, V] on the CPU; return whether NaN is there."""
@@ -113,7 +115,7 @@ class StagedKeys:
         unsigned = signed.view(f"u{signed.itemsize}")
         start, end = 0, signed.shape[1]
         while start < end:
-            take = min(end - start, _STAGE_VALUES - self._filled)
+            take = min(end - start, self._room - self._filled)
             part = slice(start, start + take)
             there = slice(self._filled, self._filled + take)
             np.greater(signed[:, part], 0, out=self._stage[: self._samples, there])
@@ -122,38 +124,41 @@ class StagedKeys:
                 np.greater(unsigned[:, part], read.last_above, out=negative)
             self._filled += take
             start += take
-            if self._filled == _STAGE_VALUES:
+            if self._filled == self._room:
                 self._pack()
-        return bool(
-            signed.max() > read.infinity or unsigned.max() > read.last_above | read.infinity
-        )
+        # Of a rectifier's numbers, none of which is below zero, one maximum says enough.
+        highest = unsigned.max()
+        if highest <= read.infinity:
+            return False
+        return bool(highest > read.last_above | read.infinity or signed.max() > read.infinity)
 
     def merge(self, other: StagedKeys) -> None:
         """Take in the keys of another set, whose bits are the first of this one's."""
-        self._keys.add(other._rows())
+        other._pack()
+        self._keys.add(other._keys.rows())
 
     def count(self) -> int:
         """Return the number of distinct keys."""
         self._pack()
         return self._keys.count()
 
-    def _rows(self) -> _Array:
-        """Return uint8 [K, bytes]: every distinct key at least once."""
-        self._pack()
-        return self._keys.rows()
-
     def _pack(self) -> None:
-        if not self._filled:
-            return
-        # Eight bools, side by side, are one int64: shifting row j by j and uniting eight rows makes
-        # a byte of eight samples for each of eight values at once.
-        rows = self._words[:, :, : -(-self._filled // 8)]
-        united = rows[:, 7] << 1
-        for j in range(6, 0, -1):
-            united |= rows[:, j]
-            united <<= 1
-        united |= rows[:, 0]
-        self._keys.add(united.view(np.uint8)[:, : self._filled].T)
+        """Unite neighbouring rows: of bits, eight values at a time, then of whole bytes."""
+        columns = -(-self._filled // 8)
+        bits = self._stage.view(np.uint64)[:, :columns]
+        rows = np.left_shift(bits[1::2], 1, out=self._half[:, :columns])
+        rows |= bits[::2]
+        for shift in (2, 4):
+            even, rows = rows[::2], rows[1::2]
+            rows <<= shift
+            rows |= even
+        keys = rows.view(np.uint8)[:, : self._filled]
+        while keys.itemsize < self._word:
+            wider = keys[1::2].astype(f"u{2 * keys.itemsize}")
+            wider <<= 8 * keys.itemsize
+            wider |= keys[::2]
+            keys = wider
+        self._keys.add(np.ascontiguousarray(keys.T, dtype=f"<u{self._word}").view(np.uint8))
         self._filled = 0
 
 
@@ -163,18 +168,16 @@ class _Flags:
     def __init__(self, bits: int) -> None:
         self.marks = np.zeros(1 << bits, dtype=bool)
         self.address = self.marks.ctypes.data
-        self._bytes = -(-bits // 8)
 
     def add(self, keys: _Array) -> None:
-        """Take in uint8 [K, bytes], one row a key."""
-        self.marks[_as_words(keys)[:, 0].astype(np.intp)] = True
+        """Take in uint8 [K, 2], one row a key."""
+        self.marks[keys.view("<u2")[:, 0].astype(np.intp)] = True
 
     def count(self) -> int:
         return int(np.count_nonzero(self.marks))
 
     def rows(self) -> _Array:
-        found = np.flatnonzero(self.marks).astype(f"<u{self._bytes}")
-        return found.view(np.uint8).reshape(-1, self._bytes)
+        return np.flatnonzero(self.marks).astype("<u2")[:, None].view(np.uint8)
 
 
 class _KeyList:
@@ -255,24 +258,15 @@ class _HashedKeyList(_KeyList):
         return distinct, table
 
 
-def _widen(keys: _Array, width: int) -> _Array:
-    """Pad keys with zero bytes: a rectifier's pattern has no negative bits."""
-    if keys.shape[1] == width:
-        return keys
-    wide = np.zeros((len(keys), width), dtype=np.uint8)
-    wide[:, : keys.shape[1]] = keys
-    return wide
-
-
 def _as_words(keys: _Array) -> _Array:
-    """View uint8 [K, bytes] as unsigned integers [K, words], the widest that fit."""
-    width = keys.shape[1]
-    size = next((s for s in (1, 2, 4) if width <= s), 8)
-    return np.ascontiguousarray(_widen(keys, -(-width // size) * size)).view(f"u{size}")
+    """View uint8 [K, bytes], bytes 4 or a multiple of 8, as unsigned integers [K, words]."""
+    return keys.view(f"u{min(8, keys.shape[1])}")
 
 
 def _sorted(words: _Array) -> _Array:
-    """Sort integers, in the order of signed ones: torch does it several times as fast as numpy."""
+    """Sort integers; numpy before 2.0 takes several times as long as torch, later the other way."""
+    if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+        return np.sort(words)
     return torch.from_numpy(words.view(f"i{words.itemsize}")).sort().values.numpy()
 
 
@@ -331,4 +325,4 @@ def _distinct_rows(keys: _Array) -> _Array:
     else:
         order, first = _first_of_equals(words)
         distinct = words[order[first]]
-    return distinct.view(np.uint8)[:, : keys.shape[1]]
+    return distinct.view(np.uint8)

@@ -92,7 +92,7 @@ def test_chunked_equals_whole(
 ) -> None:
     """However small the stage and however often duplicates are removed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pattern_keys, "_STAGE_VALUES", 8 * (stage // 8))
+        patch.setattr(pattern_keys, "_STAGED_SIGNS", 32 * stage)
         patch.setattr(device_keys, "_WAITING_SIGNS", stage)
         for module in (pattern_keys, device_keys):
             patch.setattr(module, "_COMPACT_KEYS", compact)
@@ -194,6 +194,7 @@ def test_one_sample_is_an_error() -> None:
 def test_memory_stays_bounded_by_distinct_keys(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (pattern_keys, device_keys):
         monkeypatch.setattr(module, "_COMPACT_KEYS", 1000)
+    monkeypatch.setattr(pattern_keys, "_STAGED_SIGNS", 64_000)
     monkeypatch.setattr(device_keys, "_WAITING_SIGNS", 40_000)
     counter = PatternCounter(40)
     layer = (torch.randn(40, 5, generator=torch.Generator().manual_seed(0)) > 0).float()
@@ -202,7 +203,7 @@ def test_memory_stays_bounded_by_distinct_keys(monkeypatch: pytest.MonkeyPatch) 
         counter.add(layer.repeat(1, 200), signed=False)
     keys = counter._keys[False]
     held = keys._held if isinstance(keys, DeviceKeys) else keys._keys.held
-    assert held < 1000 + 2 * pattern_keys._STAGE_VALUES
+    assert held < 1000 + 2 * 1000
     assert counter.count() == 5
 
 
