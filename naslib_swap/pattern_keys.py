@@ -184,32 +184,29 @@ class _KeyList:
     """Keys of more bytes: as they come, without duplicates whenever those at hand have doubled."""
 
     def __init__(self, width: int) -> None:
-        self._width = width
-        self._packed: list[_Array] = []
-        self._free = np.empty((0, width), dtype=np.uint8)
+        self._keys = np.empty((0, width), dtype=np.uint8)
         self.held = 0
         self._limit = _COMPACT_KEYS
 
     def room(self, count: int) -> _Array:
         """Return uint8 [count, bytes] for the caller to write keys into, one row each."""
         if self.held > self._limit:
-            self._packed = [self._distinct()]
-            self.held = len(self._packed[0])
+            self._keys = self._distinct()
+            self.held = len(self._keys)
             self._limit = max(_COMPACT_KEYS, 2 * self.held)
-        if count > len(self._free):
-            # Few and large: many small ones would lie between the activations, and leave gaps
-            # there that no later activation fits. What is not written to takes no memory.
-            rows = max(count, self.held, _FIRST_ROOM)
-            self._free = np.empty((rows, self._width), dtype=np.uint8)
-        room, self._free = self._free[:count], self._free[count:]
-        self._packed.append(room)
-        self.held += count
-        return room
+        start, end = self.held, self.held + count
+        if end > len(self._keys):
+            # What is not written to takes no memory.
+            grown = np.empty((max(end, 2 * start, _FIRST_ROOM), self._keys.shape[1]), np.uint8)
+            grown[:start] = self.rows()
+            self._keys = grown
+        self.held = end
+        return self._keys[start:end]
 
     def add(self, keys: _Array) -> None:
         """Take in uint8 [K, bytes], with fewer or more bytes of padding at the end."""
         room = self.room(len(keys))
-        width = min(self._width, keys.shape[1])
+        width = min(room.shape[1], keys.shape[1])
         room[:, :width] = keys[:, :width]
         room[:, width:] = 0
 
@@ -217,17 +214,14 @@ class _KeyList:
         return _count_rows(_as_words(self.rows()))
 
     def rows(self) -> _Array:
-        if len(self._packed) != 1:
-            self._packed = [np.concatenate([np.empty((0, self._width), np.uint8), *self._packed])]
-            self._free = self._free[:0].copy()
-        return self._packed[0]
+        return self._keys[: self.held]
 
     def _distinct(self) -> _Array:
         return _distinct_rows(self.rows())
 
 
 class _HashedKeyList(_KeyList):
-    """The same with the kernel's hash table: it holds whole keys, and no hash passes for one."""
+    """The same with the kernel's hash table, which compares whole keys: no hash passes for one."""
 
     def __init__(self, words: int, kernel: Any) -> None:
         super().__init__(4 * words)
@@ -239,23 +233,13 @@ class _HashedKeyList(_KeyList):
 
     def _distinct(self) -> _Array:
         table = self._hashed()[1]
-        keys = table[table.any(axis=1)]
-        if table[-1].any():
-            keys[-1] = 0
-        return keys.view(np.uint8)
+        return self._keys[(table[table > 0] & 0xFFFFFFFF) - 1]
 
     def _hashed(self) -> tuple[int, _Array]:
-        """Return how many keys are distinct, and a table with all of them.
-
-        Free rows are zero. The last one is not if the key of zeros was among them.
-        """
-        free = self.held // 2 + 1
-        table = np.zeros((self.held + free + 1, self._words), dtype=np.uint32)
-        distinct = 0
-        for keys in self._packed:
-            where = (keys.ctypes.data, len(keys), self._words, table.ctypes.data, len(table) - 1)
-            distinct += self._kernel.unite(*where)
-        return distinct, table
+        """Return how many keys are distinct, and a table that says in its lower half where."""
+        table = np.zeros(self.held + self.held // 2 + 1, dtype=np.uint64)
+        where = (self._keys.ctypes.data, self.held, self._words, table.ctypes.data, len(table))
+        return self._kernel.distinct(*where), table
 
 
 def _as_words(keys: _Array) -> _Array:
