@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from naslib_swap import device_keys, patterns, spaces, swap_score
@@ -167,6 +168,20 @@ def test_nothing_waits_for_the_device_before_the_count(
     with Waits() as waits:
         counter.count()
     assert waits.noted == at_the_end
+
+
+@pytest.mark.slow  # torch imports sympy for it
+@pytest.mark.parametrize("samples", [8, 40])
+def test_the_cpu_has_no_part_in_it(samples: int) -> None:
+    """On a device that is none: what mixes it with the CPU fails, and what asks for a number."""
+    with FakeTensorMode():
+        counter = patterns.PatternCounter(samples, "lazy")
+        for signed in (True, False, True):
+            counter.add(torch.empty(samples, 1000, device="lazy"), signed=signed)
+        assert counter.values == 3000
+        for keys in counter._keys.values():
+            with pytest.raises(DataDependentOutputException, match="_local_scalar_dense"):
+                keys.count()
 
 
 @pytest.mark.parametrize("device", [GPU])
