@@ -2,7 +2,7 @@
 
    Activations are read once, a block of values at a time: signs become bits, 32 samples make one
    plane of a key. Keys are marked in a table of flags (up to 16 bits), or kept and counted with a
-   hash table of whole keys. All arrays belong to the caller, who passes their addresses.
+   hash table that says where they are. All arrays belong to the caller, who passes their addresses.
 
    Signs are read off the bits of a float, as an integer: what is denormal has a sign even where the
    processor flushes it to zero. */
@@ -39,6 +39,8 @@
 
 /* Values of a block: long rows read faster, and a plane of their keys fits the first cache. */
 #define BLOCK 4096
+/* Keys that are looked up together: the slots fetched for them are still there when they are read. */
+#define WINDOW 256
 
 /* ---- signs to bits ------------------------------------------------------------------------- */
 
@@ -153,13 +155,6 @@ INLINE uint64_t hash(const uint32_t *key, int planes)
     return p < planes ? mix(mixed ^ key[p]) : mixed;
 }
 
-INLINE int is_zero(const uint32_t *key, int planes)
-{
-    uint32_t any = 0;
-    for (int p = 0; p < planes; p++) any |= key[p];
-    return !any;
-}
-
 INLINE int is_same(const uint32_t *a, const uint32_t *b, int planes)
 {
     uint32_t differs = 0;
@@ -168,33 +163,33 @@ INLINE int is_same(const uint32_t *a, const uint32_t *b, int planes)
     return !differs;
 }
 
-/* Put keys into a table of `size` slots, whole keys in linear probing. A free slot is zero; that the
-   key of zeros was met is noted behind the last slot. Return how many keys were new. */
-INLINE Py_ssize_t put(const uint32_t *restrict keys, int n, const int planes,
-                      uint32_t *restrict table, uint64_t size)
+/* Put n keys, from `start` on, into a table of `size` slots with linear probing. A slot is zero while
+   it is free, then half a tag, half the number of a key, from 1 on. The tag is the key itself if that
+   is one plane, else 32 bits of its hash: keys of equal tags are compared. Return how many were new. */
+INLINE Py_ssize_t put(const uint32_t *restrict keys, Py_ssize_t start, int n, const int planes,
+                      uint64_t *restrict table, uint64_t size)
 {
-    uint64_t slots[BLOCK];
-    uint32_t *zero = table + size * planes;
+    uint64_t slots[WINDOW], entries[WINDOW];
     Py_ssize_t fresh = 0;
     for (int i = 0; i < n; i++) {
-        slots[i] = (hash(keys + (size_t)i * planes, planes) >> 32) * size >> 32;
-        PREFETCH(table + slots[i] * planes);
+        const uint32_t *key = keys + (size_t)(start + i) * planes;
+        uint64_t hashed = hash(key, planes);
+        slots[i] = (hashed >> 32) * size >> 32;
+        entries[i] = (planes == 1 ? *key : hashed) << 32 | (uint64_t)(start + i + 1);
+        PREFETCH(table + slots[i]);
     }
     for (int i = 0; i < n; i++) {
-        const uint32_t *key = keys + (size_t)i * planes;
-        if (is_zero(key, planes)) {
-            fresh += !*zero;
-            *zero = 1;
-            continue;
-        }
+        const uint32_t *key = keys + (size_t)(start + i) * planes;
         for (uint64_t slot = slots[i];; slot = slot + 1 < size ? slot + 1 : 0) {
-            uint32_t *there = table + slot * planes;
-            if (is_same(there, key, planes)) break;
-            if (is_zero(there, planes)) {
-                memcpy(there, key, planes * sizeof *key);
+            uint64_t there = table[slot];
+            if (!there) {
+                table[slot] = entries[i];
                 fresh++;
                 break;
             }
+            if ((there ^ entries[i]) >> 32) continue;
+            if (planes == 1 || is_same(keys + ((size_t)(uint32_t)there - 1) * planes, key, planes))
+                break;
         }
     }
     return fresh;
@@ -251,23 +246,25 @@ static PyObject *pack_all(PyObject *module, PyObject *args)
     return PyBool_FromLong(s.nan);
 }
 
-/* unite(keys, count, planes, table, size) -> how many keys were new to the table */
-static PyObject *unite(PyObject *module, PyObject *args)
+/* distinct(keys, count, planes, table, size) -> how many keys are distinct; the table was zero */
+static PyObject *distinct(PyObject *module, PyObject *args)
 {
     unsigned long long keys_address, table_address, size;
     Py_ssize_t count, fresh = 0;
     int planes;
     if (!PyArg_ParseTuple(args, "KniKK", &keys_address, &count, &planes, &table_address, &size))
         return NULL;
-    uint32_t *table = (uint32_t *)(uintptr_t)table_address;
-    for (Py_ssize_t start = 0; start < count; start += BLOCK) {
-        const uint32_t *keys = (const uint32_t *)(uintptr_t)keys_address + start * planes;
-        int n = min(BLOCK, count - start);
+    if ((unsigned long long)count >= UINT32_MAX)
+        return PyErr_Format(PyExc_OverflowError, "got %zd keys, expected less than 2^32", count);
+    const uint32_t *keys = (const uint32_t *)(uintptr_t)keys_address;
+    uint64_t *table = (uint64_t *)(uintptr_t)table_address;
+    for (Py_ssize_t start = 0; start < count; start += WINDOW) {
+        int n = min(WINDOW, count - start);
         switch (planes) {
-        case 1: fresh += put(keys, n, 1, table, size); break;
-        case 2: fresh += put(keys, n, 2, table, size); break;
-        case 4: fresh += put(keys, n, 4, table, size); break;
-        default: fresh += put(keys, n, planes, table, size);
+        case 1: fresh += put(keys, start, n, 1, table, size); break;
+        case 2: fresh += put(keys, start, n, 2, table, size); break;
+        case 4: fresh += put(keys, start, n, 4, table, size); break;
+        default: fresh += put(keys, start, n, planes, table, size);
         }
     }
     return PyLong_FromSsize_t(fresh);
@@ -276,7 +273,7 @@ static PyObject *unite(PyObject *module, PyObject *args)
 static PyMethodDef methods[] = {
     {"mark", mark, METH_VARARGS, NULL},
     {"pack", pack_all, METH_VARARGS, NULL},
-    {"unite", unite, METH_VARARGS, NULL},
+    {"distinct", distinct, METH_VARARGS, NULL},
     {NULL, NULL, 0, NULL},
 };
 

@@ -381,7 +381,8 @@ def recording(
     def leave(module: nn.Module, args: Any, output: Any) -> None:
         recorder.inside -= 1
         if not recorder.inside:
-            recorder.see(output, kinds[module])
+            with torch._C.DisableTorchFunction():  # counting calls torch, the network does not
+                recorder.see(output, kinds[module])
 
     # Before torch 2.3 there is no such switch; the mode itself keeps the fused paths off there.
     fused_paths = getattr(torch.backends, "mha", None)

@@ -1,26 +1,21 @@
-"""Sets of keys: the distinct patterns of some activations, one key of S or 2S bits each.
+"""Sets of keys on the CPU: the distinct patterns of some activations, one key of S or 2S bits each.
 
 Bit j of a key is set where sample j is above zero, bit S + j where it is below. Two classes do the
-same: :class:`CompiledKeys` in C (``_patterns.c``), :class:`StagedKeys` with numpy and torch, on
-any device. Both read signs off the bits of a float, as an integer, on a CPU: what is denormal has a
-sign even where the processor flushes it to zero.
+same: :class:`CompiledKeys` in C (``_patterns.c``), :class:`StagedKeys` with numpy. Both read signs
+off the bits of a float, as an integer: what is denormal has a sign even where the processor flushes
+it to zero.
 """
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple, Union
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-# Values staged before their bits are packed: large enough to amortise the calls, small enough for
-# the stage (S bytes a value) to stay in cache.
-_STAGE_VALUES = 1 << 14
-# On other devices a call costs more than what it does, so that a stage is as large as this, and
-# packed keys wait there until there are so many: each transfer to the CPU waits for the device.
-_DEVICE_STAGE_BYTES = 1 << 24
-_WAITING_BYTES = 1 << 26
+# Signs, a byte each, that are staged before they are packed: many save calls, few stay in cache.
+_STAGED_SIGNS = 1 << 20
 # Keys for which there is room at first.
 _FIRST_ROOM = 1 << 16
 # Keys kept before duplicates are removed for the first time.
@@ -85,133 +80,86 @@ class CompiledKeys:
         keys = self._keys.room(count)
         return bool(self._kernel.pack(*where, *how, keys.ctypes.data))
 
-    def merge(self, other: Keys) -> None:
-        """Take in the keys of another set of this kind."""
-        self._keys.add(other.rows())
+    def merge(self, other: CompiledKeys) -> None:
+        """Take in the keys of another set, whose bits are the first of this one's."""
+        self._keys.add(other._keys.rows())
 
     def count(self) -> int:
         """Return the number of distinct keys."""
         return self._keys.count()
 
-    def rows(self) -> _Array:
-        """Return uint8 [K, bytes]: every distinct key at least once."""
-        return self._keys.rows()
-
 
 class StagedKeys:
-    """Keys that numpy or torch packs from a stage of booleans: on any device, counted on the CPU.
+    """Keys that numpy packs from a stage of booleans.
 
-    The stage is a torch tensor on the activations' device, on the CPU seen as a numpy array: the
-    calls are many and small, where torch's threads cost more than they bring. Elsewhere torch packs
-    it, and nothing waits for the device until keys are asked for.
+    The calls are many and small, where torch's threads cost more than they bring.
     """
 
-    def __init__(
-        self, samples: int, signed: bool, device: torch.device, library: Any = None
-    ) -> None:
-        self._library = library or (np if device.type == "cpu" else torch)
+    def __init__(self, samples: int, signed: bool) -> None:
+        bits = _bits(samples, signed)
+        rows = next((r for r in (16, 32) if bits <= r), -(-bits // 64) * 64)
         self._samples = samples
         self._signed = signed
-        self._bytes = -(-_bits(samples, signed) // 8)
-        self._room = _STAGE_VALUES
-        if self._library is torch:
-            self._room = max(_STAGE_VALUES, _DEVICE_STAGE_BYTES // (8 * self._bytes) // 8 * 8)
-        # Rows beyond the bits in use stay False: they pad the last byte.
-        bits = torch.zeros(8 * self._bytes, self._room, dtype=torch.bool, device=device)
-        words = bits.view(torch.int64).reshape(self._bytes, 8, -1)
-        self._stage: Any = bits.numpy() if self._library is np else bits
-        self._words: Any = words.numpy() if self._library is np else words
+        self._word = min(8, rows // 8)  # in bytes
+        self._room = max(8, _STAGED_SIGNS // rows // 8 * 8)
+        # Rows beyond the bits in use stay False.
+        self._stage = np.zeros((rows, self._room), dtype=bool)
+        self._half = np.empty((rows // 2, self._room // 8), dtype=np.uint64)
         self._filled = 0
-        self._waiting: list[Tensor] = []  # keys packed by torch, uint8 [bytes, K], on the device
-        self._keys = _Flags(8 * self._bytes) if self._bytes <= 2 else _KeyList(self._bytes)
+        self._keys = _Flags(bits) if bits <= 16 else _KeyList(rows // 8)
 
-    def add(self, values: Tensor) -> Union[bool, Tensor]:
-        """Take in [S, V]; return whether NaN is there, on the device where that is not the CPU."""
-        if self._library is torch:
-            self._put(values, values, 0)
-            # The maximum is NaN exactly if a value is.
-            return torch.isnan(values.max()) if values.is_floating_point() else False
+    def add(self, values: Tensor) -> bool:
+        """Take in [S, V] on the CPU; return whether NaN is there."""
         values, read = _readable(values)
         signed = values.detach().view(read.type).numpy()
         unsigned = signed.view(f"u{signed.itemsize}")
-        self._put(signed, unsigned, read.last_above)
-        return bool(
-            signed.max() > read.infinity or unsigned.max() > read.last_above | read.infinity
-        )
-
-    def _put(self, above: Any, below: Any, last_above: int) -> None:
-        library = self._library
-        below_zero = library.less if library is torch else library.greater
-        start, end = 0, above.shape[1]
+        start, end = 0, signed.shape[1]
         while start < end:
             take = min(end - start, self._room - self._filled)
             part = slice(start, start + take)
             there = slice(self._filled, self._filled + take)
-            library.greater(above[:, part], 0, out=self._stage[: self._samples, there])
+            np.greater(signed[:, part], 0, out=self._stage[: self._samples, there])
             if self._signed:
                 negative = self._stage[self._samples : 2 * self._samples, there]
-                below_zero(below[:, part], last_above, out=negative)
+                np.greater(unsigned[:, part], read.last_above, out=negative)
             self._filled += take
             start += take
             if self._filled == self._room:
                 self._pack()
+        # Of a rectifier's numbers, none of which is below zero, one maximum says enough.
+        highest = unsigned.max()
+        if highest <= read.infinity:
+            return False
+        return bool(highest > read.last_above | read.infinity or signed.max() > read.infinity)
 
-    def merge(self, other: Keys) -> None:
-        """Take in the keys of another set of this kind."""
-        self._keys.add(other.rows())
+    def merge(self, other: StagedKeys) -> None:
+        """Take in the keys of another set, whose bits are the first of this one's."""
+        other._pack()
+        self._keys.add(other._keys.rows())
 
     def count(self) -> int:
         """Return the number of distinct keys."""
-        self._finish()
+        self._pack()
         return self._keys.count()
 
-    def rows(self) -> _Array:
-        """Return uint8 [K, bytes]: every distinct key at least once."""
-        self._finish()
-        return self._keys.rows()
-
     def _pack(self) -> None:
-        if not self._filled:
-            return
-        # Eight bools, side by side, are one int64: shifting row j by j and uniting eight rows makes
-        # a byte of eight samples for each of eight values at once.
-        rows = self._words[:, :, : -(-self._filled // 8)]
-        united = rows[:, 7] << 1
-        for j in range(6, 0, -1):
-            united |= rows[:, j]
-            united <<= 1
-        united |= rows[:, 0]
-        if self._library is torch:
-            self._waiting.append(united.view(torch.uint8)[:, : self._filled])
-            if sum(keys.numel() for keys in self._waiting) > _WAITING_BYTES:
-                self._fetch()
-        else:
-            self._keys.add(united.view(np.uint8)[:, : self._filled].T)
+        """Unite neighbouring rows: of bits, eight values at a time, then of whole bytes."""
+        columns = -(-self._filled // 8)
+        bits = self._stage.view(np.uint64)[:, :columns]
+        rows = np.left_shift(bits[1::2], 1, out=self._half[:, :columns])
+        rows |= bits[::2]
+        for shift in (2, 4):
+            even, rows = rows[::2], rows[1::2]
+            rows <<= shift
+            rows |= even
+        keys = rows.view(np.uint8)[:, : self._filled]
+        while keys.itemsize < self._word:
+            wider = keys[1::2].astype(f"u{2 * keys.itemsize}")
+            wider <<= 8 * keys.itemsize
+            wider |= keys[::2]
+            keys = wider
+        self._keys.add(np.ascontiguousarray(keys.T, dtype=f"<u{self._word}").view(np.uint8))
         self._filled = 0
-
-    def _fetch(self) -> None:
-        """Bring keys from the device to the CPU: nothing else here waits for it."""
-        if self._waiting:
-            self._keys.add(torch.cat(self._waiting, dim=1).T.contiguous().cpu().numpy())
-            self._waiting = []
-
-    def _finish(self) -> None:
-        self._pack()
-        self._fetch()
-
-
-Keys = Union[CompiledKeys, StagedKeys]
-
-
-def count_union(sets: list[Keys]) -> int:
-    """Count the distinct keys of several sets: a rectifier's pattern has no negative bits."""
-    if not sets:
-        return 0
-    if len(sets) == 1:
-        return sets[0].count()
-    rows = [keys.rows() for keys in sets]
-    width = max(r.shape[1] for r in rows)
-    return _count_rows(_as_words(np.concatenate([_widen(r, width) for r in rows])))
 
 
 class _Flags:
@@ -220,50 +168,45 @@ class _Flags:
     def __init__(self, bits: int) -> None:
         self.marks = np.zeros(1 << bits, dtype=bool)
         self.address = self.marks.ctypes.data
-        self._bytes = -(-bits // 8)
 
     def add(self, keys: _Array) -> None:
-        """Take in uint8 [K, bytes], one row a key."""
-        self.marks[_as_words(keys)[:, 0].astype(np.intp)] = True
+        """Take in uint8 [K, 2], one row a key."""
+        self.marks[keys.view("<u2")[:, 0].astype(np.intp)] = True
 
     def count(self) -> int:
         return int(np.count_nonzero(self.marks))
 
     def rows(self) -> _Array:
-        found = np.flatnonzero(self.marks).astype(f"<u{self._bytes}")
-        return found.view(np.uint8).reshape(-1, self._bytes)
+        return np.flatnonzero(self.marks).astype("<u2")[:, None].view(np.uint8)
 
 
 class _KeyList:
     """Keys of more bytes: as they come, without duplicates whenever those at hand have doubled."""
 
     def __init__(self, width: int) -> None:
-        self._width = width
-        self._packed: list[_Array] = []
-        self._free = np.empty((0, width), dtype=np.uint8)
+        self._keys = np.empty((0, width), dtype=np.uint8)
         self.held = 0
         self._limit = _COMPACT_KEYS
 
     def room(self, count: int) -> _Array:
         """Return uint8 [count, bytes] for the caller to write keys into, one row each."""
         if self.held > self._limit:
-            self._packed = [self._distinct()]
-            self.held = len(self._packed[0])
+            self._keys = self._distinct()
+            self.held = len(self._keys)
             self._limit = max(_COMPACT_KEYS, 2 * self.held)
-        if count > len(self._free):
-            # Few and large: many small ones would lie between the activations, and leave gaps
-            # there that no later activation fits. What is not written to takes no memory.
-            rows = max(count, self.held, _FIRST_ROOM)
-            self._free = np.empty((rows, self._width), dtype=np.uint8)
-        room, self._free = self._free[:count], self._free[count:]
-        self._packed.append(room)
-        self.held += count
-        return room
+        start, end = self.held, self.held + count
+        if end > len(self._keys):
+            # What is not written to takes no memory.
+            grown = np.empty((max(end, 2 * start, _FIRST_ROOM), self._keys.shape[1]), np.uint8)
+            grown[:start] = self.rows()
+            self._keys = grown
+        self.held = end
+        return self._keys[start:end]
 
     def add(self, keys: _Array) -> None:
         """Take in uint8 [K, bytes], with fewer or more bytes of padding at the end."""
         room = self.room(len(keys))
-        width = min(self._width, keys.shape[1])
+        width = min(room.shape[1], keys.shape[1])
         room[:, :width] = keys[:, :width]
         room[:, width:] = 0
 
@@ -271,17 +214,14 @@ class _KeyList:
         return _count_rows(_as_words(self.rows()))
 
     def rows(self) -> _Array:
-        if len(self._packed) != 1:
-            self._packed = [np.concatenate([np.empty((0, self._width), np.uint8), *self._packed])]
-            self._free = self._free[:0].copy()
-        return self._packed[0]
+        return self._keys[: self.held]
 
     def _distinct(self) -> _Array:
         return _distinct_rows(self.rows())
 
 
 class _HashedKeyList(_KeyList):
-    """The same with the kernel's hash table: it holds whole keys, and no hash passes for one."""
+    """The same with the kernel's hash table, which compares whole keys: no hash passes for one."""
 
     def __init__(self, words: int, kernel: Any) -> None:
         super().__init__(4 * words)
@@ -293,43 +233,24 @@ class _HashedKeyList(_KeyList):
 
     def _distinct(self) -> _Array:
         table = self._hashed()[1]
-        keys = table[table.any(axis=1)]
-        if table[-1].any():
-            keys[-1] = 0
-        return keys.view(np.uint8)
+        return self._keys[(table[table > 0] & 0xFFFFFFFF) - 1]
 
     def _hashed(self) -> tuple[int, _Array]:
-        """Return how many keys are distinct, and a table with all of them.
-
-        Free rows are zero. The last one is not if the key of zeros was among them.
-        """
-        free = self.held // 2 + 1
-        table = np.zeros((self.held + free + 1, self._words), dtype=np.uint32)
-        distinct = 0
-        for keys in self._packed:
-            where = (keys.ctypes.data, len(keys), self._words, table.ctypes.data, len(table) - 1)
-            distinct += self._kernel.unite(*where)
-        return distinct, table
-
-
-def _widen(keys: _Array, width: int) -> _Array:
-    """Pad keys with zero bytes: a rectifier's pattern has no negative bits."""
-    if keys.shape[1] == width:
-        return keys
-    wide = np.zeros((len(keys), width), dtype=np.uint8)
-    wide[:, : keys.shape[1]] = keys
-    return wide
+        """Return how many keys are distinct, and a table that says in its lower half where."""
+        table = np.zeros(self.held + self.held // 2 + 1, dtype=np.uint64)
+        where = (self._keys.ctypes.data, self.held, self._words, table.ctypes.data, len(table))
+        return self._kernel.distinct(*where), table
 
 
 def _as_words(keys: _Array) -> _Array:
-    """View uint8 [K, bytes] as unsigned integers [K, words], the widest that fit."""
-    width = keys.shape[1]
-    size = next((s for s in (1, 2, 4) if width <= s), 8)
-    return np.ascontiguousarray(_widen(keys, -(-width // size) * size)).view(f"u{size}")
+    """View uint8 [K, bytes], bytes 4 or a multiple of 8, as unsigned integers [K, words]."""
+    return keys.view(f"u{min(8, keys.shape[1])}")
 
 
 def _sorted(words: _Array) -> _Array:
-    """Sort integers, in the order of signed ones: torch does it several times as fast as numpy."""
+    """Sort integers; numpy before 2.0 takes several times as long as torch, later the other way."""
+    if np.lib.NumpyVersion(np.__version__) >= "2.0.0":
+        return np.sort(words)
     return torch.from_numpy(words.view(f"i{words.itemsize}")).sort().values.numpy()
 
 
@@ -388,4 +309,4 @@ def _distinct_rows(keys: _Array) -> _Array:
     else:
         order, first = _first_of_equals(words)
         distinct = words[order[first]]
-    return distinct.view(np.uint8)[:, : keys.shape[1]]
+    return distinct.view(np.uint8)

@@ -19,8 +19,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from naslib_swap.device_keys import DeviceKeys
 from naslib_swap.errors import BadArgument, Unscorable
-from naslib_swap.pattern_keys import CompiledKeys, Keys, StagedKeys, count_union
+from naslib_swap.pattern_keys import CompiledKeys, StagedKeys
 
 _CHOICE = "NASLIB_SWAP_KERNEL"
 
@@ -90,7 +91,7 @@ class PatternCounter:
     samples
         S, the size of dimension 0 of every activation.
     device
-        Where the activations live; staging and packing happen there.
+        Where the activations live; what is not the CPU counts their patterns itself.
     """
 
     def __init__(self, samples: int, device: torch.device | str = "cpu") -> None:
@@ -102,7 +103,7 @@ class PatternCounter:
         self.samples = samples
         self.values_by_sign: dict[bool, int] = {}  # of rectifiers (False), and signed ones
         self._device = torch.device(device)
-        self._keys: dict[bool, Keys] = {}
+        self._keys: dict[bool, Any] = {}
         # Of each activation: its name, and whether NaN is in it.
         self._nan: list[tuple[str, Any]] = []
 
@@ -178,7 +179,12 @@ class PatternCounter:
                 f"{bad[0]}; expected numbers, since NaN has no sign. Check the network's weights "
                 "and the inputs' scale."
             )
-        return count_union(list(self._keys.values()))
+        if len(self._keys) < 2:
+            return sum(self.count_by_sign().values())
+        both = self._set(signed=True)  # a rectifier's pattern has no negative bits
+        for keys in self._keys.values():
+            both.merge(keys)
+        return both.count()
 
     def _nan_flags(self) -> list[bool]:
         flags = [nan for _, nan in self._nan]
@@ -188,14 +194,19 @@ class PatternCounter:
         found: list[bool] = torch.stack(together).tolist()  # waits for the device once
         return found
 
-    def _of_kind(self, signed: bool) -> Keys:
+    def _of_kind(self, signed: bool) -> Any:
         if signed not in self._keys:
-            module = _load(os.environ.get(_CHOICE, ""))[0] if self._device.type == "cpu" else None
-            if module:
-                self._keys[signed] = CompiledKeys(self.samples, signed, module)
-            else:
-                self._keys[signed] = StagedKeys(self.samples, signed, self._device)
+            self._keys[signed] = self._set(signed)
         return self._keys[signed]
+
+    def _set(self, signed: bool) -> Any:
+        """Return an empty set of keys: for one counter, always of the same class."""
+        if self._device.type != "cpu":
+            return DeviceKeys(self.samples, signed, self._device)
+        module = _load(os.environ.get(_CHOICE, ""))[0]
+        if module:
+            return CompiledKeys(self.samples, signed, module)
+        return StagedKeys(self.samples, signed)
 
 
 def _flat(activation: Tensor, samples: int) -> Tensor:

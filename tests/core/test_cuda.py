@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
 
-from naslib_swap import patterns, spaces, swap_score
-from naslib_swap.pattern_keys import StagedKeys
+from naslib_swap import device_keys, patterns, spaces, swap_score
+from naslib_swap.device_keys import DeviceKeys
 from naslib_swap.scoring import Architecture, Images, conditions_for, score
 from tests.core import zoo
 
@@ -71,7 +73,7 @@ def built(name: str) -> nn.Module:
 def as_on_a_gpu(patch: pytest.MonkeyPatch) -> None:
     """Count on the CPU with what counts on GPUs."""
     patch.setenv("NASLIB_SWAP_KERNEL", "numpy")
-    patch.setattr(patterns, "StagedKeys", partial(StagedKeys, library=torch))
+    patch.setattr(patterns, "StagedKeys", partial(DeviceKeys, device=torch.device("cpu")))
 
 
 @pytest.mark.parametrize("device", ["cpu", GPU])
@@ -124,18 +126,62 @@ def test_nan_is_found_among_integers_and_numbers(
         counter.count()
 
 
-def test_nothing_waits_for_the_device_before_the_count(monkeypatch: pytest.MonkeyPatch) -> None:
-    waits: list[str] = []
-    cpu, fetch = Tensor.cpu, StagedKeys._fetch
-    monkeypatch.setattr(Tensor, "cpu", lambda x: waits.append("cpu") or cpu(x))
-    monkeypatch.setattr(StagedKeys, "_fetch", lambda keys: waits.append("fetch") or fetch(keys))
+class Waits(TorchDispatchMode):
+    """Notes calls after which a GPU would be waited for: numbers and sizes that depend on it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.noted: list[str] = []
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        return False  # torch's own answer imports its compiler
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        name = func.overloadpacket.__name__
+        masked = name == "index" and any(i is not None and i.dtype == torch.bool for i in args[1])
+        if masked or name in {"_local_scalar_dense", "nonzero", "_unique2"}:
+            self.noted.append(name)
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("samples", "at_the_end"),
+    [
+        (8, ["nonzero", "nonzero", "_local_scalar_dense"]),  # flags, and both kinds have some
+        (16, ["nonzero", "_local_scalar_dense"]),
+        (17, ["_local_scalar_dense"]),
+        (40, ["_local_scalar_dense"]),
+    ],
+)
+def test_nothing_waits_for_the_device_before_the_count(
+    samples: int, at_the_end: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     as_on_a_gpu(monkeypatch)
-    counter = patterns.PatternCounter(16)
-    for _ in range(20):
-        counter.add(torch.rand(16, 100_000) - 0.5, signed=False)
-    assert not waits
-    counter.count()
-    assert waits == ["fetch", "cpu"]
+    monkeypatch.setattr(device_keys, "_WAITING_SIGNS", 3000 * samples)
+    counter = patterns.PatternCounter(samples)
+    layers = [torch.rand(samples, 1000) - 0.5 for _ in range(3)]
+    with Waits() as waits:
+        for layer in layers * 3:
+            counter.add(layer, signed=layer is layers[0])
+    assert not waits.noted
+    with Waits() as waits:
+        counter.count()
+    assert waits.noted == at_the_end
+
+
+@pytest.mark.slow  # torch imports sympy for it
+@pytest.mark.parametrize("samples", [8, 40])
+def test_the_cpu_has_no_part_in_it(samples: int) -> None:
+    """On a device that is none: what mixes it with the CPU fails, and what asks for a number."""
+    with FakeTensorMode():
+        counter = patterns.PatternCounter(samples, "lazy")
+        for signed in (True, False, True):
+            counter.add(torch.empty(samples, 1000, device="lazy"), signed=signed)
+        assert counter.values == 3000
+        for keys in counter._keys.values():
+            with pytest.raises(DataDependentOutputException, match="_local_scalar_dense"):
+                keys.count()
 
 
 @pytest.mark.parametrize("device", [GPU])

@@ -19,9 +19,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from naslib_swap import pattern_keys, patterns
+from naslib_swap import device_keys, pattern_keys, patterns
+from naslib_swap.device_keys import DeviceKeys
 from naslib_swap.errors import SwapError
-from naslib_swap.pattern_keys import StagedKeys
 from naslib_swap.patterns import PatternCounter, kernel
 
 BUILT = patterns._load("")[0] is not None
@@ -40,7 +40,8 @@ DTYPES = [torch.float32, torch.float64, torch.float16, torch.bfloat16]
 def chosen(request: pytest.FixtureRequest) -> Iterator[str]:
     with pytest.MonkeyPatch.context() as patch:
         if request.param == "torch":
-            patch.setattr(patterns, "StagedKeys", partial(StagedKeys, library=torch))
+            on_the_cpu = partial(DeviceKeys, device=torch.device("cpu"))
+            patch.setattr(patterns, "StagedKeys", on_the_cpu)
         patch.setenv("NASLIB_SWAP_KERNEL", request.param.replace("torch", "numpy"))
         yield request.param
 
@@ -91,10 +92,10 @@ def test_chunked_equals_whole(
 ) -> None:
     """However small the stage and however often duplicates are removed."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(pattern_keys, "_STAGE_VALUES", 8 * (stage // 8))
-        patch.setattr(pattern_keys, "_DEVICE_STAGE_BYTES", 0)
-        patch.setattr(pattern_keys, "_WAITING_BYTES", compact)
-        patch.setattr(pattern_keys, "_COMPACT_KEYS", compact)
+        patch.setattr(pattern_keys, "_STAGED_SIGNS", 32 * stage)
+        patch.setattr(device_keys, "_WAITING_SIGNS", stage)
+        for module in (pattern_keys, device_keys):
+            patch.setattr(module, "_COMPACT_KEYS", compact)
         assert counted(*case).count() == textbook(case[0])
 
 
@@ -191,16 +192,18 @@ def test_one_sample_is_an_error() -> None:
 
 
 def test_memory_stays_bounded_by_distinct_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pattern_keys, "_COMPACT_KEYS", 1000)
-    monkeypatch.setattr(pattern_keys, "_DEVICE_STAGE_BYTES", 0)
-    monkeypatch.setattr(pattern_keys, "_WAITING_BYTES", 1000)
+    for module in (pattern_keys, device_keys):
+        monkeypatch.setattr(module, "_COMPACT_KEYS", 1000)
+    monkeypatch.setattr(pattern_keys, "_STAGED_SIGNS", 64_000)
+    monkeypatch.setattr(device_keys, "_WAITING_SIGNS", 40_000)
     counter = PatternCounter(40)
     layer = (torch.randn(40, 5, generator=torch.Generator().manual_seed(0)) > 0).float()
     layer[:, 0] = 0
     for _ in range(200):
         counter.add(layer.repeat(1, 200), signed=False)
-    keys: Any = counter._keys[False]
-    assert keys._keys.held < 1000 + 2 * pattern_keys._STAGE_VALUES
+    keys = counter._keys[False]
+    held = keys._held if isinstance(keys, DeviceKeys) else keys._keys.held
+    assert held < 1000 + 2 * 1000
     assert counter.count() == 5
 
 
