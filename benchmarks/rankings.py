@@ -1,19 +1,21 @@
-"""The tables of docs/ranking.md: label-free rankings on every space and task, and their differences.
+"""The tables of docs/ranking.md: label-free rankings on every space and task.
 
     naslib-swap table --config ranking --out ranking
+    naslib-swap table --space nasbench201 --truth nasbench201 --archs 300 \\
+        --proxies guided_rank,az_nas,vkdnw_agg --out ranking
     python benchmarks/rankings.py ranking
 
-Reads what the first command has stored; an architecture that lacks one of the rows' members is left
-out, and so is a task without twenty others. NASLIB_SWAP_DATA names the folder with the tables.
+Reads what the first two commands have stored. NASLIB_SWAP_DATA names the folder with the tables.
 Networks of NAS-Bench-201 are scored on CIFAR-10 and compared with the accuracies of all three data
-sets. Intervals: 300 resamples of architectures, ranked anew.
+sets; VKDNW, which takes long, on the smaller sample. Architectures that lack a member of the first
+row are left out. Intervals: 300 resamples of architectures, ranked anew.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +24,7 @@ from scipy.stats import rankdata
 from naslib_swap import combinations, ground_truth
 from naslib_swap.combinations import signed
 from naslib_swap.evaluation.cohorts import wide_of
-from naslib_swap.evaluation.plan import plans_from_config
+from naslib_swap.evaluation.plan import Plan, plans_from_config
 from naslib_swap.evaluation.planning import study_of
 from naslib_swap.evaluation.statistics import spearman
 from naslib_swap.ground_truth import catalogue
@@ -35,6 +37,7 @@ SINGLE = (
     "trainability", "jacov", "flops", "params", "depth",
 )  # fmt: skip
 NB201 = ("cifar10", "cifar100", "ImageNet16-120")
+LISTED, SMALLER = "the 9,445", "a sample of nasbench201"
 FEWEST, RESAMPLES = 20, 300
 
 
@@ -66,31 +69,49 @@ class Column:
 
 def columns(store: LineStore) -> Iterator[Column]:
     for plan in plans_from_config("ranking"):
-        if plan.space == "nasbench201" and plan.task != NB201[0]:
-            continue
-        study, truth = study_of(plan)
-        (frame,) = gather([study], store)
-        wide = {name: of[0] for name, of in wide_of(frame).items() if 0 in of}
-        needed = [wide[m] for m in combinations.get(MADE[0]).members if m in wide]
-        archs = sorted(set.intersection(*(set(one.index) for one in needed))) if needed else []
-        values = {
-            name: signed(one.reindex(archs).to_numpy(float), name)
-            for name, one in wide.items()
-            if set(archs) <= set(one.index)
-        }
         if plan.space != "nasbench201":
-            yield column(plan.space, plan.task, archs, values, truth.accuracy)
-            continue
-        for task in NB201:
-            found = ground_truth.load("nasbench201", space=plan.space, task=task).accuracy
-            yield column(plan.space, task, archs, values, found)
-        listed = valid()
-        kept = [arch in listed for arch in archs]
-        part = {name: of[kept] for name, of in values.items()}
-        few = [arch for arch, keep in zip(archs, kept) if keep]
-        for task in (NB201[0], NB201[2]):
-            found = ground_truth.load("nasbench201", space=plan.space, task=task).accuracy
-            yield column("the 9,445", task, few, part, found)
+            # All that is stored, of whatever samples.
+            archs, values, truth = stored(replace(plan, archs=None), store)
+            yield column(plan.space, plan.task, archs, values, truth)
+        elif plan.task == NB201[0]:
+            yield from of_nasbench201(plan, store, plan.space)
+            yield from of_nasbench201(replace(plan, archs=300), store, SMALLER)
+
+
+def stored(
+    plan: Plan, store: LineStore
+) -> tuple[list[str], dict[str, np.ndarray], Mapping[str, float]]:
+    """Architectures with the members of the first row; values by proxy; accuracies."""
+    study, truth = study_of(plan)
+    (frame,) = gather([study], store)
+    wide = {name: of[0] for name, of in wide_of(frame).items() if 0 in of}
+    needed = [wide[name] for name in combinations.get(MADE[0]).members if name in wide]
+    archs = sorted(set.intersection(*(set(one.index) for one in needed))) if needed else []
+    values = {
+        name: signed(one.reindex(archs).to_numpy(float), name)
+        for name, one in wide.items()
+        if set(archs) <= set(one.index)
+    }
+    return archs, values, truth.accuracy
+
+
+def of_nasbench201(plan: Plan, store: LineStore, name: str) -> Iterator[Column]:
+    plan = replace(plan, proxies=(*plan.proxies, *MADE))
+    archs, values, _ = stored(plan, store)
+    found = {
+        task: ground_truth.load("nasbench201", space=plan.space, task=task).accuracy
+        for task in NB201
+    }
+    for task in NB201:
+        yield column(name, task, archs, values, found[task])
+    if name == SMALLER:
+        return
+    listed = valid()
+    kept = [arch in listed for arch in archs]
+    part = {name: of[kept] for name, of in values.items()}
+    few = [arch for arch, keep in zip(archs, kept) if keep]
+    for task in (NB201[0], NB201[2]):
+        yield column(LISTED, task, few, part, found[task])
 
 
 def column(
@@ -123,38 +144,41 @@ def resampled(column: Column, row: str) -> np.ndarray:
     return np.array([column.rho(row, rng.integers(count, size=count)) for _ in range(RESAMPLES)])
 
 
+def tasks_of(found: Sequence[Column], row: str) -> list[int]:
+    """Places of the columns that count for a mean: each task once."""
+    there = [i for i, one in enumerate(found) if not np.isnan(one.rho(row))]
+    larger = any(found[i].group == "nasbench201" for i in there)
+    left_out = (LISTED, SMALLER) if larger else (LISTED,)
+    return [i for i in there if found[i].group not in left_out]
+
+
 def one_table(found: Sequence[Column]) -> None:
-    tasks = [one for one in found if one.group != "the 9,445"]
     heads = [f"{one.group}, {one.name}" for one in found]
     print(f"| row | {' | '.join(heads)} | mean | worst | of tasks |")
     print("|---|" + "---|" * (len(heads) + 3))
     print(f"| architectures | {' | '.join(str(len(one.accuracy)) for one in found)} | | | |")
     for row in (*MADE, *SINGLE):
-        cells = [one.rho(row) for one in found]
-        of_tasks = np.array([one.rho(row) for one in tasks])
-        of_tasks = of_tasks[~np.isnan(of_tasks)]
+        cells = np.array([one.rho(row) for one in found])
         shown = ["" if np.isnan(cell) else f"{cell:.3f}" for cell in cells]
-        ends = f"{of_tasks.mean():.3f} | {of_tasks.min():.3f} | {len(of_tasks)}"
-        print(f"| {row} | {' | '.join(shown)} | {ends} |", flush=True)
+        counted = cells[tasks_of(found, row)]
+        if len(counted):
+            ends = f"{counted.mean():.3f} | {counted.min():.3f} | {len(counted)}"
+            print(f"| {row} | {' | '.join(shown)} | {ends} |", flush=True)
 
 
 def differences(found: Sequence[Column]) -> None:
-    """Our combination against the others: where 0 is outside, the difference is more than chance."""
+    """Our combination less the others: where 0 is outside, by more than chance."""
     first, *others = MADE
     ours = [resampled(one, first) for one in found]
     print(f"\n| {first} less | " + " | ".join(f"{c.group}, {c.name}" for c in found), end="")
     print(" | mean of tasks | worst task |\n|---|" + "---|" * (len(found) + 2))
-    print(f"| itself, 95 % | {' | '.join(interval(one) for one in ours)} | | |")
+    print(f"| nothing, 95 % | {' | '.join(interval(one) for one in ours)} | | |")
     for other in others:
         theirs = [resampled(one, other) for one in found]
-        both = [
-            (a, b)
-            for column, a, b in zip(found, ours, theirs)
-            if column.group != "the 9,445" and not np.isnan(b).any()
-        ]
         cells = ["" if np.isnan(b).any() else interval(a - b) for a, b in zip(ours, theirs)]
-        mine, other_s = (np.stack(side) for side in zip(*both))
-        cells += [interval(mine.mean(0) - other_s.mean(0)), interval(mine.min(0) - other_s.min(0))]
+        counted = tasks_of(found, other)
+        a, b = (np.stack([side[i] for i in counted]) for side in (ours, theirs))
+        cells += [interval(a.mean(0) - b.mean(0)), interval(a.min(0) - b.min(0))]
         print(f"| {other} | {' | '.join(cells)} |", flush=True)
 
 

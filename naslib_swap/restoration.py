@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import operator
+import os
 import random
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,9 @@ from torch import Tensor, nn
 
 from naslib_swap.errors import Unscorable
 from naslib_swap.traversal import distinct, modules_of, parameters_of
+
+_memcmp = ctypes.CDLL("msvcrt" if os.name == "nt" else None).memcmp
+_memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
 # What a module registers; a change in one of these says that a module rebuilds itself.
 _REGISTRIES = ("_parameters", "_buffers", "_modules")
@@ -212,7 +216,15 @@ def _kept_tensors(parameters: list[Tensor], buffers: list[Tensor]) -> Callable[[
         for tensor, home, one in zip(tensors[:count], homes, whole)
         if not (one and home.is_cpu)
     ]
-    values = [*map(_bytes_of, here)]
+    # One piece of memory for all: many, asked for in every pass, cost more than what is copied.
+    sizes = [size for _, size in map(_span, here)]
+    kept = np.empty(sum(sizes), dtype=np.uint8)
+
+    def places() -> Iterator[int]:
+        return accumulate(sizes, initial=kept.ctypes.data)
+
+    for home, place in zip(here, places()):
+        ctypes.memmove(place, *_span(home))
     copies = [memory.clone() for memory in elsewhere]
 
     @torch.no_grad()
@@ -220,9 +232,11 @@ def _kept_tensors(parameters: list[Tensor], buffers: list[Tensor]) -> Callable[[
         if give_back_places is not None:
             give_back_places()
         # Compared first: memory may be read-only, or shared with other processes.
-        for home, value in zip(here, values):
-            if _bytes_of(home) != value:
-                ctypes.memmove(_span(home)[0], value, len(value))
+        # By bytes, not by torch.equal, which is slower and takes 0 for -0, NaN for another number.
+        for home, place in zip(here, places()):
+            address, size = _span(home)
+            if _memcmp(address, place, size):
+                ctypes.memmove(address, place, size)
         # On other devices, every comparison would wait for the device.
         for memory, copy in zip(elsewhere, copies):
             memory.copy_(copy)
@@ -247,11 +261,6 @@ def _span(home: Tensor) -> tuple[int, int]:
         return home.data_ptr(), home.nbytes
     storage = home.untyped_storage()
     return storage.data_ptr(), storage.nbytes()
-
-
-def _bytes_of(home: Tensor) -> bytes:
-    # Not torch.equal later on, which is slower, and takes 0 for -0, and NaN for another number.
-    return ctypes.string_at(*_span(home))
 
 
 def _kept_places(tensors: Sequence[Tensor], homes: Sequence[Tensor]) -> Callable[[], None]:
