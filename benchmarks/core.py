@@ -20,6 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -27,22 +28,34 @@ from naslib_swap import spaces, swap_score
 from naslib_swap.activations import Kind, recording
 from naslib_swap.patterns import PatternCounter, kernel
 
+# The first random one of other spaces.
 NB201 = "(2, 0, 3, 2, 0, 4)"
-CASES = [("nasbench201", 16), ("nasbench201", 32), ("nasbench201", 128), ("gelu", 32)]
+CASES = [
+    ("nasbench201", 16),
+    ("nasbench201", 32),
+    ("nasbench201", 128),
+    ("nasbench301", 16),
+    ("nasbench101", 16),
+    ("transbench101_micro", 16),
+    ("transbench101_macro", 16),
+    ("gelu", 32),
+]
 
 
 def network(name: str) -> nn.Module:
     torch.manual_seed(0)
-    if name == "nasbench201":
-        space = spaces.get("nasbench201")
-        return space.build(space.parse(NB201)).train()
+    if name != "gelu":
+        space = spaces.get(name)
+        first = space.sample(np.random.default_rng(0))
+        return space.build(space.parse(NB201) if name == "nasbench201" else first).train()
     layer = nn.TransformerEncoderLayer(256, 4, 1024, 0.0, activation="gelu", batch_first=True)
     return nn.TransformerEncoder(layer, 6, enable_nested_tensor=False).train()
 
 
 def batch(name: str, samples: int) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    shape = (3, 32, 32) if name == "nasbench201" else (128, 256)
+    side = 64 if name.startswith("transbench101") else 32
+    shape = (128, 256) if name == "gelu" else (3, side, side)
     return torch.randn(samples, *shape, generator=generator)
 
 

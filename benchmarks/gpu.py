@@ -32,7 +32,17 @@ from core import activations, forward, our_count, textbook_count
 from torch import Tensor, nn
 
 from naslib_swap import proxies, spaces, swap_score
-from naslib_swap.scoring import Architecture, Images, Score, conditions_for, score
+from naslib_swap.scoring import (
+    Architecture,
+    Execution,
+    Images,
+    Score,
+    Study,
+    conditions_for,
+    score,
+)
+from naslib_swap.scoring import run as score_all
+from naslib_swap.scoring.store import MemoryStore
 from naslib_swap.spaces.nasbench201 import indexed
 
 T = TypeVar("T")
@@ -307,6 +317,24 @@ def rate(run: Run) -> None:
     )
 
 
+def in_flight(run: Run) -> None:
+    """Several networks at once: worker processes that share the GPU"""
+    archs = {arch.text: arch for arch in drawn("nasbench201", run.number(600, 3))}
+    conditions = conditions_for(
+        "nasbench201", TASK, names=["swap"], images=Images(samples=SAMPLES), device=run.device
+    )
+    study = Study("nasbench201", TASK, archs, ("swap",), conditions=conditions)
+    say("", f"{len(archs)} random NAS-Bench-201 networks, with starting the processes.")
+    head("workers", "seconds", "networks per second", "failed")
+    cut: list[str] = []
+    for workers in within((1, 2, 4), run.until(90), cut):
+        store = MemoryStore()
+        took = run.timed(score_all, [study], store, Execution(workers=workers, rescore=True))
+        failed = sum(record.score.error is not None for record in store.records())
+        say(row([workers, f"{took:.1f}", f"{len(archs) / took:.1f}", failed]))
+    say(*cut)
+
+
 def every_proxy(run: Run) -> None:
     """All proxies"""
     names = list(proxies.names())
@@ -358,7 +386,15 @@ def whole_space(run: Run) -> None:
 
 
 # Each with the seconds below which it is not worth starting.
-SECTIONS = [(machine, 0), (parity, 20), (cost, 20), (rate, 20), (every_proxy, 20), (whole_space, 5)]
+SECTIONS = [
+    (machine, 0),
+    (parity, 20),
+    (cost, 20),
+    (rate, 20),
+    (in_flight, 60),
+    (every_proxy, 20),
+    (whole_space, 5),
+]
 
 
 def main() -> None:
