@@ -5,10 +5,10 @@
     naslib-swap table --space nasbench101 --archs 60 --proxies P --out ranking
     python benchmarks/rankings.py ranking
 
-P is guided_rank,az_nas,vkdnw_agg. Reads what the first three commands have stored. NASLIB_SWAP_DATA names the folder with the tables.
+P is guided_rank,az_nas,vkdnw_agg. Reads what the first three commands have stored; architectures
+that lack a member of the first row are left out. NASLIB_SWAP_DATA names the folder with the tables.
 Networks of NAS-Bench-201 are scored on CIFAR-10 and compared with the accuracies of all three data
-sets. Architectures that lack a member of the first
-row are left out. Intervals: 300 resamples of architectures, ranked anew.
+sets. Intervals: 300 resamples of architectures, ranked anew.
 """
 
 from __future__ import annotations
