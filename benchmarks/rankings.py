@@ -16,6 +16,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -180,19 +181,32 @@ def one_table(found: Sequence[Column]) -> None:
             print(f"| {row} | {' | '.join(shown)} | {ends} |", flush=True)
 
 
+def mean(of_columns: Mapping[int, np.ndarray]) -> np.ndarray:
+    return np.mean([*of_columns.values()], axis=0)
+
+
+def worst_space(found: Sequence[Column], of_columns: Mapping[int, np.ndarray]) -> np.ndarray:
+    """The mean over the tasks of the space where that is lowest, in each resample."""
+    spaces = {found[place].group for place in of_columns}
+    return np.min(
+        [mean({i: of for i, of in of_columns.items() if found[i].group == one}) for one in spaces],
+        axis=0,
+    )
+
+
 def differences(found: Sequence[Column]) -> None:
     """Our combination less the others: where 0 is outside, by more than chance."""
     first, *others = MADE
     ours = [resampled(one, first) for one in found]
     print(f"\n| {first} less | " + " | ".join(f"{c.group}, {c.name}" for c in found), end="")
-    print(" | mean of tasks | worst task |\n|---|" + "---|" * (len(found) + 2))
+    print(" | mean of tasks | worst space |\n|---|" + "---|" * (len(found) + 2))
     print(f"| nothing, 95 % | {' | '.join(interval(one) for one in ours)} | | |")
     for other in others:
         theirs = [resampled(one, other) for one in found]
         cells = ["" if np.isnan(b).any() else interval(a - b) for a, b in zip(ours, theirs)]
         counted = tasks_of(found, other)
-        a, b = (np.stack([side[i] for i in counted]) for side in (ours, theirs))
-        cells += [interval(a.mean(0) - b.mean(0)), interval(a.min(0) - b.min(0))]
+        a, b = ({i: side[i] for i in counted} for side in (ours, theirs))
+        cells += [interval(part(a) - part(b)) for part in (mean, partial(worst_space, found))]
         print(f"| {other} | {' | '.join(cells)} |", flush=True)
 
 
