@@ -2,10 +2,9 @@
 
     naslib-swap table --config ranking --out ranking
     naslib-swap table --space nasbench201 --truth nasbench201 --archs 300 --proxies P --out ranking
-    naslib-swap table --space nasbench101 --archs 60 --proxies P --out ranking
     python benchmarks/rankings.py ranking
 
-P is guided_rank,az_nas,vkdnw_agg. Reads what the first three commands have stored; architectures
+P is guided_rank,az_nas,vkdnw_agg. Reads what the first two commands have stored; architectures
 that lack a member of the first row are left out. NASLIB_SWAP_DATA names the folder with the tables.
 Networks of NAS-Bench-201 are scored on CIFAR-10 and compared with the accuracies of all three data
 sets. Intervals: 300 resamples of architectures, ranked anew.
@@ -39,8 +38,8 @@ SINGLE = (
 )  # fmt: skip
 NB201 = ("cifar10", "cifar100", "ImageNet16-120")
 LISTED, PART = "the 9,445", "a sample of "
-# VKDNW takes 25 times as long as SWAP, and longer yet on NAS-Bench-101.
-WITH_VKDNW = {"nasbench201": 300, "nasbench101": 60}
+# VKDNW takes 25 times as long as SWAP, and half a minute on a network of NAS-Bench-101.
+WITH_VKDNW = 300
 FEWEST, RESAMPLES = 20, 300
 
 
@@ -80,9 +79,6 @@ def columns(store: LineStore) -> Iterator[Column]:
         # All that is stored, of whatever samples.
         found = stored(replace(plan, archs=None), store, MADE[:1])
         yield column(plan.space, plan.task, *found)
-        if plan.space in WITH_VKDNW:
-            found = stored(replace(plan, archs=WITH_VKDNW[plan.space]), store, MADE)
-            yield column(f"{PART}{plan.space}", plan.task, *found)
 
 
 def of_nasbench201(plan: Plan, store: LineStore) -> Iterator[Column]:
@@ -99,7 +95,7 @@ def of_nasbench201(plan: Plan, store: LineStore) -> Iterator[Column]:
     few = [arch for arch, keep in zip(archs, kept) if keep]
     for task in (NB201[0], NB201[2]):
         yield column(LISTED, task, few, part, found[task])
-    archs, values, _ = stored(replace(plan, archs=WITH_VKDNW[plan.space]), store, MADE)
+    archs, values, _ = stored(replace(plan, archs=WITH_VKDNW), store, MADE)
     for task in NB201:
         yield column(f"{PART}{plan.space}", task, archs, values, found[task])
 
