@@ -20,6 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from scipy.stats import rankdata
+from search_stored import table
 
 from naslib_swap import combinations, ground_truth
 from naslib_swap.combinations import signed
@@ -27,7 +28,6 @@ from naslib_swap.evaluation.cohorts import wide_of
 from naslib_swap.evaluation.plan import Plan, plans_from_config
 from naslib_swap.evaluation.planning import study_of
 from naslib_swap.evaluation.statistics import spearman
-from naslib_swap.ground_truth import catalogue
 from naslib_swap.scoring import gather
 from naslib_swap.scoring.store import LineStore
 
@@ -89,7 +89,7 @@ def of_nasbench201(plan: Plan, store: LineStore) -> Iterator[Column]:
     archs, values, _ = stored(plan, store, MADE[:1])
     for task in NB201:
         yield column(plan.space, task, archs, values, found[task])
-    listed = valid()
+    listed = table("nasbench201__cifar10__valid9445").accuracy
     kept = [arch in listed for arch in archs]
     part = {name: of[kept] for name, of in values.items()}
     few = [arch for arch, keep in zip(archs, kept) if keep]
@@ -127,15 +127,6 @@ def column(
     accuracy: Mapping[str, float],
 ) -> Column:
     return Column(task, group, values, np.array([accuracy[arch] for arch in archs]))
-
-
-def valid() -> frozenset[str]:
-    """The 9,445 architectures of NAS-Bench-201 in GRAF's list."""
-    folder = catalogue.data_folder()
-    assert folder is not None, "NASLIB_SWAP_DATA names no folder"
-    path = folder / "tables" / "nasbench201__cifar10__valid9445.csv.gz"
-    found = ground_truth.load("csv", space="nasbench201", task=NB201[0], path=path)
-    return frozenset(found.accuracy)
 
 
 def interval(values: np.ndarray) -> str:
