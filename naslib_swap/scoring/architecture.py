@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -86,9 +87,13 @@ class Architecture:
         """Return its network on the CPU, with the weights of a seed."""
         # The CPU's generator alone is seeded: torch.manual_seed would seed those of all GPUs too,
         # and to restore these every worker would have to open every GPU.
-        with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        with torch.random.fork_rng(devices=[]), _on_the_cpu():
             torch.default_generator.manual_seed(self.weights_seed(seed))
             return self._space.build(self._arch, **self._scale())
+
+    def _built(self, seed: int, device: str) -> nn.Module:
+        net = self.build(seed)
+        return net if device == "cpu" else net.to(device)  # which walks over all modules
 
     def weights_seed(self, seed: int) -> int:
         """Return the seed of its weights under a seed, by the one rule (`part_seed`)."""
@@ -97,7 +102,7 @@ class Architecture:
     def probe(self, conditions: Conditions, seed: int) -> Probe:
         """Return its network on its minibatch; the network is built when it is first needed."""
         return Probe(
-            lambda: self.build(seed).to(conditions.device),
+            lambda: self._built(seed, conditions.device),
             conditions.inputs.batch(self.takes, seed),
             seed=self.weights_seed(seed),
             num_classes=self.takes.num_classes,
@@ -124,3 +129,8 @@ class Architecture:
     def __getstate__(self) -> dict[str, object]:
         # Derived values are not sent to workers: a job stays small.
         return {n: self.__dict__[n] for n in ("space", "task", "text", "chosen")}
+
+
+def _on_the_cpu() -> AbstractContextManager[Any]:
+    """Where new tensors are on the CPU: a context of torch, which slows its calls, if needed."""
+    return nullcontext() if torch.empty(0).device.type == "cpu" else torch.device("cpu")

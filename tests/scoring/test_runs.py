@@ -361,3 +361,10 @@ def test_scoring_waits_for_no_inputs_that_are_not_there(study):
     conditions = replace(study.conditions, inputs=Images("/no/such/folder", 6))
     with pytest.raises(SwapError, match="unknown source of images"):
         single_module.score(next(iter(study.subjects.values())), ["swap"], conditions)
+
+
+def test_networks_are_built_on_the_cpu_whatever_the_default_device():
+    arch = Architecture("nasbench201", "cifar10", "(2, 0, 3, 2, 0, 4)")
+    with torch.device("meta"):
+        built = arch.build(0)
+    assert all(map(torch.equal, built.parameters(), arch.build(0).parameters()))
