@@ -140,12 +140,12 @@ def resampled(column: Column, row: str) -> np.ndarray:
     return np.array([column.rho(row, rng.integers(count, size=count)) for _ in range(RESAMPLES)])
 
 
-def tasks_of(found: Sequence[Column], row: str) -> list[int]:
-    """Places of the columns that count for a mean: each task once."""
+def tasks_of(found: Sequence[Column], rhos: Sequence[float]) -> list[int]:
+    """Places of the columns that count for a row's mean: each task once."""
     there = {
         (one.group, one.name): place
-        for place, one in enumerate(found)
-        if not np.isnan(one.rho(row))
+        for place, (one, rho) in enumerate(zip(found, rhos))
+        if not np.isnan(rho)
     }
     return [
         place
@@ -160,9 +160,9 @@ def one_table(found: Sequence[Column]) -> None:
     print("|---|" + "---|" * (len(heads) + 3))
     print(f"| architectures | {' | '.join(str(len(one.accuracy)) for one in found)} | | | |")
     for row in (*MADE, *SINGLE):
-        cells = np.array([one.rho(row) for one in found])
-        shown = ["" if np.isnan(cell) else f"{cell:.3f}" for cell in cells]
-        counted = cells[tasks_of(found, row)]
+        rhos = np.array([one.rho(row) for one in found])
+        shown = ["" if np.isnan(rho) else f"{rho:.3f}" for rho in rhos]
+        counted = rhos[tasks_of(found, rhos)]
         if len(counted):
             ends = f"{counted.mean():.3f} | {counted.min():.3f} | {len(counted)}"
             print(f"| {row} | {' | '.join(shown)} | {ends} |", flush=True)
@@ -191,7 +191,7 @@ def differences(found: Sequence[Column]) -> None:
     for other in others:
         theirs = [resampled(one, other) for one in found]
         cells = ["" if np.isnan(b).any() else interval(a - b) for a, b in zip(ours, theirs)]
-        counted = tasks_of(found, other)
+        counted = tasks_of(found, [b.mean() for b in theirs])
         a, b = ({i: side[i] for i in counted} for side in (ours, theirs))
         cells += [interval(part(a) - part(b)) for part in (mean, partial(worst_space, found))]
         print(f"| {other} | {' | '.join(cells)} |", flush=True)
@@ -201,7 +201,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
-    with LineStore(given.folder / "scores.jsonl") as store:
+    scores = given.folder / "scores.jsonl"
+    if not scores.is_file():
+        parser.error(f"there is no {scores}: it comes from the commands above.")
+    with LineStore(scores) as store:
         found = [one for one in columns(store) if len(one.accuracy) >= FEWEST]
     one_table(found)
     differences(found)
