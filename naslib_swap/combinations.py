@@ -27,9 +27,6 @@ Vector = Any  # a numpy array: options of commands name combinations, and start 
 LEAST = 3
 """Architectures of the smallest cohort."""
 
-# High, so that members which rank nearly alike share a vote and others do not.
-_SHARED = 6
-
 
 @dataclass(frozen=True)
 class Combination:
@@ -43,9 +40,10 @@ class Combination:
         What pictures call it.
     members
         Names of proxies.
-    weighed
-        Whether members weigh as much as they agree with the others within the cohort (see
-        `weights`). Else all count alike.
+    groups
+        Members by the question that they answer, each in one of two groups or more. They weigh as
+        much as they agree with members of other groups within the cohort (see `weights`). Without
+        groups all count alike.
     against
         Members that count the other way round: where all else is equal, little of them is better.
     reference
@@ -55,7 +53,7 @@ class Combination:
     name: str
     title: str
     members: tuple[str, ...]
-    weighed: bool = False
+    groups: tuple[tuple[str, ...], ...] = ()
     reference: str = ""
     against: tuple[str, ...] = ()
 
@@ -64,6 +62,13 @@ class Combination:
             raise BadArgument(
                 f"got the combination {self.name!r} of {', '.join(self.members) or 'nothing'}, "
                 "expected two or more different proxies."
+            )
+        if self.groups and (
+            len(self.groups) < 2 or sorted(sum(self.groups, ())) != sorted(self.members)
+        ):
+            raise BadArgument(
+                f"got the groups {self.groups} in the combination {self.name!r}, expected two or "
+                f"more that hold each of {', '.join(self.members)} once."
             )
         if not set(self.against) < set(self.members):
             raise BadArgument(
@@ -120,34 +125,35 @@ class Combination:
         rows = [-row if other else row for other, row in zip(turned, values)]
         ranks = _ranks(np.array(rows, dtype=float).reshape(values.shape))
         logs = np.log(ranks / ranks.shape[-1])
-        if self.weighed:
-            logs *= weights(ranks)[..., None]
+        if self.groups:
+            of = {name: place for place, group in enumerate(self.groups) for name in group}
+            logs *= weights(ranks, [of[name] for name in self.members])[..., None]
         # 2 * 6 = 3 * 4, but the sums of their logarithms differ in the last bit.
         return logs.sum(0).round(12)
 
 
-def weights(ranks: Vector) -> Vector:
-    """Weigh members by how far they agree with the others, and those that say the same as one.
+def weights(ranks: Vector, groups: Sequence[int]) -> Vector:
+    """Weigh members by how far they agree with those of other groups; a group shares one vote.
 
     Parameters
     ----------
     ranks
         float [members, ..., m]: each member's ranks of the m architectures of a cohort.
+    groups
+        The group that each member is of, of two or more.
 
     Returns
     -------
     ndarray
-        float [members, ...]: share * sqrt(agreement). With the rank correlations r between members,
-        a member's share is 1 / sum of max(r, 0)^6 over all members, itself included, so that two
-        that rank alike have half a vote each; its agreement is the mean of r over the other
-        members, each counted by its share, and 0 where that is negative. Where nothing agrees, all
-        weigh 1. Members whose values are all equal weigh 0.
+        float [members, ...]: agreement / size of the member's group. A member's agreement is the
+        mean of its rank correlations with all members of other groups, 0 where that is negative.
+        Where nothing agrees, all weigh 1. Members whose values are all equal weigh 0.
 
     Examples
     --------
     >>> import numpy as np
-    >>> weights(np.array([[1, 2, 3], [1, 2, 3], [1, 3, 2]])).round(2)
-    array([0.41, 0.41, 0.69])
+    >>> weights(np.array([[1, 2, 3], [1, 2, 3], [1, 3, 2]]), [0, 0, 1]).round(2)
+    array([0.25, 0.25, 0.5 ])
     """
     import numpy as np
 
@@ -155,12 +161,9 @@ def weights(ranks: Vector) -> Vector:
     lengths = np.sqrt((centred**2).sum(-1, keepdims=True))
     centred = np.divide(centred, lengths, out=np.zeros_like(centred), where=lengths > 0)
     alike = np.einsum("i...m,j...m->ij...", centred, centred)
-    votes = (np.maximum(alike, 0.0) ** _SHARED).sum(1)
-    shares = np.divide(1.0, votes, out=np.zeros_like(votes), where=votes > 0)
-    others = shares.sum(0) - shares
-    agreed = (alike * shares).sum(1) - shares
-    agreement = np.divide(agreed, others, out=np.zeros_like(agreed), where=others > 0)
-    found: Vector = shares * np.sqrt(np.maximum(agreement, 0.0))
+    same = np.equal.outer(groups, groups)
+    share = ~same / (~same).sum(1, keepdims=True) / same.sum(1, keepdims=True)
+    found: Vector = np.maximum(np.einsum("ij...,ij->i...", alike, share), 0.0)
     return np.where(found.any(0), found, 1.0)
 
 

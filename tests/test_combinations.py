@@ -11,7 +11,9 @@ from naslib_swap.combinations import Combination, find, read, requested
 from naslib_swap.errors import BadArgument
 
 PAIR = Combination("pair", "Pair", ("swap", "params"))
-WEIGHED = Combination("weighed", "Weighed", ("swap", "params", "flops"), weighed=True)
+WEIGHED = Combination(
+    "weighed", "Weighed", ("swap", "params", "flops"), (("swap",), ("flops", "params"))
+)
 
 
 def test_ranks_by_hand():
@@ -27,51 +29,43 @@ def test_a_missing_value_is_the_worst_of_all():
     assert PAIR.of(values) == pytest.approx(expected)
 
 
-def test_members_that_say_the_same_share_a_vote_and_agreement_weighs_by_hand():
-    # Two rank alike, the third agrees with them by 1/2.
+def test_agreement_between_groups_weighs_by_hand():
+    # The first agrees with one of the other group wholly, with the other by a half.
     ranks = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [1.0, 3.0, 2.0]])
-    twin, other = 1 / (2 + 0.5**6), 1 / (1 + 2 * 0.5**6)
-    weight = twin * np.sqrt((twin + 0.5 * other) / (twin + other))
-    expected = 2 * weight * np.log(ranks[0] / 3) + other * np.sqrt(0.5) * np.log(ranks[2] / 3)
-    assert WEIGHED.of(ranks) == pytest.approx(expected)
+    agreement = np.array([(1 + 0.5) / 2, 1, 0.5]) / np.array([1, 2, 2])
+    assert WEIGHED.of(ranks) == pytest.approx(agreement @ np.log(ranks / 3))
 
 
 def test_weights_are_those_of_the_formula():
-    values = np.random.default_rng(0).normal(size=(3, 40)) + np.linspace(0, 3, 40)
+    groups = [0, 1, 0, 2, 1]
+    values = np.random.default_rng(0).normal(size=(5, 40)) + np.linspace(0, 2, 40)
     alike = stats.spearmanr(values, axis=1).statistic
-    shares = [1 / sum(max(r, 0) ** 6 for r in row) for row in alike]
-    expected = np.zeros(40)
-    for i in range(3):
-        others = [j for j in range(3) if j != i]
-        agreement = sum(shares[j] * alike[i][j] for j in others) / sum(shares[j] for j in others)
-        logs = np.log(stats.rankdata(values[i]) / 40)
-        expected += shares[i] * np.sqrt(max(agreement, 0)) * logs
-    assert WEIGHED.of(values) == pytest.approx(expected)
+    expected = [
+        max(np.mean([alike[i][j] for j in range(5) if groups[j] != groups[i]]), 0)
+        / groups.count(groups[i])
+        for i in range(5)
+    ]
+    ranks = stats.rankdata(values, axis=1)
+    assert combinations.weights(ranks, groups) == pytest.approx(np.array(expected))
 
 
 def test_a_member_of_equal_values_has_no_weight():
-    values = np.array([[1.0, 1.0, 1.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    values = np.array([[1.0, 2.0, 3.0], [1.0, 1.0, 1.0], [1.0, 2.0, 3.0]])
     assert WEIGHED.of(values) == pytest.approx(np.log(np.array([1, 2, 3]) / 3))
 
 
-def test_a_member_that_ranks_against_the_others_has_no_weight():
-    four = Combination("four", "Four", ("swap", "params", "flops", "snip"), weighed=True)
-    upright = [[1.0, 2.0, 3.0, 4.0], [2.0, 1.0, 3.0, 4.0], [1.0, 3.0, 2.0, 4.0]]
-    with_one, with_other = (
-        four.of(np.array([*upright, last]))
-        for last in (
-            [4.0, 3.0, 2.0, 1.0],
-            [4.0, 3.0, 1.0, 2.0],
-        )
+def test_a_member_that_ranks_against_other_groups_has_no_weight():
+    upright = [[1.0, 2.0, 3.0, 4.0]] * 2
+    first, second = (
+        WEIGHED.of(np.array([*upright, last])).argsort().tolist()
+        for last in ([4.0, 3.0, 2.0, 1.0], [4.0, 3.0, 1.0, 2.0])
     )
-    assert with_one.argsort().tolist() == with_other.argsort().tolist()
-    assert with_one[3] == with_other[3] == 0.0  # the first of all by each of the other three
+    assert first == second == [0, 1, 2, 3]
 
 
 def test_where_nothing_agrees_all_weigh_alike():
-    # Two that say the same have one vote, against one.
-    values = np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0], [1.0, 2.0, 3.0]])
-    assert WEIGHED.of(values) == pytest.approx(np.log(values.prod(0) / 27))
+    values = np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    assert WEIGHED.of(values) == pytest.approx(np.log(values / 3).sum(0))
 
 
 @given(st.integers(0, 2**32 - 1))
@@ -98,6 +92,9 @@ def test_what_cannot_be_combined_is_said():
         PAIR.of(np.array([[1.0, 2.0, 3.0], [np.nan] * 3]))
     with pytest.raises(BadArgument, match="'one' of swap, expected two or more different proxies"):
         Combination("one", "One", ("swap",))
+    for groups in ((("swap", "params"),), (("swap",), ("flops",)), (("swap",), ("swap", "params"))):
+        with pytest.raises(BadArgument, match=r"got the groups .*'g', expected two or more that"):
+            Combination("g", "G", ("swap", "params"), groups)
 
 
 @pytest.mark.parametrize(
@@ -165,9 +162,11 @@ def test_the_first_member_can_count_against():
 
 
 def test_what_counts_against_is_weighed_as_it_counts():
-    both = Combination("g", "G", ("flops", "snip"), weighed=True, against=("snip",))
+    both = Combination(
+        "g", "G", ("flops", "snip"), groups=(("flops",), ("snip",)), against=("snip",)
+    )
     values = np.array([[1.0, 2.0, 3.0], [3.0, 2.0, 1.0]])
-    assert both.of(values) == pytest.approx(np.log([1 / 3, 2 / 3, 1]))
+    assert both.of(values) == pytest.approx(2 * np.log([1 / 3, 2 / 3, 1]))
 
 
 def test_what_cannot_count_against_is_said():

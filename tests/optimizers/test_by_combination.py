@@ -22,7 +22,9 @@ from naslib_swap.proxies import Proxy
 from naslib_swap.scoring import Architecture, score
 
 PAIR = Combination("pair", "Pair", ("swap", "ntk"))  # of ntk less is better
-WEIGHED = Combination("weighed", "Weighed", ("swap", "params", "ntk"), weighed=True)
+WEIGHED = Combination(
+    "weighed", "Weighed", ("swap", "params", "ntk"), (("swap", "ntk"), ("params",))
+)
 NONE = SizeWeighting("none")
 SETTINGS = EvolutionSettings(
     population=6, mutations=3, offspring=2, weighting=NONE, combination=PAIR
