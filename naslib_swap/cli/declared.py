@@ -10,9 +10,15 @@ from typing import Annotated, Any, Optional, get_type_hints
 import typer
 
 from naslib_swap.errors import BadArgument
-from naslib_swap.options import value_kind
+from naslib_swap.options import config_names, value_kind
 
 _TYPED = (int, float, bool)
+
+
+def config_option(folder: str) -> Any:
+    """Declare an option that names a YAML file, or one of those in a folder of ``configs/``."""
+    packaged = ", ".join(config_names(folder))
+    return typer.Option(help=f"A YAML file of these options, or a packaged one: {packaged}.")
 
 
 def command(*plans: type) -> Callable[[Callable[..., None]], Callable[..., None]]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from naslib_swap.cli.declared import command
+from naslib_swap.cli.declared import command, config_option
 from naslib_swap.cli.live import live
 from naslib_swap.cli.printing import print_frame, print_table
 from naslib_swap.cli.session import notes, place, saved, say, show_traces
@@ -30,12 +30,7 @@ def flexibert(
             help="Score one encoder alone: a benchmark id, a JSON file, its notation, or random."
         ),
     ] = None,
-    config: Annotated[
-        Optional[str],
-        typer.Option(
-            help="A YAML file of these options, or a packaged one: paper, table1, trained."
-        ),
-    ] = None,
+    config: Annotated[Optional[str], config_option("flexibert")] = None,
     released: Annotated[
         bool, typer.Option("--released", help="Compare with the released values too.")
     ] = False,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Optional
 
 import typer
 
-from naslib_swap.cli.declared import command
+from naslib_swap.cli.declared import command, config_option
 from naslib_swap.cli.live import live
 from naslib_swap.cli.printing import print_frame
 from naslib_swap.cli.session import notes, place, saved, say, show_traces
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
 def table(
     given: dict[str, Any],
     execution: dict[str, Any],
-    config: Annotated[
-        Optional[str],
-        typer.Option(help="A YAML file of these options, or a packaged one: figure4, darts1000."),
-    ] = None,
+    config: Annotated[Optional[str], config_option("table")] = None,
     out: Annotated[str, typer.Option(help="Folder for scores, tables and pictures.")] = "results",
     timings: Annotated[
         bool, typer.Option(help="Show seconds; without them, equal runs give equal tables.")
