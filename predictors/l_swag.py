@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Callable
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from naslib_swap.errors import BadArgument, Unscorable
 from naslib_swap.predictors.passes.image_gradients import for_each_layer
@@ -55,6 +55,10 @@ def compute(probe: Probe) -> Measurement:
     The variance is the population's. Weights whose gradient does not vary are left out, as are
     layers that the loss does not reach. Psi goes over all layers.
     """
+    return probe.once("l_swag", lambda: _computed(probe))
+
+
+def _computed(probe: Probe) -> Measurement:
     swap = swap_of(probe)
     layers = layer_values(probe, _steadiness, probe.settings.get("l_swag_interval", WHOLE))
     logs = [math.log(value) for _, value in layers if value > 0]
@@ -77,30 +81,36 @@ def layer_values(
     how = probe.settings.get("l_swag_variance", VARIANCES[0])
     if how not in VARIANCES:
         raise BadArgument(f"got l_swag_variance {how!r}, expected one of {', '.join(VARIANCES)}.")
-    first, last = _bins(interval)
-    layers = weighted_layers(probe.net)
-    bins = {layer: BINS * index // len(layers) for index, layer in enumerate(layers)}
-    chosen = [layer for layer, place in bins.items() if first <= place < last]
+    bins = layers_within(probe.net, interval)
 
     def seen(gradients: Tensor) -> float:
         return look(_deviation(gradients))
 
     found: dict[WeightedLayer, float] = {}
     if how == "batches":
+        layers = weighted_layers(probe.net)
         for layer, gradients in zip(layers, minibatch_gradients(probe, "L-SWAG")):
-            if gradients is not None and first <= bins[layer] < last:
+            if gradients is not None and layer in bins:
                 found[layer] = seen(gradients)
-    elif chosen:
+    elif bins:
         samples = len(probe.images)
         by_image: dict[Any, float] = for_each_layer(
             probe,
-            chosen,
+            list(bins),
             lambda output: loss_of(probe, output) * samples,
             seen,
             otherwise="set l_swag_variance to 'batches'",
         )
         found = by_image
-    return [(bins[layer], found[layer]) for layer in chosen if layer in found]
+    return [(place, found[layer]) for layer, place in bins.items() if layer in found]
+
+
+def layers_within(net: nn.Module, interval: Any = WHOLE) -> dict[WeightedLayer, int]:
+    """Return the Conv2d and Linear layers in the interval, and the bin of depth of each."""
+    first, last = _bins(interval)
+    layers = weighted_layers(net)
+    bins = {layer: BINS * index // len(layers) for index, layer in enumerate(layers)}
+    return {layer: place for layer, place in bins.items() if first <= place < last}
 
 
 def _bins(interval: Any) -> tuple[int, int]:
