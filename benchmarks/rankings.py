@@ -33,8 +33,8 @@ from naslib_swap.scoring.store import LineStore
 
 MADE = ("guided_rank", "az_nas", "vkdnw_agg")
 SINGLE = (
-    "scaled_l_swag", "l_swag", "reg_swap", "swap", "expressivity", "last_expressivity",
-    "progressivity", "trainability", "jacov", "flops", "params", "depth",
+    "scaled_l_swag", "l_swag", "reg_swap", "swap", "mean_expressivity", "expressivity",
+    "last_expressivity", "progressivity", "trainability", "jacov", "flops", "params", "depth",
 )  # fmt: skip
 NB201 = ("cifar10", "cifar100", "ImageNet16-120")
 LISTED, PART = "the 9,445", "a sample of "

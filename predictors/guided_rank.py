@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from naslib_swap.combinations import Combination
 
-GROUPS = (("expressivity", "jacov"), ("trainability",), ("scaled_l_swag",), ("flops",))
+GROUPS = (("mean_expressivity", "jacov"), ("trainability",), ("scaled_l_swag",), ("flops",))
 
 COMBINATION = Combination(
     name="guided_rank",

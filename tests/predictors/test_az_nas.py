@@ -17,7 +17,7 @@ from naslib_swap.predictors.passes.stages import blocks, recorded, rows_of, stag
 from naslib_swap.predictors.trainability import trainability
 from naslib_swap.scoring.network import score_network
 
-PARTS = ("expressivity", "last_expressivity", "progressivity", "trainability")
+PARTS = ("expressivity", "mean_expressivity", "last_expressivity", "progressivity", "trainability")
 
 
 class Block(nn.Module):
@@ -91,6 +91,7 @@ def test_all_parts_equal_a_plain_computation():
         entropies.append(-(shares * np.log(shares + 1e-8)).sum())
     found = values(net)
     assert found["expressivity"] == pytest.approx(sum(entropies))
+    assert found["mean_expressivity"] == pytest.approx(np.mean(entropies))
     assert found["last_expressivity"] == pytest.approx(entropies[-1])
     assert found["progressivity"] == pytest.approx(np.diff(entropies).min())
 
