@@ -197,14 +197,19 @@ def differences(found: Sequence[Column]) -> None:
         print(f"| {other} | {' | '.join(cells)} |", flush=True)
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def given_with(parser: argparse.ArgumentParser) -> argparse.Namespace:
+    """Parse a command line that names a folder with scores; they become `given.scores`."""
     parser.add_argument("folder", type=Path)
     given = parser.parse_args()
-    scores = given.folder / "scores.jsonl"
-    if not scores.is_file():
-        parser.error(f"there is no {scores}: it comes from the commands above.")
-    with LineStore(scores) as store:
+    given.scores = given.folder / "scores.jsonl"
+    if not given.scores.is_file():
+        parser.error(f"there is no {given.scores}: it comes from the commands above.")
+    return given
+
+
+def main() -> None:
+    given = given_with(argparse.ArgumentParser(description=__doc__.splitlines()[0]))
+    with LineStore(given.scores) as store:
         found = [one for one in columns(store) if len(one.accuracy) >= FEWEST]
     one_table(found)
     differences(found)

@@ -15,9 +15,18 @@ import argparse
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
-from rankings import NB201, Column, column, interval, mean, resampled, stored, worst_space
+from rankings import (
+    NB201,
+    Column,
+    column,
+    given_with,
+    interval,
+    mean,
+    resampled,
+    stored,
+    worst_space,
+)
 
 from naslib_swap import ground_truth
 from naslib_swap.evaluation.plan import Plan, plans_from_config
@@ -59,11 +68,10 @@ def of_plan(plan: Plan, store: LineStore, archs: int, images: int) -> Iterator[C
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", type=Path)
     parser.add_argument("--archs", type=int, default=100)
     parser.add_argument("--images", type=int, default=16)
-    given = parser.parse_args()
-    with LineStore(given.folder / "scores.jsonl") as store:
+    given = given_with(parser)
+    with LineStore(given.scores) as store:
         found = list(columns(store, given.archs, given.images))
     print("| space, task | architectures | " + " | ".join(ROWS) + " | first less second, 95 % |")
     print("|---|---|" + "---|" * (len(ROWS) + 1))
