@@ -101,6 +101,7 @@ def main() -> None:
         Strategy("`swap_re`, steady_rank, best of top 10", by("steady_rank"), steady, count, 10),
         Strategy("evolution, #params", params, plain, count),
         Strategy("evolution, NWOT", nwot, plain, count),
+        Strategy("evolution, scaled_l_swag", by("scaled_l_swag"), plain, count),
         Strategy("random search, SWAP", swap, only, count),
         Strategy("random search, reg-SWAP", swap, replace(largest, population=count), count),
     ]
